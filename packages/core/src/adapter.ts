@@ -1,0 +1,15 @@
+/**
+ * For whoever writes an adapter: the pieces that `@tidings/express`, `@tidings/koa` and `@tidings/hono` are made of.
+ * `@tidings/testing` has the contract that an adapter must pass.
+ *
+ * @module
+ */
+export { refusalOf } from './lib/accept.ts'
+export type { OwnedEventStream } from './lib/event-stream.ts'
+export { branded, optionLayer } from './lib/helper.ts'
+export type { NodeRequest, NodeResponse } from './lib/node-sink.ts'
+export { openNodeStream, streamOver } from './lib/node-stream.ts'
+export { type ResolvedOptions, resolveOptions } from './lib/options.ts'
+export { MISLEADING_HEADERS, responseHeaders } from './lib/response-head.ts'
+export { nodeResponseIn, takeOver } from './lib/take-over.ts'
+export { runCallback, type StreamCallback, webStreamBody } from './lib/web-stream.ts'

@@ -1,0 +1,76 @@
+/** Something that wants to be looked at from time to time: an open stream. */
+export interface Watched {
+  /** Which slot of the clock it stands in. The clock's own; start with `0`. */
+  slot: number
+  /** Called when its time has come. Answers in how many milliseconds it wants to be looked at again. */
+  look(present: number): number
+}
+
+// What a 32-bit timer can hold. Whatever lies further off is reached in several sleeps.
+const LONGEST_SLEEP = 2 ** 31 - 1
+
+/** Milliseconds on a clock that never goes back. */
+export const now = (): number => performance.now()
+
+/**
+ * One timer for all that is watched, however many there are (a timer for each of 5,000 streams costs twice the CPU).
+ * Times are rounded up to slots of at most an eighth of the delay, so that those that come due together share a wake-up:
+ * a look comes between 1 and 1.125 times its delay. The timer never keeps a process alive.
+ */
+class Clock {
+  readonly #slots = new Map<number, Set<Watched>>()
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #wakesAt = Number.POSITIVE_INFINITY
+
+  watch(watched: Watched, delay: number): void {
+    this.#place(watched, delay, now())
+    if (watched.slot < this.#wakesAt) this.#sleepUntil(watched.slot)
+  }
+
+  unwatch(watched: Watched): void {
+    const slot = this.#slots.get(watched.slot)
+    if (!slot?.delete(watched) || slot.size > 0) return
+    this.#slots.delete(watched.slot)
+    if (this.#slots.size === 0) this.#stop()
+  }
+
+  #place(watched: Watched, delay: number, present: number): void {
+    const width = 2 ** Math.floor(Math.log2(Math.max(delay, 8) / 8))
+    watched.slot = Math.ceil((present + delay) / width) * width
+    const slot = this.#slots.get(watched.slot)
+    if (slot) slot.add(watched)
+    else this.#slots.set(watched.slot, new Set([watched]))
+  }
+
+  #tick(): void {
+    const present = now()
+    for (const [time, slot] of [...this.#slots]) {
+      if (time > present) continue
+      // A look may end any stream, which then leaves its slot: what is still there is still open.
+      for (const watched of slot) {
+        const delay = watched.look(present)
+        if (slot.delete(watched)) this.#place(watched, delay, present)
+      }
+      if (slot.size === 0) this.#slots.delete(time)
+    }
+    this.#stop()
+    if (this.#slots.size > 0) this.#sleepUntil(Math.min(...this.#slots.keys()))
+  }
+
+  #sleepUntil(time: number): void {
+    this.#stop()
+    this.#wakesAt = time
+    this.#timer = setTimeout(() => this.#tick(), Math.min(Math.max(0, Math.ceil(time - now())), LONGEST_SLEEP))
+    // Node, Bun and Deno hand out an object; elsewhere a number, and no process to keep alive.
+    ;(this.#timer as { unref?: () => void }).unref?.()
+  }
+
+  #stop(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#wakesAt = Number.POSITIVE_INFINITY
+  }
+}
+
+/** The one clock of this copy of the package. */
+export const clock: Clock = new Clock()

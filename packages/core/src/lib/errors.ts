@@ -1,0 +1,76 @@
+/** Why a stream ended, as `onClose` and `signal.reason.reason` tell it. */
+export type CloseReason =
+  /** The peer left: its connection was closed or reset, or its fetch aborted. */
+  | 'peer'
+  /** This side called `close()`, or ended the response. */
+  | 'local'
+  /** A message was sent while more than `maxBufferedBytes` already waited. */
+  | 'slow'
+  /** The peer took nothing for `stallTimeout` while bytes waited. */
+  | 'stalled'
+  /** The `signal` of the options was aborted. */
+  | 'shutdown'
+  /** `maxDuration` was reached. */
+  | 'expired'
+  /** A handler threw, or the transport failed. */
+  | 'error'
+  /** No stream was opened: a HEAD request, or one that was refused with 406. */
+  | 'unopened'
+
+/** Every code that a {@link TidingsError} can carry. `docs/errors.md` has a row for each. */
+export type ErrorCode =
+  | 'ERR_SSE_INVALID_FIELD'
+  | 'ERR_SSE_INVALID_MESSAGE'
+  | 'ERR_SSE_INVALID_OPTION'
+  | 'ERR_SSE_INVALID_SOURCE'
+  | 'ERR_SSE_NOT_ACCEPTABLE'
+  | 'ERR_SSE_HEADERS_SENT'
+  | 'ERR_SSE_NAME_TAKEN'
+  | 'ERR_SSE_CLOSED'
+
+/** What may be said of an error beside its code and its text. */
+export interface ErrorDetails {
+  /** The error underneath. */
+  cause?: unknown
+  /** The HTTP status that fits, where HTTP has one. */
+  status?: number
+  /** Why the stream ended, on `ERR_SSE_CLOSED`. */
+  reason?: CloseReason
+}
+
+/**
+ * The one error class. Tell errors apart by `code`, never by `instanceof`: two copies of this package may be installed.
+ *
+ * `name` is `'AbortError'` on `ERR_SSE_CLOSED`, so that whatever was given the stream's `signal` fails as its callers expect.
+ */
+export class TidingsError extends Error {
+  readonly code: ErrorCode
+  /** The HTTP status that fits: 406 on `ERR_SSE_NOT_ACCEPTABLE`, absent where HTTP has none. */
+  declare readonly status?: number
+  /** Why the stream ended; on `ERR_SSE_CLOSED` only. */
+  declare readonly reason?: CloseReason
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, 'cause' in details ? { cause: details.cause } : undefined)
+    this.name = code === 'ERR_SSE_CLOSED' ? 'AbortError' : 'TidingsError'
+    this.code = code
+    if (details.status !== undefined) this.status = details.status
+    if (details.reason !== undefined) this.reason = details.reason
+  }
+}
+
+const CLOSE_MESSAGES: Record<CloseReason, string> = {
+  peer: 'The event stream ended: the peer left',
+  local: 'The event stream was closed by this side',
+  slow: 'The event stream was cut: more than maxBufferedBytes waited for a slow peer; await send(), or raise the limit',
+  stalled: 'The event stream was cut: the peer took nothing for stallTimeout while bytes waited',
+  shutdown: 'The event stream ended: the signal of its options was aborted',
+  expired: 'The event stream ended: it reached maxDuration',
+  error: 'The event stream was cut by an error; see its cause',
+  unopened: 'No event stream was opened: the request was HEAD, or was refused with 406',
+}
+
+/** The `ERR_SSE_CLOSED` that tells why a stream ended. */
+export function closedError(reason: CloseReason, cause?: unknown): TidingsError {
+  return new TidingsError('ERR_SSE_CLOSED', CLOSE_MESSAGES[reason], cause === undefined ? { reason } : { reason, cause })
+}

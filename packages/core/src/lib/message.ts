@@ -1,0 +1,234 @@
+import { TidingsError } from './errors.ts'
+
+/** Turns `data` that is neither text nor bytes into text. `JSON.stringify` unless the options say otherwise. */
+export type Serialize = (data: unknown) => string
+
+/** Fields that go with any message, in the wire's own names (WHATWG HTML 9.2.6). */
+export interface MessageFields {
+  /**
+   * Becomes the client's last event ID, which it returns as `Last-Event-ID` when it reconnects. `''` resets it.
+   * No CR, LF or NUL. Keep to `[A-Za-z0-9._~-]`: other characters cost a preflight across origins.
+   */
+  id?: string | undefined
+  /** How long the client waits before it reconnects, in milliseconds: a non-negative safe integer. */
+  retry?: number | undefined
+  /** A comment before the message. Clients never see it. */
+  comment?: string | undefined
+}
+
+/** Event names to the type of their data. The key `message` is the event without a name. */
+export type EventMap = Record<string, unknown>
+
+/** What a stream without a type argument takes: any event, any data. */
+export type AnyEvents = Record<string, unknown>
+
+type NamedMessage<Events extends object, Name extends keyof Events & string> = MessageFields & {
+  data: Events[Name]
+} & (string extends Name ? { event?: string | undefined } : Name extends 'message' ? { event?: 'message' | '' | undefined } : { event: Name })
+
+type TextShorthand<Events extends object> = 'message' extends keyof Events
+  ? string extends Events['message']
+    ? string
+    : Extract<Events['message'], string>
+  : never
+
+/**
+ * One message. `data` goes out as it is when it is a string, as UTF-8 text when it is bytes, and through `serialize`
+ * otherwise. A bare string is short for `{ data }`. A message of `id`, `retry` or `comment` alone dispatches no event
+ * in the client, but its `id` and `retry` count.
+ */
+export type Message<Events extends object = AnyEvents> =
+  | TextShorthand<Events>
+  | { [Name in keyof Events & string]: NamedMessage<Events, Name> }[keyof Events & string]
+  | (MessageFields & { event?: never; data?: never })
+
+/** How {@link encodeMessage} encodes. */
+export interface EncodeOptions {
+  /** @default JSON.stringify */
+  serialize?: Serialize | undefined
+}
+
+const LINE_END = /\r\n|\r|\n/g
+const LINE_BREAK = /[\r\n]/
+const ID_BREAK = /[\r\n\0]/
+const FIELDS = ['data', 'event', 'id', 'retry', 'comment']
+// Wrong names that people coming from other libraries write, and the field each means.
+const MEANT: Record<string, string> = {
+  type: 'event',
+  name: 'event',
+  eventName: 'event',
+  eventType: 'event',
+  topic: 'event',
+  lastEventId: 'id',
+  eventId: 'id',
+  _id: 'id',
+  payload: 'data',
+  body: 'data',
+  value: 'data',
+  text: 'data',
+  content: 'data',
+  message: 'data',
+  json: 'data',
+  detail: 'data',
+  retryAfter: 'retry',
+  reconnectionTime: 'retry',
+  comments: 'comment',
+}
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
+
+/**
+ * One message as the text of the wire, ending with one blank line (WHATWG HTML 9.2.5). Fields come as
+ * `comment`, `event`, `retry`, `data`, `id`: clients that keep an id as soon as they read it must not hold one whose data
+ * they never got.
+ *
+ * @throws `ERR_SSE_INVALID_FIELD` for a line end in `event` or `id`, NUL in `id`, or a `retry` that is no time;
+ * `ERR_SSE_INVALID_MESSAGE` for anything that is no message, or data that cannot be serialised.
+ *
+ * @example
+ * encodeMessage({ event: 'goal', data: { minute: 12 }, id: '7' })
+ * // 'event: goal\ndata: {"minute":12}\nid: 7\n\n'
+ */
+export function encodeMessage(message: Message, options?: EncodeOptions): string {
+  if (typeof message === 'string') return `${dataLines(message)}\n`
+  if (typeof message !== 'object' || message === null || isBytes(message) || Array.isArray(message)) throw notAMessage(message)
+
+  let head = ''
+  let tail = ''
+  let hasData = false
+  let data: unknown
+  let event: string | undefined
+  let retry = ''
+  for (const key in message) {
+    const value: unknown = (message as Record<string, unknown>)[key]
+    switch (key) {
+      case 'data':
+        hasData = true
+        data = value
+        break
+      case 'event':
+        if (value !== undefined) event = checkedEvent(value)
+        break
+      case 'id':
+        if (value !== undefined) tail = `id: ${checkedId(value)}\n`
+        break
+      case 'retry':
+        if (value !== undefined) retry = `retry: ${checkedRetry(value)}\n`
+        break
+      case 'comment':
+        if (value !== undefined) head = commentLines(checkedComment(value))
+        break
+      default:
+        throw unknownKey(key)
+    }
+  }
+
+  if (!hasData) {
+    if (event !== undefined) throw eventWithoutData(event)
+    const frame = head + retry + tail
+    if (frame === '') throw invalidMessage("A message needs at least one of data, id, retry and comment; for an empty message write { data: '' }")
+    return `${frame}\n`
+  }
+  if (event !== undefined && event !== '' && event !== 'message') head += `event: ${event}\n`
+  return `${head}${retry}${dataLines(textOf(data, options?.serialize))}${tail}\n`
+}
+
+/**
+ * A comment as the text of the wire, every line of it prefixed, ending with one blank line. Clients ignore it, proxies see
+ * traffic.
+ *
+ * @throws `ERR_SSE_INVALID_FIELD` when `text` is not a string.
+ */
+export function encodeComment(text = ''): string {
+  return `${commentLines(checkedComment(text))}\n`
+}
+
+/** The `event` as it may be written. Exported for the options, which name a heartbeat's event. */
+export function checkedEvent(value: unknown): string {
+  if (typeof value !== 'string') throw invalidField(`event must be a string, got ${describe(value)}`)
+  if (LINE_BREAK.test(value)) throw invalidField('event must not contain CR or LF: a line end starts a new field in the client')
+  return value
+}
+
+/** The `retry` as it may be written. Exported for the options, which set one for the stream. */
+export function checkedRetry(value: unknown): number {
+  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number
+  throw invalidField(`retry must be a non-negative safe integer of milliseconds, got ${describe(value)}`)
+}
+
+/** Names a value in an error's text without repeating what a user may have put into it at length. */
+export function describe(value: unknown): string {
+  if (value === null) return 'null'
+  if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)
+  if (typeof value === 'number' || typeof value === 'boolean' || value === undefined) return String(value)
+  if (typeof value !== 'object') return `a ${typeof value}`
+  const name = value.constructor?.name
+  return name === undefined || name === 'Object' ? 'an object' : `an instance of ${name}`
+}
+
+/** Bytes in any of the forms that a platform hands over. */
+export function isBytes(value: unknown): value is ArrayBuffer | ArrayBufferView {
+  return value instanceof ArrayBuffer || ArrayBuffer.isView(value)
+}
+
+function dataLines(text: string): string {
+  // Two scans for single characters cost a third of one regular expression, and most data is one line.
+  if (text.indexOf('\n') === -1 && text.indexOf('\r') === -1) return `data: ${text}\n`
+  return `data: ${text.replace(LINE_END, '\ndata: ')}\n`
+}
+
+function commentLines(text: string): string {
+  if (text === '') return ':\n'
+  return `: ${text.replace(LINE_END, '\n: ')}\n`
+}
+
+function textOf(data: unknown, serialize: Serialize = JSON.stringify): string {
+  if (typeof data === 'string') return data
+  if (isBytes(data)) return utf8.decode(data)
+  let text: unknown
+  try {
+    text = serialize(data)
+  } catch (cause) {
+    throw new TidingsError(
+      'ERR_SSE_INVALID_MESSAGE',
+      `data cannot be serialised: ${cause instanceof Error ? cause.message : cause}; send a string, or set the serialize option`,
+      { cause },
+    )
+  }
+  if (typeof text === 'string') return text
+  throw invalidMessage(`data is ${describe(data)}, which serialises to ${describe(text)}; for an empty message write { data: '' }`)
+}
+
+function checkedId(value: unknown): string {
+  if (typeof value !== 'string') throw invalidField(`id must be a string, got ${describe(value)}; write String(id)`)
+  if (ID_BREAK.test(value)) throw invalidField('id must not contain CR, LF or NUL: a line end starts a new field, and clients drop an id with NUL')
+  return value
+}
+
+function checkedComment(value: unknown): string {
+  if (typeof value === 'string') return value
+  throw invalidField(`comment must be a string, got ${describe(value)}`)
+}
+
+function invalidField(text: string): TidingsError {
+  return new TidingsError('ERR_SSE_INVALID_FIELD', text)
+}
+
+function invalidMessage(text: string): TidingsError {
+  return new TidingsError('ERR_SSE_INVALID_MESSAGE', text)
+}
+
+function notAMessage(value: unknown): TidingsError {
+  return invalidMessage(
+    `A message is a string or { data, event, id, retry, comment }, got ${Array.isArray(value) ? 'an array' : describe(value)}; write { data: value }`,
+  )
+}
+
+function unknownKey(key: string): TidingsError {
+  const meant = MEANT[key] ?? FIELDS.find((field) => field === key.toLowerCase())
+  const hint = meant === undefined ? 'to send a value, write { data: value }' : `did you mean ${meant}?`
+  return invalidMessage(`${describe(key)} is not a field of a message (data, event, id, retry, comment); ${hint}`)
+}
+
+function eventWithoutData(event: string): TidingsError {
+  return invalidMessage(`event ${describe(event)} has no data, and clients drop such an event in silence; write data: ''`)
+}

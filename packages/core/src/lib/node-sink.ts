@@ -1,0 +1,136 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
+import type { Socket } from 'node:net'
+import type { Sink, SinkOwner } from './sink.ts'
+
+/** A request as `node:http` or the compatibility API of `node:http2` hands it to a listener. */
+export type NodeRequest = IncomingMessage | Http2ServerRequest
+/** A response as `node:http` or the compatibility API of `node:http2` hands it to a listener. */
+export type NodeResponse = ServerResponse | Http2ServerResponse
+
+// Above this, one HTTP/2 write takes many frames, and its own length stays the same until the last of them is out.
+const LONG_WRITE = 65_536
+
+/** Node's response as a sink. One class for both protocols; the few places where they differ ask `#http2`. */
+export class NodeSink implements Sink {
+  readonly #res: NodeResponse
+  readonly #owner: SinkOwner
+  readonly #socket: Socket
+  readonly #http2: Http2ServerResponse['stream'] | undefined
+  /** What was handed over since `write` returned false: wrapped responses hold it where `writableLength` does not look. */
+  #heldBack = 0
+  #full = false
+  #written = 0
+  #listensForDrain = false
+
+  constructor(req: NodeRequest, res: NodeResponse, owner: SinkOwner) {
+    this.#res = res
+    this.#owner = owner
+    this.#socket = req.socket as Socket
+    this.#http2 = isHttp2(res) ? res.stream : undefined
+    res.on('close', this.#onClose)
+    // A pipelined response has no socket before its turn, and hears nothing of the connection's end.
+    if (!this.#http2 && res.socket === null) this.#socket.on('close', this.#onClose)
+  }
+
+  write(frames: string | Uint8Array): boolean {
+    const res = this.#res
+    if (res.writableEnded || this.#http2?.destroyed) {
+      this.#leave('local')
+      return false
+    }
+    this.#written += frames.length
+    const taken = (res as ServerResponse).write(frames)
+    // `compression` holds what is written until it is told to pass it on.
+    if ('flush' in res && typeof res.flush === 'function') res.flush()
+    if (!taken) this.#waitForDrain(frames.length)
+    return taken
+  }
+
+  end(last: boolean): void {
+    if (last) this.#res.once('finish', () => this.#letConnectionGo())
+    this.#res.end()
+  }
+
+  destroy(): void {
+    if (this.#http2) {
+      this.#http2.close(constants.NGHTTP2_CANCEL)
+      this.#http2.destroy()
+    } else {
+      this.#res.destroy()
+    }
+  }
+
+  get bufferedAmount(): number {
+    const waiting = this.#http2 ? this.#http2.writableLength : (this.#res as ServerResponse).writableLength
+    return this.#full ? Math.max(waiting, this.#heldBack) : waiting
+  }
+
+  progress(): number {
+    if (!this.#http2) return this.#socket.bytesWritten - this.#socket.writableLength - unsentBytes(this.#socket)
+    const waiting = this.#http2.writableLength
+    return waiting > LONG_WRITE ? this.#socket.bytesWritten : this.#written - waiting
+  }
+
+  #waitForDrain(length: number): void {
+    this.#full = true
+    this.#heldBack += length
+    if (this.#listensForDrain) return
+    // For good, not `once`: `compression` passes listeners on to its own stream and takes none back.
+    this.#listensForDrain = true
+    this.#res.on('drain', this.#onDrain)
+  }
+
+  /** The process wants to exit, and an idle connection would keep it waiting. */
+  #letConnectionGo(): void {
+    if (this.#http2) this.#http2.session?.close()
+    else this.#socket.end()
+  }
+
+  readonly #onDrain = (): void => {
+    this.#full = false
+    this.#heldBack = 0
+    this.#owner.drained()
+  }
+
+  readonly #onClose = (): void => {
+    this.#leave(this.#res.writableEnded ? 'local' : 'peer', this.#socket.errored ?? undefined)
+  }
+
+  #leave(reason: 'peer' | 'local', cause?: unknown): void {
+    this.#res.off('close', this.#onClose)
+    this.#res.off('drain', this.#onDrain)
+    if (!this.#http2) this.#socket.off('close', this.#onClose)
+    this.#owner.gone(reason, cause)
+  }
+}
+
+/** Whether the peer is gone already, so that nothing would ever say that it left. */
+export function hasLeft(req: NodeRequest, res: NodeResponse): boolean {
+  if (isHttp2(res)) return !res.stream || res.stream.destroyed || res.stream.closed
+  // After a FIN, Node ends its own side, and closes when that is flushed.
+  return res.destroyed || req.socket.destroyed || req.socket.writableEnded
+}
+
+/** From the next turn on, reads a body that nobody reads: unread, it would hide the peer's leaving, and hold up its upload. */
+export function drainBody(req: NodeRequest): void {
+  if (!hasBody(req)) return
+  setImmediate(() => {
+    if (req.readableFlowing === null && req.listenerCount('readable') === 0) req.resume()
+  })
+}
+
+export function isHttp2(message: NodeRequest | NodeResponse): message is Http2ServerRequest & Http2ServerResponse {
+  return 'stream' in message && 'createPushResponse' in message
+}
+
+function hasBody(req: NodeRequest): boolean {
+  if (req.httpVersionMajor >= 2) return !(req as Http2ServerRequest).stream.endAfterHeaders
+  // Only these announce one (RFC 9112 6.3). Reading where there is none would emit a `close` that handlers take for the peer's.
+  return req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length']) > 0
+}
+
+/** What the operating system has not taken of the write under way. Node's own socket timeout asks the same field. */
+function unsentBytes(socket: Socket): number {
+  return (socket as { _handle?: { writeQueueSize?: number } | null })._handle?.writeQueueSize ?? 0
+}

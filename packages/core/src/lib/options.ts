@@ -1,0 +1,221 @@
+import { TidingsError } from './errors.ts'
+import { checkedEvent, checkedRetry, describe, encodeComment, encodeMessage, type Serialize } from './message.ts'
+
+/** Where in the life of a stream something failed that no caller was there to catch. */
+export type ErrorStage =
+  /** A route's handler or callback threw after its stream had opened. */
+  | 'handler'
+  /** A callback given to `onClose` threw. */
+  | 'onClose'
+
+/** The options of a stream: the same words for the app, for a route and for one call. The nearest wins, option by option. */
+export interface StreamOptions {
+  /**
+   * A comment after so many milliseconds without a write, so that proxies see traffic and a lost peer is noticed. `false`
+   * for none. `{ interval, event }` sends an empty event of that name instead, which a page's own watchdog can see.
+   * @default 15_000
+   */
+  heartbeat?: number | false | { interval: number; event: string } | undefined
+  /** The reconnection time told to the client when the stream opens, in milliseconds. Unset: the client's own. */
+  retry?: number | undefined
+  /**
+   * How many bytes may wait for a slow peer. A `send` while more wait ends the stream as `'slow'`.
+   * @default 1_048_576
+   */
+  maxBufferedBytes?: number | undefined
+  /**
+   * A peer that takes nothing for so many milliseconds while bytes wait is cut as `'stalled'`.
+   * @default 30_000
+   */
+  stallTimeout?: number | undefined
+  /**
+   * How long a stream may live, in milliseconds, less up to 20 % at random so that streams that opened together do not come
+   * back together. Unset: for ever.
+   */
+  maxDuration?: number | undefined
+  /** Aborted at shutdown: every stream ends cleanly, with a `retry` that spreads the clients' return. */
+  signal?: AbortSignal | undefined
+  /**
+   * Further response headers. They win over what was set before, also over `Cache-Control`.
+   * `Content-Type`, `Connection`, `Keep-Alive`, `Transfer-Encoding` and `Content-Length` are not theirs to set.
+   */
+  headers?: Readonly<Record<string, string | readonly string[]>> | undefined
+  /**
+   * The response status: 200 to 299, but for 204 and 205. Browsers take 200 only.
+   * @default 200
+   */
+  status?: number | undefined
+  /**
+   * Opens the stream with a comment of so many bytes, for browsers and proxies that hold back the first few kilobytes.
+   * @default 0
+   */
+  padding?: number | undefined
+  /**
+   * Turns `data` that is neither text nor bytes into text.
+   * @default JSON.stringify
+   */
+  serialize?: Serialize | undefined
+  /**
+   * Whether a request whose `Accept` excludes event streams is refused with 406.
+   * @default true on GET and HEAD, false on other methods
+   */
+  negotiate?: boolean | undefined
+  /**
+   * Told of what fails where no caller can catch it.
+   * @default console.error
+   */
+  onError?: ((error: unknown, context: { stage: ErrorStage }) => void) | undefined
+}
+
+/** Options as the streams use them: checked, with defaults, and with the frames that never change already encoded. */
+export interface ResolvedOptions {
+  /** What was given, for a nearer layer to override. */
+  readonly given: StreamOptions
+  readonly heartbeat: { readonly interval: number; readonly frame: string } | undefined
+  readonly opening: string
+  readonly retry: number
+  readonly maxBufferedBytes: number
+  readonly stallTimeout: number
+  readonly maxDuration: number
+  readonly signal: AbortSignal | undefined
+  readonly headers: ReadonlyArray<readonly [name: string, value: string | string[]]>
+  readonly status: number
+  readonly serialize: Serialize
+  readonly negotiate: boolean | undefined
+  readonly onError: (error: unknown, context: { stage: ErrorStage }) => void
+}
+
+// The reconnection time that clients use when none was told: Chromium's and Safari's.
+const USUAL_RETRY = 3_000
+// Longer delays overflow the timers of every platform.
+const LONGEST = 2 ** 31 - 1
+const NAMES = [
+  'heartbeat',
+  'retry',
+  'maxBufferedBytes',
+  'stallTimeout',
+  'maxDuration',
+  'signal',
+  'headers',
+  'status',
+  'padding',
+  'serialize',
+  'negotiate',
+  'onError',
+] as const satisfies ReadonlyArray<keyof StreamOptions>
+const NOT_THEIRS = new Set(['content-type', 'connection', 'keep-alive', 'transfer-encoding', 'content-length'])
+const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+// biome-ignore lint/suspicious/noControlCharactersInRegex: RFC 9110 5.5 names control characters.
+const HEADER_VALUE_BREAK = /[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]/
+
+/**
+ * Checks options and fills in the defaults.
+ *
+ * @param inherited the layer further out (the app's, for a route), which `options` override one by one
+ * @throws `ERR_SSE_INVALID_OPTION` for an unknown name or a value that cannot work
+ */
+export function resolveOptions(options: StreamOptions | undefined, inherited?: ResolvedOptions): ResolvedOptions {
+  if (options === undefined) return inherited ?? DEFAULTS
+  if (typeof options !== 'object' || options === null) throw invalid(`options must be an object, got ${describe(options)}`)
+  for (const name of Object.keys(options)) {
+    if (!(NAMES as readonly string[]).includes(name)) throw invalid(`${describe(name)} is not an option; there are ${NAMES.join(', ')}`)
+  }
+  const given = { ...inherited?.given, ...definedOnly(options) }
+  const retry = given.retry === undefined ? undefined : option('retry', () => checkedRetry(given.retry))
+  return {
+    given,
+    heartbeat: resolveHeartbeat(given.heartbeat ?? 15_000),
+    opening: openingFrame(integer('padding', given.padding ?? 0, 0), retry),
+    retry: retry ?? USUAL_RETRY,
+    maxBufferedBytes: integer('maxBufferedBytes', given.maxBufferedBytes ?? 1_048_576, 0),
+    stallTimeout: duration('stallTimeout', given.stallTimeout ?? 30_000),
+    maxDuration: given.maxDuration === undefined ? Number.POSITIVE_INFINITY : duration('maxDuration', given.maxDuration),
+    signal: resolveSignal(given.signal),
+    headers: resolveHeaders(given.headers ?? {}),
+    status: resolveStatus(given.status ?? 200),
+    serialize: callable('serialize', given.serialize ?? JSON.stringify),
+    negotiate: resolveNegotiate(given.negotiate),
+    onError: callable('onError', given.onError ?? ((error) => console.error(error))),
+  }
+}
+
+const DEFAULTS: ResolvedOptions = resolveOptions({})
+
+function definedOnly(options: StreamOptions): StreamOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+}
+
+function openingFrame(padding: number, retry: number | undefined): string {
+  // `:`, the spaces, and two line ends. A first byte has to leave at once in any case, so there is always a frame.
+  const comment = padding > 0 ? encodeComment(' '.repeat(Math.max(0, padding - 4))) : encodeComment()
+  if (retry === undefined) return comment
+  return padding > 0 ? comment + encodeMessage({ retry }) : encodeMessage({ retry })
+}
+
+function resolveHeartbeat(value: unknown): ResolvedOptions['heartbeat'] {
+  if (value === false) return undefined
+  if (typeof value !== 'object' || value === null) return { interval: duration('heartbeat', value), frame: encodeComment() }
+  const { interval, event, ...rest } = value as { interval?: unknown; event?: unknown }
+  const [extra] = Object.keys(rest)
+  if (extra !== undefined) throw invalid(`heartbeat takes { interval, event }, not ${describe(extra)}`)
+  const name = option('heartbeat.event', () => checkedEvent(event))
+  return { interval: duration('heartbeat.interval', interval), frame: encodeMessage({ event: name, data: '' }) }
+}
+
+function resolveHeaders(headers: unknown): Array<[string, string | string[]]> {
+  if (typeof headers !== 'object' || headers === null || Symbol.iterator in headers)
+    throw invalid(`headers must be an object of names and values, got ${describe(headers)}; write Object.fromEntries(headers)`)
+  return Object.entries(headers).map(([name, value]) => {
+    if (!HEADER_NAME.test(name)) throw invalid(`headers has the name ${describe(name)}, which HTTP does not allow`)
+    if (NOT_THEIRS.has(name.toLowerCase())) throw invalid(`headers must not name ${name}: it belongs to the event stream or to the connection`)
+    const values: unknown[] = Array.isArray(value) ? value : [value]
+    for (const each of values) {
+      if (typeof each !== 'string' || HEADER_VALUE_BREAK.test(each))
+        throw invalid(`headers has ${describe(each)} for ${name}; a value is a string in latin1 without control characters`)
+    }
+    return [name, Array.isArray(value) ? ([...values] as string[]) : (value as string)]
+  })
+}
+
+function resolveStatus(status: unknown): number {
+  if (Number.isInteger(status) && (status as number) >= 200 && (status as number) <= 299 && status !== 204 && status !== 205) return status as number
+  throw invalid(`status must be 200 to 299 and neither 204 nor 205, got ${describe(status)}: no other response can be an event stream`)
+}
+
+function resolveSignal(signal: unknown): AbortSignal | undefined {
+  if (signal === undefined) return undefined
+  if (typeof signal === 'object' && signal !== null && 'aborted' in signal && 'addEventListener' in signal) return signal as AbortSignal
+  throw invalid(`signal must be an AbortSignal, got ${describe(signal)}`)
+}
+
+function resolveNegotiate(value: unknown): boolean | undefined {
+  if (value === undefined || typeof value === 'boolean') return value
+  throw invalid(`negotiate must be a boolean, got ${describe(value)}`)
+}
+
+function duration(name: string, value: unknown): number {
+  if (typeof value === 'number' && value > 0 && value <= LONGEST) return value
+  throw invalid(`${name} must be a number of milliseconds above 0 and at most ${LONGEST}, got ${describe(value)}`)
+}
+
+function integer(name: string, value: unknown, least: number): number {
+  if (Number.isSafeInteger(value) && (value as number) >= least) return value as number
+  throw invalid(`${name} must be a whole number of at least ${least}, got ${describe(value)}`)
+}
+
+function callable<Value>(name: string, value: Value): Value {
+  if (typeof value === 'function') return value
+  throw invalid(`${name} must be a function, got ${describe(value)}`)
+}
+
+function option<Value>(name: string, check: () => Value): Value {
+  try {
+    return check()
+  } catch (error) {
+    throw invalid(`${name}: ${(error as Error).message}`)
+  }
+}
+
+function invalid(text: string): TidingsError {
+  return new TidingsError('ERR_SSE_INVALID_OPTION', text)
+}

@@ -1,0 +1,17 @@
+import type { ResolvedOptions } from './options.ts'
+
+/** Headers of an earlier handler that would be wrong on an endless body. */
+export const MISLEADING_HEADERS = ['Content-Length', 'Content-Encoding', 'ETag', 'Last-Modified'] as const
+
+const OURS: ReadonlyArray<readonly [string, string]> = [
+  ['Content-Type', 'text/event-stream'],
+  // no-transform keeps proxies and compression middleware from buffering; no-cache keeps caches from answering.
+  ['Cache-Control', 'no-cache, no-transform'],
+  // nginx buffers responses unless it reads this: https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_buffering
+  ['X-Accel-Buffering', 'no'],
+]
+
+/** The headers of an event stream in the order in which they are to be set: what `headers` names comes last, and wins. */
+export function responseHeaders(options: ResolvedOptions): ReadonlyArray<readonly [string, string | string[]]> {
+  return options.headers.length === 0 ? OURS : [...OURS, ...options.headers]
+}

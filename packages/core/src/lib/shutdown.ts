@@ -1,0 +1,34 @@
+/** What ends when a signal is aborted. */
+export interface Endable {
+  shutDown(): void
+}
+
+const open = new WeakMap<AbortSignal, { members: Set<Endable>; listener: () => void }>()
+
+/** Has `member` ended when `signal` is aborted; at once when it already is. One listener on the signal serves all members. */
+export function endOnAbort(signal: AbortSignal, member: Endable): void {
+  if (signal.aborted) {
+    member.shutDown()
+    return
+  }
+  const known = open.get(signal)
+  if (known) {
+    known.members.add(member)
+    return
+  }
+  const members = new Set([member])
+  const listener = (): void => {
+    open.delete(signal)
+    for (const each of members) each.shutDown()
+  }
+  open.set(signal, { members, listener })
+  signal.addEventListener('abort', listener, { once: true })
+}
+
+/** Takes `member` back; with the last one goes the listener. */
+export function forgetOnAbort(signal: AbortSignal, member: Endable): void {
+  const known = open.get(signal)
+  if (!known?.members.delete(member) || known.members.size > 0) return
+  open.delete(signal)
+  signal.removeEventListener('abort', known.listener)
+}

@@ -1,0 +1,50 @@
+import type { ServerResponse } from 'node:http'
+import type { OwnedEventStream } from './event-stream.ts'
+import { isHttp2, type NodeResponse } from './node-sink.ts'
+import { headersSent, streamOver } from './node-stream.ts'
+import type { ResolvedOptions } from './options.ts'
+
+const TAKEN = Symbol.for('tidings.taken')
+
+/**
+ * Takes a Node response over from a server that answers fetch `Response`s on it: once that server has written the head of our
+ * empty response and ends it, the stream goes on from there. So the head is the server's own, with whatever middleware has
+ * added. A head that is not ours (a middleware put another response in its place) is left alone, and `begin` is not called.
+ */
+export function takeOver(res: NodeResponse, options: ResolvedOptions, begin: (stream: OwnedEventStream) => void): void {
+  const target = res as ServerResponse & { [TAKEN]?: boolean }
+  if (target.headersSent || target[TAKEN]) throw headersSent()
+  target[TAKEN] = true
+  const { writeHead, end } = target
+  let ours = false
+  target.writeHead = (...head: unknown[]) => {
+    ours = contentTypeIn(head) === 'text/event-stream'
+    target.writeHead = writeHead
+    return Reflect.apply(writeHead, target, head)
+  }
+  target.end = (...last: unknown[]) => {
+    target.end = end
+    if (!ours || last.length > 0) return Reflect.apply(end, target, last)
+    begin(streamOver(target.req, res, options))
+    return target
+  }
+}
+
+/** node-server hands all headers to `writeHead`, where `getHeader` does not find them afterwards. */
+function contentTypeIn(head: unknown[]): unknown {
+  const headers = head[head.length - 1]
+  if (typeof headers !== 'object' || headers === null) return undefined
+  return Object.entries(headers).find(([name]) => name.toLowerCase() === 'content-type')?.[1]
+}
+
+/**
+ * The Node response in the environment that a fetch server hands to its app, where it is one that can be taken over. A binding of
+ * a Worker may bear the same name, and an HTTP/2 request whose body is unread is cut by node-server once its response has ended.
+ */
+export function nodeResponseIn(env: unknown): NodeResponse | undefined {
+  const { outgoing, server } = (env ?? {}) as { outgoing?: unknown; server?: { outgoing?: unknown } }
+  const res = (outgoing ?? server?.outgoing) as ServerResponse | undefined
+  if (typeof res !== 'object' || res === null || typeof res.writeHead !== 'function' || typeof res.req?.on !== 'function') return undefined
+  const unread = isHttp2(res) && res.req.method !== 'GET' && !res.req.readableEnded
+  return unread ? undefined : res
+}

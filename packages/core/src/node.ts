@@ -1,0 +1,39 @@
+import type { EventStream } from './lib/event-stream.ts'
+import type { AnyEvents } from './lib/message.ts'
+import type { NodeRequest, NodeResponse } from './lib/node-sink.ts'
+import { nodeLastEventId, openNodeStream } from './lib/node-stream.ts'
+import { resolveOptions, type StreamOptions } from './lib/options.ts'
+
+export type { NodeRequest, NodeResponse }
+
+/**
+ * Opens an event stream on a response of `node:http`, or of `node:http2` by its compatibility API. The head and a first byte
+ * leave at once; headers set before survive. A HEAD request gets the head alone, and one whose `Accept` excludes event streams
+ * gets 406; both give a stream that is closed already, with the reason `'unopened'`.
+ *
+ * @throws `ERR_SSE_HEADERS_SENT` when the response has begun, `ERR_SSE_INVALID_OPTION` for options that cannot work
+ *
+ * @example
+ * import { createServer } from 'node:http'
+ * import { openEventStream } from '@tidings/core/node'
+ *
+ * createServer((req, res) => {
+ *   const stream = openEventStream(req, res)
+ *   const timer = setInterval(() => stream.send({ event: 'tick', data: { now: Date.now() } }), 1000)
+ *   stream.onClose(() => clearInterval(timer))
+ * }).listen(3000)
+ */
+export function openEventStream<Events extends object = AnyEvents>(req: NodeRequest, res: NodeResponse, options?: StreamOptions): EventStream<Events> {
+  return openNodeStream(req, res, resolveOptions(options), (refusal) => {
+    res.writeHead(406, { 'Content-Type': 'text/plain; charset=utf-8' })
+    res.end(refusal.message)
+  }) as EventStream<Events>
+}
+
+/**
+ * The id of the last event that the client has seen: its `Last-Event-ID` header read as UTF-8, or `lastEventId` in the query
+ * where the header is absent. `''` when it sent none; `'\uFFFD'`, which no server gives out, for one with NUL or over 1 KiB.
+ */
+export function lastEventIdOf(request: NodeRequest): string {
+  return nodeLastEventId(request)
+}

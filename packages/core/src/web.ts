@@ -1,0 +1,52 @@
+import { refusalOf } from './lib/accept.ts'
+import type { EventStream } from './lib/event-stream.ts'
+import type { AnyEvents } from './lib/message.ts'
+import { resolveOptions, type StreamOptions } from './lib/options.ts'
+import { responseHeaders } from './lib/response-head.ts'
+import { type StreamCallback, type WebRequest, webLastEventId, webStreamBody } from './lib/web-stream.ts'
+
+export type { StreamCallback, WebRequest }
+
+/**
+ * An event stream as a fetch `Response`, for anything that speaks fetch: Hono, Bun, Deno, Workers, route handlers.
+ * `callback` gets the stream as soon as the platform reads the body; its return closes nothing, `stream.close()` does. What it
+ * throws ends the stream as `'error'` and goes to `onError`. A HEAD request gets the head alone, and one whose `Accept` excludes
+ * event streams 406; for neither is `callback` called.
+ *
+ * @throws `ERR_SSE_INVALID_OPTION` for options that cannot work
+ *
+ * @example
+ * import { eventStreamResponse } from '@tidings/core/web'
+ *
+ * export default {
+ *   fetch: (request: Request) =>
+ *     eventStreamResponse(request, (stream) => {
+ *       const timer = setInterval(() => stream.send({ event: 'tick', data: { now: Date.now() } }), 1000)
+ *       stream.onClose(() => clearInterval(timer))
+ *     }),
+ * }
+ */
+export function eventStreamResponse<Events extends object = AnyEvents>(
+  request: WebRequest,
+  callback: StreamCallback<EventStream<Events>>,
+  options?: StreamOptions,
+): Response {
+  const resolved = resolveOptions(options)
+  const refusal = refusalOf(request.method, request.headers.get('accept') ?? undefined, resolved)
+  if (refusal) return new Response(refusal.message, { status: 406 })
+  const headers = new Headers()
+  for (const [name, value] of responseHeaders(resolved)) {
+    headers.delete(name)
+    for (const each of [value].flat()) headers.append(name, each)
+  }
+  const body = request.method === 'HEAD' ? null : webStreamBody(request, resolved, (stream) => callback(stream as EventStream<Events>))
+  return new Response(body, { status: resolved.status, headers })
+}
+
+/**
+ * The id of the last event that the client has seen: its `Last-Event-ID` header read as UTF-8, or `lastEventId` in the query
+ * where the header is absent. `''` when it sent none; `'\uFFFD'`, which no server gives out, for one with NUL or over 1 KiB.
+ */
+export function lastEventIdOf(request: Pick<Request, 'url' | 'headers'>): string {
+  return webLastEventId(request)
+}

@@ -1,0 +1,10 @@
+import type { SseHelper } from './index.ts'
+
+declare global {
+  namespace Express {
+    interface Response {
+      /** Opens an event stream on this response. There once `sse()` is mounted. */
+      sse: SseHelper
+    }
+  }
+}

@@ -1,0 +1,8 @@
+import type { SseHelper } from './index.ts'
+
+declare module 'hono' {
+  interface ContextVariableMap {
+    /** Answers this request with an event stream. There once `sse()` is mounted. */
+    sse: SseHelper
+  }
+}

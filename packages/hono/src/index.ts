@@ -1,0 +1,85 @@
+import type { AnyEvents, EventStream, StreamOptions } from '@tidings/core'
+import {
+  branded,
+  MISLEADING_HEADERS,
+  nodeResponseIn,
+  optionLayer,
+  type ResolvedOptions,
+  refusalOf,
+  resolveOptions,
+  responseHeaders,
+  runCallback,
+  type StreamCallback,
+  takeOver,
+  webStreamBody,
+} from '@tidings/core/adapter'
+import { lastEventIdOf as webLastEventIdOf } from '@tidings/core/web'
+import type { Context, MiddlewareHandler } from 'hono'
+import { HTTPException } from 'hono/http-exception'
+
+export type * from './augment.ts'
+
+/**
+ * `c.var.sse(callback)`: the response of an event stream, to be returned from the handler. `callback` gets the stream when its
+ * head is out; its return closes nothing, `stream.close()` does. `options` win over those of the middleware.
+ */
+export type SseHelper = <Events extends object = AnyEvents>(callback: StreamCallback<EventStream<Events>>, options?: StreamOptions) => Response
+
+/** For apps that type their variables by hand: `new Hono<{ Variables: SseVariables }>()`. */
+export interface SseVariables {
+  sse: SseHelper
+}
+
+/**
+ * Middleware for Hono 4 that adds `c.var.sse()`. Mount it for the app, on a route, or both: the nearest options win, one by one.
+ * A request whose `Accept` excludes event streams is answered by an `HTTPException` with status 406.
+ *
+ * @throws `ERR_SSE_INVALID_OPTION` for options that cannot work
+ *
+ * @example
+ * import { Hono } from 'hono'
+ * import { sse } from '@tidings/hono'
+ *
+ * const app = new Hono()
+ * app.use(sse())
+ * app.get('/clock', (c) =>
+ *   c.var.sse((stream) => {
+ *     const timer = setInterval(() => stream.send({ event: 'tick', data: { now: Date.now() } }), 1000)
+ *     stream.onClose(() => clearInterval(timer))
+ *   }),
+ * )
+ */
+export function sse(options?: StreamOptions): MiddlewareHandler {
+  const layer = optionLayer(options)
+  return async (c, next) => {
+    const layered = layer(c.get('sse'))
+    const helper = (callback: StreamCallback<EventStream>, call?: StreamOptions): Response => open(c, callback, resolveOptions(call, layered))
+    c.set('sse', branded(helper as SseHelper, layered))
+    await next()
+  }
+}
+
+/** The same as `c.var.sse()` without the middleware. */
+export function eventStream<Events extends object = AnyEvents>(c: Context, callback: StreamCallback<EventStream<Events>>, options?: StreamOptions): Response {
+  return open(c, callback as StreamCallback<EventStream>, resolveOptions(options))
+}
+
+/** The id of the last event that the client has seen, `''` when it sent none. As `lastEventIdOf` of `@tidings/core/web`. */
+export function lastEventIdOf(c: Context): string {
+  return webLastEventIdOf(c.req.raw)
+}
+
+function open(c: Context, callback: StreamCallback<EventStream>, options: ResolvedOptions): Response {
+  const refusal = refusalOf(c.req.method, c.req.header('accept'), options)
+  if (refusal) throw new HTTPException(406, { message: refusal.message, cause: refusal })
+  for (const name of MISLEADING_HEADERS) c.header(name, undefined)
+  for (const [name, value] of responseHeaders(options)) {
+    for (const [index, each] of [value].flat().entries()) c.header(name, each, { append: index > 0 })
+  }
+  c.status(options.status as 200)
+  if (c.req.method === 'HEAD') return c.body(null)
+  const res = nodeResponseIn(c.env)
+  if (!res) return c.body(webStreamBody(c.req.raw, options, callback))
+  takeOver(res, options, (stream) => runCallback(callback, stream))
+  return c.body(null)
+}

@@ -1,0 +1,75 @@
+import type { AnyEvents, EventStream, StreamOptions } from '@tidings/core'
+import { branded, type OwnedEventStream, openNodeStream, optionLayer, type ResolvedOptions, resolveOptions } from '@tidings/core/adapter'
+import { lastEventIdOf as nodeLastEventIdOf } from '@tidings/core/node'
+import type { ExtendableContext } from 'koa'
+
+export type * from './augment.ts'
+
+/** `ctx.sse()`: opens an event stream whose head and first bytes leave at once. `options` win over those of the middleware. */
+export type SseHelper = <Events extends object = AnyEvents>(options?: StreamOptions) => EventStream<Events>
+
+/** What is used of a Koa context, of either major. */
+export type KoaContext = Pick<ExtendableContext, 'req' | 'res' | 'respond' | 'onerror' | 'throw'>
+
+/**
+ * Middleware for Koa 2 and 3 that adds `ctx.sse()`. Mount it for the app, on a route, or both: the nearest options win, one by
+ * one. A request whose `Accept` excludes event streams is answered by `ctx.throw(406)`. What a handler throws after its stream
+ * has opened ends the stream, and reaches `onError` and `app.on('error')`.
+ *
+ * @throws `ERR_SSE_INVALID_OPTION` for options that cannot work
+ *
+ * @example
+ * import Koa from 'koa'
+ * import { sse } from '@tidings/koa'
+ *
+ * const app = new Koa()
+ * app.use(sse())
+ * app.use((ctx) => {
+ *   const stream = ctx.sse()
+ *   const timer = setInterval(() => stream.send({ event: 'tick', data: { now: Date.now() } }), 1000)
+ *   stream.onClose(() => clearInterval(timer))
+ * })
+ */
+export function sse(options?: StreamOptions): (ctx: KoaContext, next: () => Promise<unknown>) => Promise<void> {
+  const layer = optionLayer(options)
+  return async (ctx, next) => {
+    const target = ctx as KoaContext & { sse?: unknown }
+    const layered = layer(target.sse)
+    let stream: OwnedEventStream | undefined
+    target.sse = branded((call?: StreamOptions) => {
+      stream = open(ctx, resolveOptions(call, layered))
+      return stream
+    }, layered)
+    try {
+      await next()
+    } catch (error) {
+      // Koa answers an error only while the head is not out; without this the stream would stay open for ever.
+      if (!stream || stream.fail(error)) throw error
+    }
+  }
+}
+
+/** The same as `ctx.sse()` without the middleware; then nobody ends the stream when the handler throws. */
+export function eventStream<Events extends object = AnyEvents>(ctx: KoaContext, options?: StreamOptions): EventStream<Events> {
+  return open(ctx, resolveOptions(options)) as EventStream<Events>
+}
+
+/** The id of the last event that the client has seen, `''` when it sent none. As `lastEventIdOf` of `@tidings/core/node`. */
+export function lastEventIdOf(ctx: Pick<KoaContext, 'req'>): string {
+  return nodeLastEventIdOf(ctx.req)
+}
+
+function open(ctx: KoaContext, options: ResolvedOptions): OwnedEventStream {
+  const stream = openNodeStream(ctx.req, ctx.res, options, (refusal) => ctx.throw(406, refusal))
+  ctx.respond = false
+  ignorePeerErrors(ctx)
+  return stream
+}
+
+/** Koa reports a connection's reset as an error of the app. A peer that leaves is none. */
+function ignorePeerErrors(ctx: KoaContext): void {
+  const { onerror } = ctx
+  ctx.onerror = (error) => {
+    if (!error || error !== ctx.req.socket.errored) onerror.call(ctx, error)
+  }
+}

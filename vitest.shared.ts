@@ -1,0 +1,14 @@
+import { defineConfig, type ViteUserConfig } from 'vitest/config'
+
+/** Every package's tests run against the sources, so that a failing line is the line that was written. */
+const shared: ViteUserConfig = defineConfig({
+  resolve: { conditions: ['tidings-source'] },
+  ssr: { resolve: { conditions: ['tidings-source', 'node', 'import', 'module', 'default'] } },
+  test: {
+    include: ['test/**/*.test.ts'],
+    testTimeout: 20_000,
+    pool: 'forks',
+    execArgv: ['--expose-gc'],
+  },
+})
+export default shared
