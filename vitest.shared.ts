@@ -3,7 +3,7 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config'
 /** Every package's tests run against the sources, so that a failing line is the line that was written. */
 const shared: ViteUserConfig = defineConfig({
   resolve: { conditions: ['tidings-source'] },
-  ssr: { resolve: { conditions: ['tidings-source', 'node', 'import', 'module', 'default'] } },
+  ssr: { resolve: { conditions: ['tidings-source', 'node'] } },
   test: {
     include: ['test/**/*.test.ts'],
     testTimeout: 20_000,

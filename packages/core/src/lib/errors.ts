@@ -74,3 +74,11 @@ const CLOSE_MESSAGES: Record<CloseReason, string> = {
 export function closedError(reason: CloseReason, cause?: unknown): TidingsError {
   return new TidingsError('ERR_SSE_CLOSED', CLOSE_MESSAGES[reason], cause === undefined ? { reason } : { reason, cause })
 }
+
+/** The error of a second stream on one response, or of one that comes too late. */
+export function alreadyBegun(): TidingsError {
+  return new TidingsError(
+    'ERR_SSE_HEADERS_SENT',
+    'The response has begun already: a stream was opened on it before, or something else was sent; open one stream, first',
+  )
+}

@@ -172,7 +172,7 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched {
   look(present: number): number {
     const sink = this.#sink
     const { heartbeat } = this.#options
-    if (sink && this.#stalled(sink, present)) this.#end ? sink.destroy() : this.#cut('stalled')
+    if (sink && this.#stalled(sink, present)) this.#end ? sink.destroy(closedError('stalled')) : this.#cut('stalled')
     else if (present >= this.#expiresAt) this.#endCleanly('expired')
     // While bytes wait, one more would tell nobody anything.
     else if (heartbeat && !this.#end && present - this.#wroteAt >= heartbeat.interval && this.bufferedAmount === 0) this.#write(heartbeat.frame)
@@ -221,27 +221,28 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched {
   /** What was written still goes out; the sink says when it is gone. */
   #endCleanly(reason: 'local' | 'shutdown' | 'expired'): void {
     if (this.#end) return
-    this.#sink?.end(reason === 'shutdown')
+    const sink = this.#sink
     this.#finish(reason)
+    sink?.end(reason === 'shutdown')
   }
 
   #cut(reason: 'slow' | 'stalled' | 'error', cause?: unknown): void {
     if (this.#end) return
     const sink = this.#sink
-    this.#finish(reason, cause)
-    sink?.destroy()
+    const end = this.#finish(reason, cause)
+    sink?.destroy(this.#closedError(end))
   }
 
-  #finish(reason: CloseReason, cause?: unknown): void {
-    if (this.#end) return
-    this.#end = { reason, cause }
+  #finish(reason: CloseReason, cause?: unknown): End {
+    if (this.#end) return this.#end
+    const end: End = { reason, cause }
+    this.#end = end
     this.#settle(false)
     if (this.#options.signal) forgetOnAbort(this.#options.signal, this)
-    if (!this.#callbacks && !this.#controller) return
-    const error = this.#closedError(this.#end)
-    this.#controller?.abort(error)
-    for (const callback of this.#callbacks ?? []) this.#call(callback, error)
+    this.#controller?.abort(this.#closedError(end))
+    for (const callback of this.#callbacks ?? []) this.#call(callback, this.#closedError(end))
     this.#callbacks = undefined
+    return end
   }
 
   #closedError(end: End): TidingsError {

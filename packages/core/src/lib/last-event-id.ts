@@ -1,7 +1,8 @@
 // An id as clients return it is at most this long here; a log's own are at most 128 characters.
 const LONGEST_ID = 1_024
 const QUERY_NAME = 'lastEventId'
-const utf8 = new TextDecoder()
+// An id may begin with U+FEFF, which is no BOM there.
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /**
  * What stands for an id that no server can have given (with NUL, or longer than 1 KiB): the replacement character, which

@@ -53,27 +53,27 @@ const LINE_BREAK = /[\r\n]/
 const ID_BREAK = /[\r\n\0]/
 const FIELDS = ['data', 'event', 'id', 'retry', 'comment']
 // Wrong names that people coming from other libraries write, and the field each means.
-const MEANT: Record<string, string> = {
-  type: 'event',
-  name: 'event',
-  eventName: 'event',
-  eventType: 'event',
-  topic: 'event',
-  lastEventId: 'id',
-  eventId: 'id',
-  _id: 'id',
-  payload: 'data',
-  body: 'data',
-  value: 'data',
-  text: 'data',
-  content: 'data',
-  message: 'data',
-  json: 'data',
-  detail: 'data',
-  retryAfter: 'retry',
-  reconnectionTime: 'retry',
-  comments: 'comment',
-}
+const MEANT = new Map([
+  ['type', 'event'],
+  ['name', 'event'],
+  ['eventName', 'event'],
+  ['eventType', 'event'],
+  ['topic', 'event'],
+  ['lastEventId', 'id'],
+  ['eventId', 'id'],
+  ['_id', 'id'],
+  ['payload', 'data'],
+  ['body', 'data'],
+  ['value', 'data'],
+  ['text', 'data'],
+  ['content', 'data'],
+  ['message', 'data'],
+  ['json', 'data'],
+  ['detail', 'data'],
+  ['retryAfter', 'retry'],
+  ['reconnectionTime', 'retry'],
+  ['comments', 'comment'],
+])
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /**
@@ -125,7 +125,7 @@ export function encodeMessage(message: Message, options?: EncodeOptions): string
   if (!hasData) {
     if (event !== undefined) throw eventWithoutData(event)
     const frame = head + retry + tail
-    if (frame === '') throw invalidMessage("A message needs at least one of data, id, retry and comment; for an empty message write { data: '' }")
+    if (frame === '') throw emptyMessage(message)
     return `${frame}\n`
   }
   if (event !== undefined && event !== '' && event !== 'message') head += `event: ${event}\n`
@@ -161,8 +161,9 @@ export function describe(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)
   if (typeof value === 'number' || typeof value === 'boolean' || value === undefined) return String(value)
   if (typeof value !== 'object') return `a ${typeof value}`
-  const name = value.constructor?.name
-  return name === undefined || name === 'Object' ? 'an object' : `an instance of ${name}`
+  // From the prototype: a `constructor` of the value's own is whatever a client's JSON says.
+  const name: unknown = Object.getPrototypeOf(value)?.constructor?.name
+  return typeof name !== 'string' || name === '' || name === 'Object' ? 'an object' : `an instance of ${name}`
 }
 
 /** Bytes in any of the forms that a platform hands over. */
@@ -190,7 +191,7 @@ function textOf(data: unknown, serialize: Serialize = JSON.stringify): string {
   } catch (cause) {
     throw new TidingsError(
       'ERR_SSE_INVALID_MESSAGE',
-      `data cannot be serialised: ${cause instanceof Error ? cause.message : cause}; send a string, or set the serialize option`,
+      `data cannot be serialised: ${cause instanceof Error ? cause.message : describe(cause)}; send a string, or set the serialize option`,
       { cause },
     )
   }
@@ -223,8 +224,14 @@ function notAMessage(value: unknown): TidingsError {
   )
 }
 
+function emptyMessage(message: object): TidingsError {
+  // A Date, a Map, an Error, a promise that nobody awaited: they have no keys, and are values, not messages without fields.
+  if (Object.keys(message).length === 0 && describe(message) !== describe({})) return notAMessage(message)
+  return invalidMessage("A message needs at least one of data, id, retry and comment; for an empty message write { data: '' }")
+}
+
 function unknownKey(key: string): TidingsError {
-  const meant = MEANT[key] ?? FIELDS.find((field) => field === key.toLowerCase())
+  const meant = MEANT.get(key) ?? FIELDS.find((field) => field === key.toLowerCase())
   const hint = meant === undefined ? 'to send a value, write { data: value }' : `did you mean ${meant}?`
   return invalidMessage(`${describe(key)} is not a field of a message (data, event, id, retry, comment); ${hint}`)
 }

@@ -1,5 +1,5 @@
 import { refusalOf } from './accept.ts'
-import { TidingsError } from './errors.ts'
+import { alreadyBegun, type TidingsError } from './errors.ts'
 import { closedStream, type OwnedEventStream, SinkStream } from './event-stream.ts'
 import { readLastEventId } from './last-event-id.ts'
 import { drainBody, hasLeft, type NodeRequest, type NodeResponse, NodeSink } from './node-sink.ts'
@@ -13,7 +13,7 @@ import { MISLEADING_HEADERS, responseHeaders } from './response-head.ts'
  * closed as `'unopened'`
  */
 export function openNodeStream(req: NodeRequest, res: NodeResponse, options: ResolvedOptions, refuse: (refusal: TidingsError) => void): OwnedEventStream {
-  if (res.headersSent) throw headersSent()
+  if (res.headersSent) throw alreadyBegun()
   const lastEventId = nodeLastEventId(req)
   const refusal = refusalOf(req.method, req.headers.accept, options)
   if (refusal) {
@@ -43,14 +43,6 @@ export function streamOver(req: NodeRequest, res: NodeResponse, options: Resolve
 export function nodeLastEventId(req: NodeRequest): string {
   const header = req.headers['last-event-id']
   return readLastEventId(Array.isArray(header) ? header[0] : header, req.url)
-}
-
-/** The error of a second `sse()`, or of one that comes too late. */
-export function headersSent(): TidingsError {
-  return new TidingsError(
-    'ERR_SSE_HEADERS_SENT',
-    'The response has begun already: a stream was opened on it before, or something else was sent; open one stream, first',
-  )
 }
 
 function setHead(res: NodeResponse, options: ResolvedOptions): void {

@@ -46,7 +46,7 @@ export interface StreamOptions {
    */
   status?: number | undefined
   /**
-   * Opens the stream with a comment of so many bytes, for browsers and proxies that hold back the first few kilobytes.
+   * Opens the stream with a comment of so many bytes, for browsers and proxies that hold back the first few kilobytes. At most 1 MiB.
    * @default 0
    */
   padding?: number | undefined
@@ -89,6 +89,18 @@ export interface ResolvedOptions {
 const USUAL_RETRY = 3_000
 // Longer delays overflow the timers of every platform.
 const LONGEST = 2 ** 31 - 1
+// Padding is for those who hold back a few kilobytes; more of it than may wait for a slow peer would end every stream.
+const LONGEST_PADDING = 1_048_576
+const USUAL = {
+  heartbeat: 15_000,
+  padding: 0,
+  maxBufferedBytes: 1_048_576,
+  stallTimeout: 30_000,
+  headers: {},
+  status: 200,
+  serialize: JSON.stringify as Serialize,
+  onError: (error: unknown): void => console.error(error),
+} satisfies StreamOptions
 const NAMES = [
   'heartbeat',
   'retry',
@@ -121,21 +133,22 @@ export function resolveOptions(options: StreamOptions | undefined, inherited?: R
     if (!(NAMES as readonly string[]).includes(name)) throw invalid(`${describe(name)} is not an option; there are ${NAMES.join(', ')}`)
   }
   const given = { ...inherited?.given, ...definedOnly(options) }
-  const retry = given.retry === undefined ? undefined : option('retry', () => checkedRetry(given.retry))
+  const all = { ...USUAL, ...given }
+  const retry = all.retry === undefined ? undefined : option('retry', () => checkedRetry(all.retry))
   return {
     given,
-    heartbeat: resolveHeartbeat(given.heartbeat ?? 15_000),
-    opening: openingFrame(integer('padding', given.padding ?? 0, 0), retry),
+    heartbeat: resolveHeartbeat(all.heartbeat),
+    opening: openingFrame(integer('padding', all.padding, 0, LONGEST_PADDING), retry),
     retry: retry ?? USUAL_RETRY,
-    maxBufferedBytes: integer('maxBufferedBytes', given.maxBufferedBytes ?? 1_048_576, 0),
-    stallTimeout: duration('stallTimeout', given.stallTimeout ?? 30_000),
-    maxDuration: given.maxDuration === undefined ? Number.POSITIVE_INFINITY : duration('maxDuration', given.maxDuration),
-    signal: resolveSignal(given.signal),
-    headers: resolveHeaders(given.headers ?? {}),
-    status: resolveStatus(given.status ?? 200),
-    serialize: callable('serialize', given.serialize ?? JSON.stringify),
-    negotiate: resolveNegotiate(given.negotiate),
-    onError: callable('onError', given.onError ?? ((error) => console.error(error))),
+    maxBufferedBytes: integer('maxBufferedBytes', all.maxBufferedBytes, 0),
+    stallTimeout: duration('stallTimeout', all.stallTimeout),
+    maxDuration: all.maxDuration === undefined ? Number.POSITIVE_INFINITY : duration('maxDuration', all.maxDuration),
+    signal: resolveSignal(all.signal),
+    headers: resolveHeaders(all.headers),
+    status: resolveStatus(all.status),
+    serialize: callable('serialize', all.serialize),
+    negotiate: resolveNegotiate(all.negotiate),
+    onError: callable('onError', all.onError),
   }
 }
 
@@ -146,8 +159,8 @@ function definedOnly(options: StreamOptions): StreamOptions {
 }
 
 function openingFrame(padding: number, retry: number | undefined): string {
-  // `:`, the spaces, and two line ends. A first byte has to leave at once in any case, so there is always a frame.
-  const comment = padding > 0 ? encodeComment(' '.repeat(Math.max(0, padding - 4))) : encodeComment()
+  // `:`, spaces, and two line ends. A first byte has to leave at once in any case, so there is always a frame.
+  const comment = `${':'.padEnd(padding - 2)}\n\n`
   if (retry === undefined) return comment
   return padding > 0 ? comment + encodeMessage({ retry }) : encodeMessage({ retry })
 }
@@ -198,12 +211,12 @@ function duration(name: string, value: unknown): number {
   throw invalid(`${name} must be a number of milliseconds above 0 and at most ${LONGEST}, got ${describe(value)}`)
 }
 
-function integer(name: string, value: unknown, least: number): number {
-  if (Number.isSafeInteger(value) && (value as number) >= least) return value as number
-  throw invalid(`${name} must be a whole number of at least ${least}, got ${describe(value)}`)
+function integer(name: string, value: unknown, least: number, most: number = Number.MAX_SAFE_INTEGER): number {
+  if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most) return value as number
+  throw invalid(`${name} must be a whole number of at least ${least} and at most ${most}, got ${describe(value)}`)
 }
 
-function callable<Value>(name: string, value: Value): Value {
+function callable<Value>(name: string, value: Value | undefined): Value {
   if (typeof value === 'function') return value
   throw invalid(`${name} must be a function, got ${describe(value)}`)
 }

@@ -1,3 +1,5 @@
+import type { TidingsError } from './errors.ts'
+
 /** What a transport offers to the one event stream that writes to it. Each transport has one: Node's response, a web stream. */
 export interface Sink {
   /**
@@ -7,8 +9,8 @@ export interface Sink {
   write(frames: string | Uint8Array): boolean
   /** Ends cleanly after what was written. `last` also lets go of the connection underneath, for a process that shuts down. */
   end(last: boolean): void
-  /** Cuts the transport at once; what waits in it is dropped. */
-  destroy(): void
+  /** Cuts the transport at once; what waits in it is dropped. Where a transport can carry the reason, it is the one given. */
+  destroy(reason: TidingsError): void
   /** How many bytes wait in this process for the peer to take them. */
   readonly bufferedAmount: number
   /** A number that changes whenever the transport passed bytes on, and only then. */

@@ -1,7 +1,8 @@
 import type { ServerResponse } from 'node:http'
+import { alreadyBegun } from './errors.ts'
 import type { OwnedEventStream } from './event-stream.ts'
 import { isHttp2, type NodeResponse } from './node-sink.ts'
-import { headersSent, streamOver } from './node-stream.ts'
+import { streamOver } from './node-stream.ts'
 import type { ResolvedOptions } from './options.ts'
 
 const TAKEN = Symbol.for('tidings.taken')
@@ -13,7 +14,7 @@ const TAKEN = Symbol.for('tidings.taken')
  */
 export function takeOver(res: NodeResponse, options: ResolvedOptions, begin: (stream: OwnedEventStream) => void): void {
   const target = res as ServerResponse & { [TAKEN]?: boolean }
-  if (target.headersSent || target[TAKEN]) throw headersSent()
+  if (target.headersSent || target[TAKEN]) throw alreadyBegun()
   target[TAKEN] = true
   const { writeHead, end } = target
   let ours = false

@@ -1,4 +1,4 @@
-import { closedError } from './errors.ts'
+import type { TidingsError } from './errors.ts'
 import type { Sink, SinkOwner } from './sink.ts'
 
 // As much as Node's sockets take before they ask to wait.
@@ -37,7 +37,8 @@ export class WebSink implements Sink {
           this.#asked = true
           if (begun) return this.#flush()
           begun = true
-          abort?.addEventListener('abort', this.#onAbort)
+          if (abort?.aborted) this.#onAbort()
+          else abort?.addEventListener('abort', this.#onAbort)
           begin()
         },
         cancel: (reason) => this.#leave(reason),
@@ -62,8 +63,8 @@ export class WebSink implements Sink {
     this.#flush()
   }
 
-  destroy(): void {
-    this.#controller.error(closedError('error'))
+  destroy(reason: TidingsError): void {
+    this.#controller.error(reason)
     this.#leave()
   }
 

@@ -1,13 +1,17 @@
+import { alreadyBegun } from './errors.ts'
 import { type OwnedEventStream, SinkStream } from './event-stream.ts'
 import { readLastEventId } from './last-event-id.ts'
 import type { ResolvedOptions } from './options.ts'
 import { WebSink } from './web-sink.ts'
 
 /** What is read of a fetch `Request`. */
-export type WebRequest = Pick<Request, 'method' | 'url' | 'headers' | 'signal'>
+export type WebRequest = Pick<Request, 'method' | 'url' | 'headers' | 'signal' | 'body' | 'bodyUsed'>
 
 /** What a route does with its stream. Its return closes nothing; what it throws ends the stream and goes to `onError`. */
 export type StreamCallback<Stream> = (stream: Stream) => unknown
+
+// A response cannot be asked whether it has begun, but its request is answered once.
+const answered = new WeakSet<WebRequest>()
 
 /** The body of an event stream's response. `callback` runs when the platform first reads from it, and never otherwise. */
 export function webStreamBody(
@@ -15,10 +19,13 @@ export function webStreamBody(
   options: ResolvedOptions,
   callback: StreamCallback<OwnedEventStream>,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
+  if (answered.has(request)) throw alreadyBegun()
+  answered.add(request)
   const stream = new SinkStream(options, webLastEventId(request))
   const sink = new WebSink(stream, request.signal, () => {
-    if (request.signal?.aborted) stream.gone('peer', request.signal.reason)
-    else stream.open(sink)
+    // The peer may have left before its response was read.
+    if (!stream.closed) stream.open(sink)
+    drainBody(request)
     runCallback(callback, stream)
   })
   return sink.readable
@@ -27,6 +34,16 @@ export function webStreamBody(
 /** Reads what `EventStream.lastEventId` tells, for a route that wants it before it opens a stream. */
 export function webLastEventId(request: Pick<Request, 'url' | 'headers'>): string {
   return readLastEventId(request.headers.get('last-event-id') ?? undefined, request.url)
+}
+
+/** From the next turn on, reads a body that nobody reads: unread, it would hide the peer's leaving, and hold up its upload. */
+function drainBody(request: WebRequest): void {
+  if (request.method === 'GET' || request.method === 'HEAD') return
+  setTimeout(() => {
+    if (request.bodyUsed || !request.body || request.body.locked) return
+    // A peer that leaves in the middle is noticed by the stream.
+    request.body.pipeTo(new WritableStream()).catch(() => {})
+  })
 }
 
 /** Hands the stream to a route's callback. */

@@ -1,0 +1,123 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { clock, now, type Watched } from '../src/lib/clock.ts'
+import { watchTimers } from './timers.ts'
+
+/** Watched by the clock, it notes when it is looked at. */
+class Patient implements Watched {
+  slot = 0
+  readonly looks: number[] = []
+  readonly #delays: number[]
+  #tell = (): void => {}
+  /** Resolves when the last look has come. */
+  readonly done: Promise<void>
+
+  constructor(...delays: number[]) {
+    this.#delays = delays
+    this.done = new Promise((resolve) => {
+      this.#tell = resolve
+    })
+    patients.add(this)
+  }
+
+  look(present: number): number {
+    this.looks.push(present)
+    const next = this.#delays[this.looks.length]
+    if (next === undefined) {
+      this.leave()
+      this.#tell()
+    }
+    return next ?? 1_000
+  }
+
+  watch(): this {
+    clock.watch(this, this.#delays[0] ?? 0)
+    return this
+  }
+
+  leave(): void {
+    clock.unwatch(this)
+    patients.delete(this)
+  }
+}
+
+const patients = new Set<Patient>()
+afterEach(() => {
+  for (const patient of patients) patient.leave()
+})
+
+describe('the clock', () => {
+  test.each([1, 10, 33, 100, 300])('looks between 1 and 1.125 times a delay of %d ms', async (delay) => {
+    const from = now()
+    const patient = new Patient(delay, delay, delay).watch()
+    await patient.done
+    const times = [from, ...patient.looks]
+    const gaps = times.slice(1).map((time, index) => time - (times[index] ?? 0))
+    expect(gaps).toHaveLength(3)
+    for (const gap of gaps) {
+      expect(gap).toBeGreaterThanOrEqual(delay)
+      expect(gap).toBeLessThan(delay + 2_000)
+    }
+    expect(Math.min(...gaps)).toBeLessThan(delay * 1.125 + 20)
+  })
+
+  test('looks first at what is due first, whenever it was put in', async () => {
+    const order: string[] = []
+    const late = new Patient(120).watch()
+    const early = new Patient(20).watch()
+    const middle = new Patient(60).watch()
+    await Promise.all([late.done.then(() => order.push('late')), early.done.then(() => order.push('early')), middle.done.then(() => order.push('middle'))])
+    expect(order).toEqual(['early', 'middle', 'late'])
+  })
+
+  test('looks no more at what has left, also where it left during a look at another', async () => {
+    const other = new Patient(20, 20).watch()
+    const left = new Patient(20).watch()
+    left.leave()
+    class Leaving extends Patient {
+      override look(present: number): number {
+        // In the same slot, and behind this one.
+        behind.leave()
+        return super.look(present)
+      }
+    }
+    const leaving = new Leaving(40).watch()
+    const behind = new Patient(40).watch()
+    expect(behind.slot).toBe(leaving.slot)
+    await Promise.all([other.done, leaving.done])
+    expect(left.looks).toEqual([])
+    expect(behind.looks).toEqual([])
+  })
+
+  test('has one timer, and none where nothing is watched', async () => {
+    const timers = watchTimers()
+    try {
+      for (let delay = 100; delay < 300; delay++) new Patient(delay).watch()
+      expect(await timers.alive()).toBe(1)
+      for (const patient of patients) patient.leave()
+      expect(await timers.alive()).toBe(0)
+      const again = new Patient(20).watch()
+      expect(await timers.alive()).toBe(1)
+      await again.done
+      expect(await timers.alive()).toBe(0)
+    } finally {
+      timers.stop()
+    }
+  })
+
+  test('waits for what lies further off than a timer can hold', async () => {
+    const far = new Patient(2 ** 40).watch()
+    // A timer that overflows fires at once.
+    const near = new Patient(30, 30, 30).watch()
+    await near.done
+    expect(far.looks).toEqual([])
+  })
+
+  test('takes leaving twice, or without having come, for nothing', () => {
+    const patient = new Patient(10)
+    patient.leave()
+    patient.watch()
+    patient.leave()
+    patient.leave()
+    expect(patient.looks).toEqual([])
+  })
+})

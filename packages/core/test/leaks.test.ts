@@ -1,0 +1,139 @@
+import { getEventListeners } from 'node:events'
+import { afterAll, describe, expect, test } from 'vitest'
+import { SinkStream } from '../src/lib/event-stream.ts'
+import { resolveOptions } from '../src/lib/options.ts'
+import { eventStreamResponse } from '../src/web.ts'
+import { HeldSink, turn } from './held-sink.ts'
+import { watchTimers } from './timers.ts'
+
+const CYCLES = 10_000
+
+const collect = (): void => {
+  if (!global.gc) throw new Error('run with --expose-gc')
+  global.gc()
+}
+
+/** The heap when what can go is gone, in bytes. */
+async function heap(): Promise<number> {
+  for (let round = 0; round < 3; round++) {
+    await turn()
+    collect()
+  }
+  return process.memoryUsage().heapUsed
+}
+
+describe('L4 after 10,000 opens and closes', () => {
+  const shutdown = new AbortController()
+  const options = resolveOptions({ signal: shutdown.signal, heartbeat: 1_000, maxDuration: 10_000, onError: () => {} })
+  const timers = watchTimers()
+  afterAll(() => timers.stop())
+
+  /** One life with all that can hang on it, and an end of any kind. */
+  function live(cycle: number): SinkStream {
+    const stream = new SinkStream(options, String(cycle))
+    const sink = new HeldSink(stream)
+    stream.open(sink)
+    stream.onClose(() => stream.lastEventId)
+    stream.onClose(() => {})()
+    stream.signal.addEventListener('abort', () => stream.lastEventId)
+    stream.send({ data: cycle })
+    if (cycle % 3 === 0) {
+      sink.hold()
+      stream.send('waits')
+    }
+    if (cycle % 4 === 0) stream.close()
+    else if (cycle % 4 === 1) sink.leave()
+    else if (cycle % 4 === 2) stream.fail(new Error('broken'))
+    else stream.close()
+    if (sink.state === 'ended') sink.take()
+    return stream
+  }
+
+  test('L4 no timer, no listener and no stream remain', async () => {
+    const streams: WeakRef<SinkStream>[] = []
+    for (let cycle = 0; cycle < CYCLES; cycle++) {
+      streams.push(new WeakRef(live(cycle)))
+      // A WeakRef that was made or read holds on until the turn is over.
+      if (cycle % 500 === 499) await turn()
+    }
+    expect(getEventListeners(shutdown.signal, 'abort')).toHaveLength(0)
+    expect(await timers.alive()).toBe(0)
+    collect()
+    await turn()
+    collect()
+    expect(streams.filter((stream) => stream.deref() !== undefined)).toHaveLength(0)
+  })
+
+  test('L4 all open at once, one listener and one timer, and then none', async () => {
+    const opened = Array.from({ length: CYCLES }, () => {
+      const stream = new SinkStream(options, '')
+      stream.open(new HeldSink(stream))
+      return stream
+    })
+    expect(getEventListeners(shutdown.signal, 'abort')).toHaveLength(1)
+    expect(await timers.alive()).toBe(1)
+    for (const stream of opened) stream.close()
+    expect(getEventListeners(shutdown.signal, 'abort')).toHaveLength(0)
+    expect(await timers.alive()).toBe(0)
+  })
+
+  test('L4 the heap is flat', async () => {
+    const round = async (): Promise<number> => {
+      for (let cycle = 0; cycle < CYCLES; cycle++) {
+        live(cycle)
+        if (cycle % 500 === 499) await turn()
+      }
+      return heap()
+    }
+    await round()
+    const before = await round()
+    const after = await round()
+    // 10,000 streams that were kept would take several megabytes.
+    expect(after - before).toBeLessThan(1_000_000)
+  })
+
+  test('L4 nor does an open stream grow with what it sends', async () => {
+    const stream = new SinkStream(options, '')
+    const sink = new HeldSink(stream)
+    stream.open(sink)
+    const round = async (): Promise<number> => {
+      for (let sent = 0; sent < 1_000; sent++) {
+        sink.hold()
+        const promise = stream.send({ data: { sent } })
+        sink.take()
+        await promise
+        stream.onClose(() => {})()
+      }
+      sink.frames.length = 0
+      sink.times.length = 0
+      return heap()
+    }
+    await round()
+    const before = await round()
+    const after = await round()
+    expect(after - before).toBeLessThan(300_000)
+    stream.close()
+  })
+
+  test('L4 web responses that were read and left leave nothing either', async () => {
+    const bodies: WeakRef<object>[] = []
+    for (let cycle = 0; cycle < 1_000; cycle++) {
+      const response = eventStreamResponse(new Request('http://example.test/'), (stream) => void stream.send('x'), {
+        signal: shutdown.signal,
+        heartbeat: 1_000,
+      })
+      if (response.body) bodies.push(new WeakRef(response.body))
+      const reader = response.body?.getReader()
+      await reader?.read()
+      await reader?.cancel()
+      if (cycle % 100 === 99) await turn()
+    }
+    expect(getEventListeners(shutdown.signal, 'abort')).toHaveLength(0)
+    expect(await timers.alive()).toBe(0)
+    for (let round = 0; round < 5; round++) {
+      await turn()
+      collect()
+    }
+    expect(bodies.filter((body) => body.deref() !== undefined).length).toBeLessThan(10)
+  })
+})

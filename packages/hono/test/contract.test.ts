@@ -1,0 +1,67 @@
+import { getRequestListener } from '@hono/node-server'
+import { type AppUnderTest, describeAdapter, type Listener } from '@tidings/testing'
+import { Hono, type MiddlewareHandler } from 'hono'
+import { compress } from 'hono/compress'
+import { cors } from 'hono/cors'
+import { etag } from 'hono/etag'
+import { HTTPException } from 'hono/http-exception'
+import { logger } from 'hono/logger'
+import { secureHeaders } from 'hono/secure-headers'
+import { timing } from 'hono/timing'
+import { sse } from '../src/index.ts'
+
+const middleware: Record<string, () => MiddlewareHandler> = {
+  'compress()': () => compress(),
+  'cors()': () => cors(),
+  'logger()': () => logger(() => {}),
+  'etag()': () => etag(),
+  'secureHeaders()': () => secureHeaders(),
+  'timing()': () => timing(),
+}
+
+function build(app: AppUnderTest): Hono {
+  const server = new Hono()
+  server.onError((error, c) => {
+    app.onFrameworkError(error)
+    return error instanceof HTTPException ? error.getResponse() : c.text('failed', 500)
+  })
+  if (app.middleware) server.use(middleware[app.middleware]?.() ?? ((_c, next) => next()))
+  if (app.nameTaken) {
+    server.use((c, next) => {
+      c.set('sse', 'taken' as never)
+      return next()
+    })
+  }
+  server.use(sse(app.options))
+  for (const route of app.routes) {
+    const own = route.options ? sse(route.options) : (((_c, next) => next()) satisfies MiddlewareHandler)
+    server.on(route.method ?? 'GET', route.path, own, async (c) => {
+      for (const [name, value] of Object.entries(route.headers ?? {})) c.header(name, value)
+      if (route.readsBody) await c.req.text()
+      await route.before?.()
+      return c.var.sse((stream) => route.run(stream, () => c.var.sse(() => {})), route.callOptions)
+    })
+  }
+  return server
+}
+
+const shared = { handlerErrors: 'onError', returnsResponses: true, http2: true } as const
+
+describeAdapter({
+  ...shared,
+  name: 'Hono on Node',
+  middleware: Object.keys(middleware),
+  listener: (app) => getRequestListener(build(app).fetch) as Listener,
+})
+
+// What every other runtime takes: the response is a web stream.
+describeAdapter({
+  ...shared,
+  name: 'Hono on web streams',
+  // It reads the whole body before the response leaves: https://github.com/honojs/hono/blob/main/src/middleware/etag/index.ts
+  middleware: Object.keys(middleware).filter((name) => name !== 'etag()'),
+  listener: (app) => {
+    const { fetch } = build(app)
+    return getRequestListener((request) => fetch(request)) as Listener
+  },
+})

@@ -1,0 +1,3 @@
+export type { AdapterUnderTest, AppUnderTest, Listener, RouteUnderTest } from './lib/adapter-under-test.ts'
+export { describeAdapter } from './lib/describe-adapter.ts'
+export { type EventStreamRecording, type ReadOptions, type ReceivedEvent, readEventStream, type SupertestTest } from './lib/read-event-stream.ts'

@@ -1,0 +1,75 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { EventStream, StreamOptions } from '@tidings/core'
+
+/** What `node:http` and `node:http2` call for each request. */
+export type Listener = (req: IncomingMessage, res: ServerResponse) => unknown
+
+/** One route of the app that the contract wants to talk to. */
+export interface RouteUnderTest {
+  path: string
+  /** @default 'GET' */
+  method?: 'GET' | 'POST'
+  /** Mount `sse(options)` on the route as well. */
+  options?: StreamOptions | undefined
+  /** Pass these to the call that opens the stream. */
+  callOptions?: StreamOptions | undefined
+  /** Set these on the response before the stream opens. */
+  headers?: Record<string, string>
+  /** Read the whole body of the request before the stream opens. */
+  readsBody?: boolean
+  /** Await this before the stream opens. What it throws is thrown before the head. */
+  before?: () => unknown
+  /** Send something else first, so that the head is out when the stream is asked for. */
+  sendsFirst?: boolean
+  /**
+   * Run this with the stream; await its result and let what it throws be the handler's.
+   *
+   * @param again asks for a second stream on the same response
+   */
+  run(stream: EventStream, again: () => unknown): unknown
+}
+
+/** The app that an adapter builds for one test. */
+export interface AppUnderTest {
+  /** Mount `sse(options)` for the whole app with these, and behind nothing but `middleware`. */
+  options?: StreamOptions | undefined
+  /** Mount the middleware of this name first: one of those that the adapter lists. */
+  middleware?: string | undefined
+  /** Put something that is not ours where the helper goes, before `sse()` is mounted. */
+  nameTaken?: boolean
+  routes: RouteUnderTest[]
+  /** Call this with every error that reaches the framework's own error handling. */
+  onFrameworkError(error: unknown): void
+}
+
+/** An adapter as the contract sees it. */
+export interface AdapterUnderTest {
+  /** Shown in the names of the tests. */
+  name: string
+  /** Builds the app and returns its listener. */
+  listener(app: AppUnderTest): Listener | Promise<Listener>
+  /**
+   * Whether the framework serves HTTP/2 by `node:http2`'s compatibility API.
+   * @default false
+   */
+  http2?: boolean
+  /** Names of middleware that `listener` knows how to mount, each of which must leave the messages as they were sent (H7). */
+  middleware?: readonly string[]
+  /**
+   * Sentences of the contract that the platform cannot keep, by how they begin after the protocol (`'HTTP/2 H5 refuses a HEAD'`),
+   * each with the link that says so. Such a test is expected to fail, and fails when one day it does not.
+   */
+  cannot?: Readonly<Record<string, string>>
+  /**
+   * Whether there is middleware that adds a helper, which can be mounted more than once.
+   * @default true
+   */
+  mountable?: boolean
+  /**
+   * Whether handlers return their response, so that nothing can be sent before the stream opens.
+   * @default false
+   */
+  returnsResponses?: boolean
+  /** Who is told what a handler throws after its stream has opened (L7). The connection ends in any case. */
+  handlerErrors: 'framework' | 'onError' | 'both'
+}

@@ -1,0 +1,216 @@
+import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2'
+import { createConnection } from 'node:net'
+import type { Readable } from 'node:stream'
+import { clearInterval, clearTimeout, setInterval, setTimeout } from 'node:timers'
+import { createGunzip } from 'node:zlib'
+import type { RunningApp } from './running-app.ts'
+
+/** What a test asks for. */
+export interface Ask {
+  path?: string
+  method?: string
+  headers?: Record<string, string>
+  /** Sent whole; `undefined` for none. */
+  body?: string
+  /**
+   * Whether the response is read from the start, or only from `read()` on.
+   * @default true
+   */
+  reads?: boolean
+  /** Keep the HTTP/1.1 connection for another request. */
+  keepAlive?: boolean
+}
+
+/** One request of a test, over either protocol, with all the ways in which a peer can behave. */
+export interface Client {
+  status: number
+  /** Names in lower case. */
+  headers: Record<string, string | string[] | undefined>
+  /** All that was read so far, decoded as UTF-8. */
+  readonly text: string
+  /** Fulfilled when so much was read. Rejects when the response ends, or two seconds pass, before. */
+  until(enough: string | ((text: string) => boolean)): Promise<string>
+  /** Fulfilled with the whole text when the server has ended the response cleanly; rejects when it was cut. */
+  readonly ended: Promise<string>
+  /** Fulfilled when the response is over, cleanly or not. */
+  readonly closed: Promise<void>
+  /** Begins to read, where it did not from the start. */
+  read(): void
+  /** Begins to read at most so many bytes each so many milliseconds. */
+  readSlowly(bytes: number, ms: number): void
+  /** Begins to read, and keeps nothing but the count of bytes. */
+  readInto(count: (bytes: number) => void): void
+  /** Leaves as a browser tab does: FIN, or the session's end. */
+  leave(): void
+  /** Leaves with a reset: RST, or RST_STREAM. */
+  reset(): void
+}
+
+/** As long as any sentence of the contract may take in a test; the figures themselves are the benchmark's. */
+export const SOON = 2_000
+
+/** The value, or a rejection that names what did not come. */
+export async function within<Value>(promise: Promise<Value>, what: string, ms: number = SOON): Promise<Value> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} did not come within ${ms} ms`)), ms)
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Resolves once the condition holds. For what no event tells. */
+export async function eventually(holds: () => boolean, what: string): Promise<void> {
+  const until = performance.now() + SOON
+  while (!holds()) {
+    if (performance.now() > until) throw new Error(`${what} did not come within ${SOON} ms`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
+/** Sends a request and resolves when the head of its response is there. */
+export function ask(app: RunningApp, asked: Ask = {}): Promise<Client> {
+  const answer = app.protocol === 'HTTP/2' ? askHttp2(app.port, asked) : askHttp1(app.port, asked)
+  return within(answer, 'the head of the response')
+}
+
+function askHttp1(port: number, { path = '/', method = 'GET', headers = {}, body, reads = true, keepAlive = false }: Ask): Promise<Client> {
+  return new Promise((resolve, reject) => {
+    const req: ClientRequest = httpRequest({ host: '127.0.0.1', port, path, method, headers, agent: new Agent({ keepAlive }) })
+    req.on('error', reject)
+    req.on('response', (res: IncomingMessage) => {
+      req.on('error', () => {})
+      resolve(
+        clientOver(res, reads, res.statusCode ?? 0, res.headers, {
+          complete: () => res.complete,
+          leave: () => res.socket.destroy(),
+          reset: () => res.socket.resetAndDestroy(),
+        }),
+      )
+    })
+    req.end(body)
+  })
+}
+
+function askHttp2(port: number, { path = '/', method = 'GET', headers = {}, body, reads = true }: Ask): Promise<Client> {
+  return new Promise((resolve, reject) => {
+    const session: ClientHttp2Session = connect(`http://127.0.0.1:${port}`)
+    session.on('error', reject)
+    const stream: ClientHttp2Stream = session.request({ ':path': path, ':method': method, ...headers }, { endStream: body === undefined })
+    stream.on('error', reject)
+    stream.on('close', () => session.close())
+    stream.on('response', ({ ':status': status, ...rest }) => {
+      resolve(
+        clientOver(stream, reads, status ?? 0, rest as Client['headers'], {
+          complete: () => stream.rstCode === constants.NGHTTP2_NO_ERROR && stream.readableEnded,
+          leave: () => session.destroy(),
+          reset: () => stream.close(constants.NGHTTP2_CANCEL),
+        }),
+      )
+    })
+    if (body !== undefined) stream.end(body)
+  })
+}
+
+interface Behaviour {
+  complete(): boolean
+  leave(): void
+  reset(): void
+}
+
+function clientOver(encoded: Readable, reads: boolean, status: number, headers: Client['headers'], { complete, leave, reset }: Behaviour): Client {
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+  const body = headers['content-encoding'] === 'gzip' ? encoded.pipe(createGunzip()) : encoded
+  let text = ''
+  const waiting = new Set<() => void>()
+  const closed = new Promise<void>((resolve) => encoded.once('close', () => resolve()))
+  const ended = closed.then(() => {
+    if (complete()) return text
+    throw new Error(`the response was cut after ${JSON.stringify(text.slice(-200))}`)
+  })
+  // Most tests never look at it.
+  ended.catch(() => {})
+  for (const each of [encoded, body]) each.on('error', () => {})
+  const read = (): void => {
+    body.on('data', (chunk: Uint8Array) => {
+      text += decoder.decode(chunk, { stream: true })
+      for (const check of waiting) check()
+    })
+  }
+  if (reads) read()
+  return {
+    status,
+    headers,
+    get text() {
+      return text
+    },
+    ended,
+    closed,
+    read,
+    readSlowly: (bytes, ms) => {
+      const timer = setInterval(() => body.read(Math.min(bytes, body.readableLength)), ms)
+      body.on('close', () => clearInterval(timer))
+    },
+    readInto: (count) => body.on('data', (chunk: Uint8Array) => count(chunk.length)),
+    leave,
+    reset,
+    until: async (enough) => {
+      const isEnough = typeof enough === 'string' ? (read: string) => read.includes(enough) : enough
+      const arrived = new Promise<string>((resolve, reject) => {
+        const check = (): void => {
+          if (!isEnough(text)) return
+          waiting.delete(check)
+          resolve(text)
+        }
+        waiting.add(check)
+        closed.then(() => reject(new Error(`the response ended before ${enough}; it was ${JSON.stringify(text.slice(-500))}`)))
+        check()
+      })
+      return within(arrived, `${enough} (read so far: ${JSON.stringify(text.slice(-500))})`)
+    },
+  }
+}
+
+/** Sends a request and leaves without waiting for an answer. Resolves when the connection is gone on this side. */
+export function askAndLeave(app: RunningApp, { path = '/', method = 'GET', headers = {} }: Ask, when: Promise<unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    if (app.protocol === 'HTTP/2') {
+      const session = connect(`http://127.0.0.1:${app.port}`)
+      session.on('error', () => {})
+      session.on('close', () => resolve())
+      const stream = session.request({ ':path': path, ':method': method, ...headers })
+      stream.on('error', () => {})
+      when.then(() => session.destroy())
+    } else {
+      const req = httpRequest({ host: '127.0.0.1', port: app.port, path, method, headers, agent: false })
+      req.on('error', () => {})
+      req.on('close', () => resolve())
+      req.end()
+      when.then(() => req.destroy())
+    }
+  })
+}
+
+/** The bytes that answer a request written by hand, as latin1, until the server closes the connection. */
+export function rawExchange(port: number, request: string): Promise<string> {
+  return within(
+    new Promise((resolve, reject) => {
+      let answer = ''
+      const socket = createConnection({ host: '127.0.0.1', port }, () => socket.write(request))
+      socket.setEncoding('latin1')
+      socket.on('data', (chunk: string) => {
+        answer += chunk
+      })
+      socket.on('end', () => {
+        socket.end()
+        resolve(answer)
+      })
+      socket.on('error', reject)
+    }),
+    'the end of the raw connection',
+  )
+}

@@ -1,0 +1,210 @@
+import { Readable } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { EventStream } from '@tidings/core'
+import { describe, expect } from 'vitest'
+import { ask, type Client, within } from '../client.ts'
+import { collectGarbage } from '../garbage.ts'
+import type { RunningApp } from '../running-app.ts'
+import type { Contract } from './holds.ts'
+import { reasonOf } from './reason-of.ts'
+
+const CHUNK = 'x'.repeat(65_536)
+
+/** A stream whose peer does not read, and a send on it that waits. */
+async function waiting(app: RunningApp): Promise<{ stream: EventStream; client: Client; sent: Promise<boolean> }> {
+  const next = app.nextStream()
+  const client = await ask(app, { reads: false })
+  const stream = await within(next, 'the stream')
+  for (;;) {
+    const sent = stream.send(CHUNK)
+    // What the kernel takes it takes at once; only a peer that does not read makes a send wait so long.
+    const waits = await Promise.race([sent.then(() => false), delay(100, true)])
+    if (waits) return { stream, client, sent }
+    if (stream.closed) throw new Error(`the stream ended before a send had to wait: ${await reasonOf(stream)}`)
+  }
+}
+
+/** B: slow peers. */
+export function describeSlowPeers({ holds }: Contract): void {
+  const patient = { stallTimeout: 60_000, maxBufferedBytes: 16 * 1024 * 1024, heartbeat: false } as const
+
+  describe('B: slow peers', () => {
+    holds('B1 settles a waiting send when the peer reads again', async (start) => {
+      const { client, sent, stream } = await waiting(await start({ options: patient }))
+      expect(stream.bufferedAmount).toBeGreaterThan(0)
+      client.read()
+      expect(await within(sent, 'the send')).toBe(true)
+    })
+
+    holds('B1 settles a waiting send when the stream closes, and when the peer leaves', async (start) => {
+      const app = await start({ options: patient })
+      const closing = await waiting(app)
+      closing.stream.close()
+      expect(await within(closing.sent, 'the send')).toBe(false)
+      closing.client.leave()
+      const leaving = await waiting(app)
+      leaving.client.reset()
+      expect(await within(leaving.sent, 'the send')).toBe(false)
+      expect(await reasonOf(leaving.stream)).toBe('peer')
+    })
+
+    holds('B2 ends a stream as slow when sends that nobody awaits pile up, and settles them', async (start) => {
+      const app = await start({ options: { ...patient, maxBufferedBytes: 500_000 } })
+      const { stream, client, sent } = await waiting(app)
+      let accepted = 0
+      while (!stream.closed && accepted < 1_000) {
+        stream.send(CHUNK)
+        accepted++
+      }
+      expect(accepted).toBeLessThan(20)
+      expect(await reasonOf(stream)).toBe('slow')
+      expect(await within(sent, 'the send')).toBe(false)
+      client.read()
+      await within(client.closed, 'the end of the connection')
+    })
+
+    holds('B2 delivers one message that is larger than the limit', async (start) => {
+      const app = await start({ options: { ...patient, maxBufferedBytes: 1_000 } })
+      const next = app.nextStream()
+      const client = await ask(app)
+      const stream = await within(next, 'the stream')
+      await client.until((text) => text.length > 0)
+      const data = 'y'.repeat(3_000_000)
+      expect(await within(stream.send(data), 'the send', 5_000)).toBe(true)
+      await client.until((text) => text.endsWith(`data: ${data}\n\n`))
+      expect(await stream.send('after')).toBe(true)
+    })
+
+    holds('B3 cuts a peer that takes nothing while bytes wait', async (start) => {
+      const app = await start({ options: { ...patient, stallTimeout: 300 } })
+      const { stream, client, sent } = await waiting(app)
+      expect(await reasonOf(stream)).toBe('stalled')
+      expect(await within(sent, 'the send')).toBe(false)
+      client.read()
+      await within(client.closed, 'the end of the connection')
+    })
+
+    holds('B3 cuts such a peer also while more is sent, and after close()', async (start) => {
+      const app = await start({ options: { ...patient, stallTimeout: 300 } })
+      const sending = await waiting(app)
+      const timer = setInterval(() => sending.stream.send('more'), 20)
+      expect(await reasonOf(sending.stream)).toBe('stalled')
+      clearInterval(timer)
+
+      const closing = await waiting(app)
+      const { res } = app.exchanges.at(-1) ?? {}
+      const gone = new Promise((resolve) => res?.on('close', resolve))
+      closing.stream.close()
+      await within(gone, 'the end of the response')
+    })
+
+    holds('B3 leaves a peer alone that takes a little at a time', async (start) => {
+      const app = await start({ options: { ...patient, stallTimeout: 1_000, maxBufferedBytes: 64 * 1024 * 1024 } })
+      const { stream, client, sent } = await waiting(app)
+      // The kernel makes room by the megabyte; at this pace that is a few times a second, and the whole takes over two.
+      client.readSlowly(65_536, 10)
+      for (let count = 0; count < 250; count++) stream.send(CHUNK)
+      expect(await within(sent, 'the send', 10_000)).toBe(true)
+      const last = stream.send('the last')
+      expect(await within(last, 'the last send', 10_000)).toBe(true)
+      expect(stream.closed).toBe(false)
+    })
+
+    holds(
+      'B4 does not let one slow peer delay the others, nor memory grow',
+      async (start) => {
+        const app = await start({})
+        const slow = app.nextStream()
+        await ask(app, { reads: false })
+        const slowStream = await within(slow, 'the slow stream')
+        const fast = app.nextStream()
+        const reader = await ask(app, { reads: false })
+        let read = 0
+        reader.readInto((bytes) => {
+          read += bytes
+        })
+        const fastStream = await within(fast, 'the fast stream')
+        const publish = async (bytes: number): Promise<void> => {
+          for (let sent = 0; sent < bytes; sent += CHUNK.length) {
+            slowStream.send(CHUNK)
+            expect(await fastStream.send(CHUNK)).toBe(true)
+          }
+          await collectGarbage()
+        }
+        await publish(20_000_000)
+        const before = process.memoryUsage().rss
+        await publish(200_000_000)
+        expect(process.memoryUsage().rss - before).toBeLessThan(32 * 1024 * 1024)
+        expect(read).toBeGreaterThan(200_000_000)
+      },
+      60_000,
+    )
+
+    holds('B5 sends all of a source and pulls no faster than the peer takes', async (start) => {
+      let pulled = 0
+      function* endless(): Generator<string> {
+        for (;;) {
+          pulled++
+          yield CHUNK
+        }
+      }
+      const results: unknown[] = []
+      const app = await start({
+        options: patient,
+        run: async (stream) => {
+          results.push(await stream.sendAll([{ n: 1 }, { n: 2 }], (data) => ({ event: 'item', data })))
+          results.push(await stream.sendAll(Readable.from(['a', 'b'])))
+          stream.sendAll(endless()).then((result) => results.push(result))
+        },
+      })
+      const client = await ask(app, { reads: false })
+      const settled = async (): Promise<number> => {
+        for (;;) {
+          const before = pulled
+          await delay(100)
+          if (pulled === before && pulled > 0) return pulled
+        }
+      }
+      const atRest = await within(settled(), 'rest', 5_000)
+      client.read()
+      await client.until(
+        (text) =>
+          text.includes('event: item\ndata: {"n":1}\n\nevent: item\ndata: {"n":2}\n\ndata: a\n\ndata: b\n\n') && text.length > (atRest + 10) * CHUNK.length,
+      )
+      client.leave()
+      await reasonOf(app.streams[0])
+      await delay(0)
+      expect(results).toEqual([true, true, false])
+    })
+
+    holds('B5 ends a source when the peer leaves, also one that is pending', async (start) => {
+      const ends: string[] = []
+      const never = new Promise<never>(() => {})
+      const iterator: AsyncIterable<string> = {
+        [Symbol.asyncIterator]: () => ({
+          next: () => never,
+          return: async () => {
+            ends.push('return')
+            return { done: true, value: undefined }
+          },
+        }),
+      }
+      const web = new ReadableStream<string>({ cancel: () => void ends.push('cancel') })
+      const node = new Readable({ objectMode: true, read() {}, destroy: (error, done) => done(ends.push('destroy') ? error : null) })
+      const results: unknown[] = []
+      const app = await start({
+        run: (stream) => {
+          for (const source of [iterator, web, node]) stream.sendAll(source as AsyncIterable<string>).then((result) => results.push(result))
+        },
+      })
+      const next = app.nextStream()
+      const client = await ask(app)
+      const reason = reasonOf(await within(next, 'the stream'))
+      client.leave()
+      await reason
+      await delay(0)
+      expect(ends.sort()).toEqual(['cancel', 'destroy', 'return'])
+      expect(results).toEqual([false, false, false])
+    })
+  })
+}

@@ -1,0 +1,166 @@
+import { createParser } from 'eventsource-parser'
+
+/** One event as a client dispatches it. */
+export interface ReceivedEvent {
+  /** `'message'` where the wire named none. */
+  event: string
+  data: string
+  /** The id on this event's own block, or `undefined`. */
+  id: string | undefined
+}
+
+/** All that was read of a response. */
+export interface EventStreamRecording {
+  status: number
+  /** Names in lower case. */
+  headers: Record<string, string | undefined>
+  events: ReceivedEvent[]
+  /** Comments that stood in the stream, without the colon and one leading space. */
+  comments: string[]
+  /** The last reconnection time that was told, in milliseconds. */
+  retry: number | undefined
+  /** The whole body as text. */
+  text: string
+  /** Whether the server ended the stream; false when reading stopped by `until`. */
+  ended: boolean
+}
+
+/** When to stop reading. */
+export interface ReadOptions {
+  /**
+   * A number of events, or a test of what was read so far. The request is then ended as a client would that leaves.
+   * Unset: when the server ends the stream.
+   */
+  until?: number | ((recording: EventStreamRecording) => boolean)
+  /**
+   * Rejects when the stream has neither ended nor fulfilled `until` after so many milliseconds.
+   * @default 5000
+   */
+  timeout?: number
+}
+
+/** A `supertest` test that was not sent yet; the part of it that is used. */
+export interface SupertestTest {
+  buffer(on: boolean): unknown
+  parse(parser: (response: NodeBody, done: (error: Error | null, body?: unknown) => void) => void): unknown
+  then(resolve: (response: SupertestResponse) => void, reject: (error: unknown) => void): unknown
+}
+
+interface SupertestResponse {
+  status: number
+  headers: Record<string, string | undefined>
+}
+
+interface NodeBody {
+  on(event: 'data', listener: (chunk: Uint8Array) => void): unknown
+  on(event: 'end' | 'close', listener: () => void): unknown
+  on(event: 'error', listener: (error: Error) => void): unknown
+  destroy(): unknown
+  statusCode?: number
+  headers?: Record<string, unknown>
+}
+
+/**
+ * Reads an event stream in a test, and ends the request cleanly once it has what it wants.
+ *
+ * @param source a `supertest` test, or a fetch `Response` (or the promise of one)
+ * @throws when `timeout` passes first; the text read so far is in the message
+ *
+ * @example
+ * const { events } = await readEventStream(request(app).get('/clock'), { until: 2 })
+ * expect(events[0]).toEqual({ event: 'tick', data: '{"now":1}', id: undefined })
+ */
+export async function readEventStream(source: SupertestTest | Response | Promise<Response>, options: ReadOptions = {}): Promise<EventStreamRecording> {
+  const recorder = new Recorder(options)
+  if ('parse' in source && typeof source.parse === 'function') await readTest(source as SupertestTest, recorder)
+  else await readResponse(await (source as Response | Promise<Response>), recorder)
+  return recorder.finished()
+}
+
+/** Takes bytes as they come, and knows when it is enough. */
+class Recorder {
+  readonly recording: EventStreamRecording = { status: 0, headers: {}, events: [], comments: [], retry: undefined, text: '', ended: false }
+  readonly timeout: number
+  timedOut = false
+  readonly #until: (recording: EventStreamRecording) => boolean
+  readonly #decoder = new TextDecoder()
+  readonly #parser = createParser({
+    onEvent: ({ event, data, id }) => this.recording.events.push({ event: event ?? 'message', data, id }),
+    onComment: (comment) => this.recording.comments.push(comment),
+    onRetry: (retry) => {
+      this.recording.retry = retry
+    },
+  })
+
+  constructor({ until, timeout = 5_000 }: ReadOptions) {
+    this.timeout = timeout
+    this.#until = typeof until === 'number' ? ({ events }) => events.length >= until : (until ?? (() => false))
+  }
+
+  head(status: number, headers: Record<string, string | undefined>): void {
+    Object.assign(this.recording, { status, headers })
+  }
+
+  /** True when what was read is what was wanted. */
+  take(bytes: Uint8Array): boolean {
+    const text = this.#decoder.decode(bytes, { stream: true })
+    this.recording.text += text
+    this.#parser.feed(text)
+    return this.#until(this.recording)
+  }
+
+  finished(): EventStreamRecording {
+    if (!this.timedOut) return this.recording
+    throw new Error(
+      `The event stream neither ended nor brought what was waited for within ${this.timeout} ms; read so far: ${JSON.stringify(this.recording.text)}`,
+    )
+  }
+}
+
+async function readResponse(response: Response, recorder: Recorder): Promise<void> {
+  recorder.head(response.status, Object.fromEntries(response.headers))
+  const reader = response.body?.getReader()
+  const timer = setTimeout(() => {
+    recorder.timedOut = true
+    reader?.cancel()
+  }, recorder.timeout)
+  try {
+    for (;;) {
+      const chunk = await reader?.read()
+      if (!chunk || chunk.done) break
+      if (recorder.take(chunk.value)) return await reader?.cancel()
+    }
+    recorder.recording.ended = !recorder.timedOut
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function readTest(test: SupertestTest, recorder: Recorder): Promise<void> {
+  test.buffer(true)
+  test.parse((body, done) => {
+    const finish = (): void => {
+      clearTimeout(timer)
+      done(null, recorder.recording.text)
+    }
+    const leave = (): void => {
+      finish()
+      body.destroy()
+    }
+    const timer = setTimeout(() => {
+      recorder.timedOut = true
+      leave()
+    }, recorder.timeout)
+    // Destroying a response that is under way is an error to its client, and without a listener to the process.
+    body.on('error', finish)
+    body.on('data', (chunk) => {
+      if (recorder.take(chunk)) leave()
+    })
+    body.on('end', () => {
+      recorder.recording.ended = true
+      finish()
+    })
+  })
+  const { status, headers } = await new Promise<SupertestResponse>((resolve, reject) => test.then(resolve, reject))
+  recorder.head(status, headers)
+}
