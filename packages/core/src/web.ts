@@ -3,7 +3,7 @@ import type { EventStream } from './lib/event-stream.ts'
 import type { AnyEvents } from './lib/message.ts'
 import { resolveOptions, type StreamOptions } from './lib/options.ts'
 import { responseHeaders } from './lib/response-head.ts'
-import { type StreamCallback, type WebRequest, webLastEventId, webStreamBody } from './lib/web-stream.ts'
+import { answerOnce, type StreamCallback, type WebRequest, webLastEventId, webStreamBody } from './lib/web-stream.ts'
 
 export type { StreamCallback, WebRequest }
 
@@ -13,7 +13,7 @@ export type { StreamCallback, WebRequest }
  * throws ends the stream as `'error'` and goes to `onError`. A HEAD request gets the head alone, and one whose `Accept` excludes
  * event streams 406; for neither is `callback` called.
  *
- * @throws `ERR_SSE_INVALID_OPTION` for options that cannot work
+ * @throws `ERR_SSE_INVALID_OPTION` for options that cannot work, `ERR_SSE_HEADERS_SENT` for a second stream on one request
  *
  * @example
  * import { eventStreamResponse } from '@tidings/core/web'
@@ -34,6 +34,7 @@ export function eventStreamResponse<Events extends object = AnyEvents>(
   const resolved = resolveOptions(options)
   const refusal = refusalOf(request.method, request.headers.get('accept') ?? undefined, resolved)
   if (refusal) return new Response(refusal.message, { status: 406 })
+  answerOnce(request)
   const headers = new Headers()
   for (const [name, value] of responseHeaders(resolved)) {
     headers.delete(name)

@@ -1,4 +1,5 @@
 import { getEventListeners } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test, vi } from 'vitest'
 import type { TidingsError } from '../src/lib/errors.ts'
 import { closedStream, SinkStream } from '../src/lib/event-stream.ts'
@@ -261,7 +262,7 @@ describe('B3 a peer that takes nothing is cut', () => {
     let tookAt = performance.now()
     const from = tookAt
     while (performance.now() - from < 500) {
-      await new Promise((resolve) => setTimeout(resolve, 30))
+      await sleep(30)
       if (stream.closed) break
       tookAt = performance.now()
       sink.take(1)
@@ -313,7 +314,7 @@ describe('L5 heartbeats', () => {
 
   test('L5 count from the last write', async () => {
     const { stream, sink } = openStream({ heartbeat: 100 })
-    await new Promise((resolve) => setTimeout(resolve, 70))
+    await sleep(70)
     stream.send('x')
     await sink.until(({ frames }) => frames.length === 3)
     stream.close()
@@ -437,6 +438,12 @@ describe('L6 shutdown', () => {
       expect(retry).toBeGreaterThanOrEqual(3_000)
       expect(retry).toBeLessThanOrEqual(6_000)
     }
+  })
+
+  test.fails('L6 keeps the retry within what the wire can say', () => {
+    const stream = openStream({ retry: Number.MAX_SAFE_INTEGER }).stream
+    stream.shutDown()
+    expect(stream.closed).toBe(true)
   })
 
   test('L6 ends a stream that opens after it at once, the same way', () => {
@@ -696,6 +703,15 @@ describe('L7 fail()', () => {
     const { signal } = stream
     sink.leave()
     expect(stream.fail(signal.reason)).toBe(false)
+    expect(told).toEqual([])
+  })
+
+  test.fails('L2 takes it for no error either where Node’s own functions wrap it', async () => {
+    const told: unknown[] = []
+    const { stream, sink } = openStream({ onError: (error) => told.push(error) })
+    const waiting = sleep(10_000, undefined, { signal: stream.signal }).catch((error: unknown) => error)
+    sink.leave()
+    expect(stream.fail(await waiting)).toBe(false)
     expect(told).toEqual([])
   })
 

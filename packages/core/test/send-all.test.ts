@@ -1,4 +1,6 @@
 import { once } from 'node:events'
+import { createServer, get, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { PassThrough, Readable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Message } from '../src/lib/message.ts'
@@ -238,6 +240,45 @@ describe('the peer leaves', () => {
       await expect(all).resolves.toBe(false)
       await destroyed
       expect(source.destroyed).toBe(true)
+    })
+  })
+
+  describe('while it is another server’s answer that is relayed', () => {
+    /** A server that says one word and then takes its time. */
+    async function upstream(): Promise<{ url: string; left: Promise<unknown>; close(): void }> {
+      const server = createServer()
+      const left = once(server, 'request').then(([, answer]) => {
+        const res = answer as ServerResponse
+        res.write('word')
+        return once(res, 'close')
+      })
+      await once(server.listen(0, '127.0.0.1'), 'listening')
+      return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, left, close: () => void server.close() }
+    }
+
+    test('B5 fetch’s body lets go of its connection', async () => {
+      const { stream, sink } = openStream()
+      const server = await upstream()
+      const response = await fetch(server.url)
+      if (!response.body) throw new Error('there is no body')
+      const all = stream.sendAll(response.body, (chunk) => ({ data: chunk }))
+      await sink.until(({ frames }) => frames.length === 2)
+      sink.leave()
+      await expect(all).resolves.toBe(false)
+      await server.left
+      server.close()
+    })
+
+    test('B5 an IncomingMessage lets go of its connection', async () => {
+      const { stream, sink } = openStream()
+      const server = await upstream()
+      const [response] = (await once(get(server.url), 'response')) as [IncomingMessage]
+      const all = stream.sendAll(response.setEncoding('utf8') as AsyncIterable<string>)
+      await sink.until(({ frames }) => frames.length === 2)
+      sink.leave()
+      await expect(all).resolves.toBe(false)
+      await server.left
+      server.close()
     })
   })
 

@@ -1,5 +1,6 @@
 import type { AnyEvents, EventStream, StreamOptions } from '@tidings/core'
 import {
+  answerOnce,
   branded,
   MISLEADING_HEADERS,
   nodeResponseIn,
@@ -72,6 +73,7 @@ export function lastEventIdOf(c: Context): string {
 function open(c: Context, callback: StreamCallback<EventStream>, options: ResolvedOptions): Response {
   const refusal = refusalOf(c.req.method, c.req.header('accept'), options)
   if (refusal) throw new HTTPException(406, { message: refusal.message, cause: refusal })
+  answerOnce(c.req.raw)
   for (const name of MISLEADING_HEADERS) c.header(name, undefined)
   for (const [name, value] of responseHeaders(options)) {
     for (const [index, each] of [value].flat().entries()) c.header(name, each, { append: index > 0 })

@@ -1,11 +1,8 @@
 import type { ServerResponse } from 'node:http'
-import { alreadyBegun } from './errors.ts'
 import type { OwnedEventStream } from './event-stream.ts'
 import { isHttp2, type NodeResponse } from './node-sink.ts'
 import { streamOver } from './node-stream.ts'
 import type { ResolvedOptions } from './options.ts'
-
-const TAKEN = Symbol.for('tidings.taken')
 
 /**
  * Takes a Node response over from a server that answers fetch `Response`s on it: once that server has written the head of our
@@ -13,9 +10,7 @@ const TAKEN = Symbol.for('tidings.taken')
  * added. A head that is not ours (a middleware put another response in its place) is left alone, and `begin` is not called.
  */
 export function takeOver(res: NodeResponse, options: ResolvedOptions, begin: (stream: OwnedEventStream) => void): void {
-  const target = res as ServerResponse & { [TAKEN]?: boolean }
-  if (target.headersSent || target[TAKEN]) throw alreadyBegun()
-  target[TAKEN] = true
+  const target = res as ServerResponse
   const { writeHead, end } = target
   let ours = false
   target.writeHead = (...head: unknown[]) => {

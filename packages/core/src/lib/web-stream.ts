@@ -10,8 +10,13 @@ export type WebRequest = Pick<Request, 'method' | 'url' | 'headers' | 'signal' |
 /** What a route does with its stream. Its return closes nothing; what it throws ends the stream and goes to `onError`. */
 export type StreamCallback<Stream> = (stream: Stream) => unknown
 
-// A response cannot be asked whether it has begun, but its request is answered once.
-const answered = new WeakSet<WebRequest>()
+const ANSWERED: unique symbol = Symbol.for('tidings.answered')
+
+/** Throws when this request was given a stream before: a response that is returned cannot be asked whether it has begun. */
+export function answerOnce(request: object & { [ANSWERED]?: true }): void {
+  if (request[ANSWERED]) throw alreadyBegun()
+  request[ANSWERED] = true
+}
 
 /** The body of an event stream's response. `callback` runs when the platform first reads from it, and never otherwise. */
 export function webStreamBody(
@@ -19,8 +24,6 @@ export function webStreamBody(
   options: ResolvedOptions,
   callback: StreamCallback<OwnedEventStream>,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
-  if (answered.has(request)) throw alreadyBegun()
-  answered.add(request)
   const stream = new SinkStream(options, webLastEventId(request))
   const sink = new WebSink(stream, request.signal, () => {
     // The peer may have left before its response was read.

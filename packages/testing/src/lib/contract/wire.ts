@@ -1,8 +1,10 @@
 import type { EventStream, Message } from '@tidings/core'
 import { createParser } from 'eventsource-parser'
 import fc from 'fast-check'
+import supertest from 'supertest'
 import { describe, expect } from 'vitest'
 import { ask } from '../client.ts'
+import { readEventStream } from '../read-event-stream.ts'
 import { type Contract, codeOf, type Start } from './holds.ts'
 
 /** What every stream with default options opens with. */
@@ -17,7 +19,9 @@ async function bodyOf(start: Start, run: (stream: EventStream) => unknown, optio
       stream.close()
     },
   })
-  return (await ask(app)).ended
+  const { text, ended } = await readEventStream(supertest(app.server, { http2: app.protocol === 'HTTP/2' }).get('/'))
+  expect(ended).toBe(true)
+  return text
 }
 
 /** All that a client reads after the opening when these are sent. */
