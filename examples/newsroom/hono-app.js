@@ -1,0 +1,26 @@
+import { sse } from '@tidings/hono'
+import { Hono } from 'hono'
+import { measureLoad } from './sources/load.js'
+
+/**
+ * The machine's own load.
+ * @param {import('./newsroom.js').Newsroom} newsroom
+ * @param {AbortSignal} signal
+ */
+export function honoApp(newsroom, signal) {
+  const desk = newsroom.desks.hono
+
+  const app = new Hono().basePath('/hono')
+  app.use(sse({ retry: 1_000, signal }))
+
+  app.get('/events', (c) =>
+    c.var.sse((stream) => {
+      desk.join(stream, c.req.query('client'))
+      return stream.sendAll(measureLoad(newsroom), (data) => ({ event: 'load', data }))
+    }),
+  )
+
+  app.post('/cut', (c) => c.body(null, desk.cut(c.req.query('client'), c.req.query('away')) ? 204 : 404))
+
+  return app
+}

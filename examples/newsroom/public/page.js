@@ -1,0 +1,65 @@
+import { Desk } from './desk.js'
+import { element } from './element.js'
+import { createGauges } from './gauges.js'
+import { showScores } from './scoreboard.js'
+
+const FRAMEWORKS = { express: 'Express', koa: 'Koa', hono: 'Hono' }
+const form = document.getElementById('form')
+const outcome = document.getElementById('outcome')
+const showLoad = createGauges(document.getElementById('gauges'))
+
+const desks = {
+  express: new Desk('express', { headline: headlineFor('express') }),
+  koa: new Desk('koa', { headline: headlineFor('koa'), score: showScores }),
+  hono: new Desk('hono', { headline: headlineFor('hono'), load: showLoad }),
+}
+// A browser keeps six HTTP/1.1 connections to a host, over all its tabs. One that nobody looks at need not hold three.
+function followVisibility() {
+  for (const desk of Object.values(desks)) document.hidden ? desk.pause() : desk.open()
+}
+document.addEventListener('visibilitychange', followVisibility)
+followVisibility()
+
+document.getElementById('date').textContent = new Date().toLocaleDateString('en-GB', { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' })
+
+/** The headline on its way: its id once the server has said it, and when each stream brought which id. */
+const sent = { id: '', at: 0, arrived: new Map() }
+
+function headlineFor(desk) {
+  return (headline, id) => {
+    desks[desk].addHeadline(headline)
+    sent.arrived.set(`${desk} ${id}`, performance.now() - sent.at)
+    if (id === sent.id) showArrival()
+  }
+}
+
+form.addEventListener('submit', async (event) => {
+  event.preventDefault()
+  Object.assign(sent, { id: '', at: performance.now(), arrived: new Map() })
+  try {
+    sent.id = await post(form.elements.text.value)
+    form.reset()
+    showArrival()
+  } catch (error) {
+    // Two windows in sight hold all six connections, and the request waits for one.
+    const words = error.name === 'TimeoutError' ? 'No connection was free: does another window show this page?' : error.message
+    outcome.replaceChildren(`Not sent. ${words}`)
+  }
+})
+
+async function post(text) {
+  const body = JSON.stringify({ text })
+  const answer = await fetch('/headlines', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body, signal: AbortSignal.timeout(5_000) })
+  const { id, error } = await answer.json()
+  if (!answer.ok) throw new Error(error)
+  return id
+}
+
+function showArrival() {
+  const parts = Object.entries(FRAMEWORKS).flatMap(([desk, name], index) => {
+    const took = sent.arrived.get(`${desk} ${sent.id}`)
+    const words = took === undefined ? 'when it is back' : `${Math.max(1, Math.round(took)).toLocaleString('en-GB')} ms`
+    return [index === 0 ? 'Arrived by ' : ', ', `${name} `, element('b', '', words)]
+  })
+  outcome.replaceChildren(...parts)
+}

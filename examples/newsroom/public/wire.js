@@ -1,0 +1,77 @@
+/** A desk's event stream, as the browser keeps it: an `EventSource`, and what there is to tell about it. */
+export class Wire {
+  /** `connecting`, `live`, `away` or `paused`. */
+  state = 'connecting'
+  received = 0
+  lastEventId = ''
+  #desk
+  #tell
+  #source
+  #awaySince = 0
+  // Names this stream to the server, which is asked to cut it.
+  #client = crypto.getRandomValues(new Uint32Array(2)).join('-')
+
+  /**
+   * @param {string} desk
+   * @param {{ onEvent(name: string, data: any, id: string): void, onChange(): void, onBack(milliseconds: number): void }} tell
+   */
+  constructor(desk, tell) {
+    this.#desk = desk
+    this.#tell = tell
+  }
+
+  /** @param {string[]} names the events to listen for */
+  open(names) {
+    const query = new URLSearchParams({ client: this.#client })
+    // An EventSource sends the header when it comes back by itself. A new one knows of no id, and says it in the query.
+    if (this.lastEventId) query.set('lastEventId', this.lastEventId)
+    this.#source?.close()
+    const source = new EventSource(`/${this.#desk}/events?${query}`)
+    this.#source = source
+    source.onopen = () => this.#opened()
+    source.onerror = () => {
+      this.#lost()
+      // It gives up where the answer was no event stream, such as a proxy's 502.
+      if (source.readyState === EventSource.CLOSED) setTimeout(() => this.#source === source && this.open(names), 3_000)
+    }
+    for (const name of names) {
+      source.addEventListener(name, (event) => {
+        this.received++
+        this.lastEventId = event.lastEventId || this.lastEventId // Empty before the first id, also where this page knows one.
+        this.#tell.onEvent(name, JSON.parse(event.data), event.lastEventId)
+        this.#tell.onChange()
+      })
+    }
+  }
+
+  /** Gives the connection up; `open` takes it up again where it was. */
+  pause() {
+    this.#source?.close()
+    this.#source = undefined
+    this.#lost()
+    this.#become('paused')
+  }
+
+  /** Asks the server to cut this stream, and to be left alone for so long. */
+  async cut(milliseconds) {
+    const query = new URLSearchParams({ client: this.#client, away: String(milliseconds) })
+    const answer = await fetch(`/${this.#desk}/cut?${query}`, { method: 'POST' })
+    return answer.ok
+  }
+
+  #opened() {
+    this.#become('live')
+    if (this.#awaySince) this.#tell.onBack(performance.now() - this.#awaySince)
+    this.#awaySince = 0
+  }
+
+  #lost() {
+    this.#awaySince ||= performance.now()
+    this.#become('away')
+  }
+
+  #become(state) {
+    this.state = state
+    this.#tell.onChange()
+  }
+}

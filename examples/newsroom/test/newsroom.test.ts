@@ -1,0 +1,282 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+
+const HERE = new URL('..', import.meta.url)
+const FRAMEWORKS = ['express', 'koa', 'hono']
+
+interface Newsroom {
+  process: ChildProcess
+  said: string
+  url: string
+}
+
+/** Starts the server as `npm start` does, and reads the one address that it prints. */
+async function start(port = '0'): Promise<Newsroom> {
+  const child = spawn(process.execPath, ['server.js'], { cwd: fileURLToPath(HERE), env: { ...process.env, PORT: port }, stdio: ['ignore', 'pipe', 'inherit'] })
+  let said = ''
+  for await (const chunk of child.stdout) {
+    said += chunk
+    if (said.endsWith('\n')) break
+  }
+  const [url, ...others] = said.match(/http:\S+/g) ?? []
+  if (url === undefined || others.length > 0) throw new Error(`not one address: ${said}`)
+  return { process: child, said, url }
+}
+
+/** One event stream, frame by frame. */
+class Reader {
+  readonly #chunks: ReadableStreamDefaultReader<Uint8Array>
+  readonly #decoder = new TextDecoder()
+  readonly #leave: AbortController
+  #rest = ''
+
+  private constructor(body: ReadableStream<Uint8Array>, leave: AbortController) {
+    this.#chunks = body.getReader()
+    this.#leave = leave
+  }
+
+  static async open(url: string, lastEventId?: string): Promise<Reader> {
+    const leave = new AbortController()
+    const headers: Record<string, string> = lastEventId === undefined ? {} : { 'Last-Event-ID': lastEventId }
+    const response = await fetch(url, { headers, signal: leave.signal })
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/event-stream'])
+    if (!response.body) throw new Error('no body')
+    return new Reader(response.body, leave)
+  }
+
+  /** The next frame with its blank line; `undefined` when the stream has ended. */
+  async next(): Promise<string | undefined> {
+    for (;;) {
+      const end = this.#rest.indexOf('\n\n')
+      if (end !== -1) {
+        const frame = this.#rest.slice(0, end + 2)
+        this.#rest = this.#rest.slice(end + 2)
+        return frame
+      }
+      const { done, value } = await this.#chunks.read()
+      if (done) return this.#rest === '' ? undefined : this.#rest
+      this.#rest += this.#decoder.decode(value, { stream: true })
+    }
+  }
+
+  /** The next frame with this in it. */
+  async until(text: string): Promise<string> {
+    for (;;) {
+      const frame = await this.next()
+      if (frame === undefined) throw new Error(`ended without ${text}`)
+      if (frame.includes(text)) return frame
+    }
+  }
+
+  /** The headlines up to the one with this text. */
+  async headlinesUntil(text: string): Promise<string[]> {
+    const frames: string[] = []
+    do frames.push(await this.until('event: headline\n'))
+    while (!frames.at(-1)?.includes(text))
+    return frames
+  }
+
+  leave(): void {
+    this.#leave.abort()
+  }
+}
+
+describe('the newsroom', () => {
+  let newsroom: Newsroom
+
+  beforeAll(async () => {
+    newsroom = await start()
+  })
+
+  afterAll(async () => {
+    newsroom.process.kill()
+    await once(newsroom.process, 'exit')
+  })
+
+  const read = (name: string, lastEventId?: string, client = 'test'): Promise<Reader> =>
+    Reader.open(`${newsroom.url}/${name}/events?client=${client}`, lastEventId)
+
+  const send = (body: string, type = 'application/json'): Promise<Response> =>
+    fetch(`${newsroom.url}/headlines`, { method: 'POST', headers: { 'content-type': type }, body })
+
+  const publish = async (text: string): Promise<string> => {
+    const response = await send(JSON.stringify({ text }))
+    expect(response.status).toBe(201)
+    return ((await response.json()) as { id: string }).id
+  }
+
+  it('serves the page under a policy that lets nothing in from elsewhere, and the page asks for nothing from elsewhere', async () => {
+    const response = await fetch(newsroom.url)
+    expect(response.headers.get('content-security-policy')).toMatch(/^default-src 'none'; connect-src 'self'; /)
+    const page = await response.text()
+    const asked = [...page.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, path]) => path)
+    expect(asked).toEqual(['icon.svg', 'page.css', 'page.js'])
+    for (const path of asked) expect((await fetch(`${newsroom.url}/${path}`)).status).toBe(200)
+  })
+
+  it('gives each framework a stream that begins with the reconnection time, and goes on with data of its own', async () => {
+    const own: Record<string, string> = { express: 'event: headline\n', koa: 'event: score\n', hono: 'event: load\n' }
+    for (const name of FRAMEWORKS) {
+      const reader = await read(name)
+      expect(await reader.next()).toBe('retry: 1000\n\n')
+      await reader.until(own[name] ?? '')
+      reader.leave()
+    }
+  })
+
+  it('measures the process that it runs in', async () => {
+    const reader = await read('hono')
+    const frame = await reader.until('event: load\n')
+    const { cpu, memory, delay, machine, readers } = JSON.parse(frame.split('data: ')[1] ?? '')
+    for (const number of [cpu, memory]) expect(number).toBeGreaterThan(0)
+    for (const number of [delay, machine]) expect(number).toBeGreaterThanOrEqual(0)
+    expect(readers).toBeGreaterThanOrEqual(1)
+    reader.leave()
+  })
+
+  it('brings a posted headline to all three streams, as the same frame', async () => {
+    const readers = await Promise.all(FRAMEWORKS.map((name) => read(name)))
+    const id = await publish('  Ferry \n “on time” <b> ')
+    const frames = await Promise.all(readers.map((reader) => reader.until('Ferry “on time”')))
+    const at = /"at":(\d+)/.exec(frames[0] ?? '')?.[1]
+    const frame = `event: headline\ndata: {"text":"Ferry “on time” <b>","posted":true,"at":${at}}\nid: ${id}\n\n`
+    expect(frames).toEqual([frame, frame, frame])
+    for (const reader of readers) reader.leave()
+  })
+
+  it.each(FRAMEWORKS)('replays on %s exactly what a reader missed, and says how much that is', async (name) => {
+    const stays = await read(name)
+    const leaves = await read(name)
+    const seen = await publish(`Seen on ${name}`)
+    await Promise.all([stays, leaves].map((reader) => reader.until(`"Seen on ${name}"`)))
+    leaves.leave()
+    await publish('Missed once')
+    await publish('Missed twice')
+
+    const returns = await read(name, seen)
+    const resumed = await returns.until('event: resume\n')
+    // On Express, the agency may have spoken in between.
+    const missed = Number(/"missed":(\d+)/.exec(resumed)?.[1])
+    expect(name === 'express' ? Math.min(missed, 2) : missed).toBe(2)
+    expect(resumed).toBe(`event: resume\ndata: {"after":"${seen}","missed":${missed},"gap":false}\nid: ${seen}\n\n`)
+    await publish(`Live again on ${name}`)
+    const frames = await returns.headlinesUntil(`"Live again on ${name}"`)
+    expect(frames.length).toBeGreaterThan(missed)
+    expect(frames).toEqual(await stays.headlinesUntil(`"Live again on ${name}"`))
+    for (const reader of [stays, returns]) reader.leave()
+  })
+
+  it('says so when it cannot know what a reader missed', async () => {
+    const ids: string[] = []
+    for (let number = 0; number < 22; number++) ids.push(await publish(`Headline ${number}`))
+    // Twenty are kept. To whoever has seen the last of the others, nothing is lost.
+    const [lost = '', last = ''] = ids
+    const expected: Array<[lastEventId: string, gap: boolean]> = [
+      ['', false],
+      [last, false],
+      [lost, true],
+      ['another-run', true],
+    ]
+    for (const [lastEventId, gap] of expected) {
+      const reader = await read('koa', lastEventId)
+      expect(await reader.until('event: resume\n')).toBe(`event: resume\ndata: {"after":"${lastEventId}","missed":20,"gap":${gap}}\nid: ${last}\n\n`)
+      expect(await reader.next()).toContain('"Headline 2"')
+      reader.leave()
+    }
+  })
+
+  it.each(FRAMEWORKS)('cuts on %s the stream of the client that asks, and no other', async (name) => {
+    const [cut, other, nameless] = await Promise.all([read(name, undefined, 'one'), read(name, undefined, 'two'), read(name, undefined, '')])
+    const ask = (query: string): Promise<Response> => fetch(`${newsroom.url}/${name}/cut?${query}`, { method: 'POST' })
+    expect((await ask('client=one&away=8000')).status).toBe(204)
+    expect(await cut.until('retry: 8000')).toBe('retry: 8000\n\n')
+    expect(await cut.next()).toBeUndefined()
+    await publish(`Still here on ${name}`)
+    await other.until(`"Still here on ${name}"`)
+    for (const query of ['client=one', 'client=', 'client=nobody', '']) expect((await ask(query)).status).toBe(404)
+    expect((await ask('client=two&away=nonsense')).status).toBe(204)
+    expect(await other.until('retry: ')).toBe('retry: 1000\n\n')
+    nameless.leave()
+  })
+
+  it.each<[string, number, string, string?]>([
+    ['no text', 400, '{}'],
+    ['an empty one', 400, '{"text":" \\n\\u0000 "}'],
+    ['one that is too long', 400, JSON.stringify({ text: 'x'.repeat(121) })],
+    ['text that is none', 400, '{"text":{"toString":"x"}}'],
+    ['null', 400, 'null'],
+    ['broken JSON', 400, '{"text":'],
+    ['what another site can send unasked', 400, '{"text":"x"}', 'text/plain'],
+    ['a body over 2 kB', 413, JSON.stringify({ text: 'x'.repeat(3_000) })],
+  ])('refuses %s', async (_, status, body, type) => {
+    const before = await publish('Before')
+    const response = await send(body, type)
+    expect(response.status).toBe(status)
+    expect(await response.json()).toEqual({ error: expect.any(String) })
+    const reader = await read('koa', before)
+    expect(await reader.until('event: resume\n')).toContain('"missed":0')
+    reader.leave()
+  })
+
+  it.each(FRAMEWORKS)('shows on the page the code that runs on %s', async (name) => {
+    const page = await readFile(new URL('public/index.html', HERE), 'utf8')
+    const app = await readFile(new URL(`${name}-app.js`, HERE), 'utf8')
+    const shown = new RegExp(`<pre data-file="${name}-app.js"><code>([^<]*)</code>`).exec(page)?.[1] ?? ''
+    const parts = shown.replaceAll('&gt;', '>').replaceAll('&amp;', '&').split('\n\n')
+    expect(parts).toHaveLength(2)
+    for (const part of parts) expect(withoutLayout(app)).toContain(withoutLayout(part))
+  })
+})
+
+describe('a newsroom of one test', () => {
+  let newsroom: Newsroom | undefined
+
+  afterEach(() => {
+    newsroom?.process.kill('SIGKILL')
+    newsroom = undefined
+  })
+
+  it.each(['SIGTERM', 'SIGINT'] as const)('ends every stream at %s, and exits with 0', async (signal) => {
+    newsroom = await start()
+    const { process, url } = newsroom
+    const readers = await Promise.all(FRAMEWORKS.map((name) => Reader.open(`${url}/${name}/events`)))
+    for (const reader of readers) await reader.until('event: resume\n')
+    const exited = once(process, 'exit')
+    process.kill(signal)
+    for (const reader of readers) {
+      await reader.until('retry: ')
+      expect(await reader.next()).toBeUndefined()
+    }
+    expect(await exited).toEqual([0, null])
+  })
+
+  it('does not wait at its end for a connection that has asked for nothing yet', async () => {
+    newsroom = await start()
+    const { process, url } = newsroom
+    const ahead = connect(Number(new URL(url).port), '127.0.0.1')
+    await once(ahead, 'connect')
+    process.kill()
+    expect(await once(process, 'exit')).toEqual([0, null])
+    ahead.destroy()
+  })
+
+  it('takes another port where the wanted one is taken, and says so', async () => {
+    const holder = createServer().listen(0, '127.0.0.1')
+    await once(holder, 'listening')
+    const { port } = holder.address() as AddressInfo
+    newsroom = await start(String(port))
+    expect(newsroom.said).toMatch(new RegExp(`^Port ${port} is taken\\. The newsroom is open at http://localhost:\\d+\\n$`))
+    expect((await fetch(newsroom.url)).status).toBe(200)
+    holder.close()
+  })
+})
+
+/** Line ends, indents and trailing commas are the formatter's; the page's columns are narrower than a file. */
+function withoutLayout(code: string): string {
+  return code.replace(/\s+/g, '').replace(/,(?=[)}])/g, '')
+}
