@@ -69,6 +69,21 @@ describe('the clock', () => {
     expect(order).toEqual(['early', 'middle', 'late'])
   })
 
+  test('is not held up by what comes later and is due later', async () => {
+    const from = now()
+    const early = new Patient(20).watch()
+    new Patient(10_000).watch()
+    await early.done
+    expect(now() - from).toBeLessThan(5_000)
+  })
+
+  test('keeps no process alive', () => {
+    const alive = () => process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length
+    const before = alive()
+    new Patient(1_000).watch()
+    expect(alive()).toBe(before)
+  })
+
   test('looks no more at what has left, also where it left during a look at another', async () => {
     const other = new Patient(20, 20).watch()
     const left = new Patient(20).watch()
@@ -105,11 +120,18 @@ describe('the clock', () => {
   })
 
   test('waits for what lies further off than a timer can hold', async () => {
-    const far = new Patient(2 ** 40).watch()
-    // A timer that overflows fires at once.
-    const near = new Patient(30, 30, 30).watch()
-    await near.done
-    expect(far.looks).toEqual([])
+    const warnings: Error[] = []
+    const onWarning = (warning: Error): void => void warnings.push(warning)
+    process.on('warning', onWarning)
+    try {
+      // A timer that overflows fires at once, and Node warns of it.
+      const far = new Patient(2 ** 40).watch()
+      await new Patient(30, 30, 30).watch().done
+      expect(far.looks).toEqual([])
+      expect(warnings).toEqual([])
+    } finally {
+      process.off('warning', onWarning)
+    }
   })
 
   test('takes leaving twice, or without having come, for nothing', () => {

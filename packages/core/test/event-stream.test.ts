@@ -143,15 +143,17 @@ describe('B1 a send waits while the peer is slow', () => {
   test('B1 and settles false where the transport goes during the write', async () => {
     class LeavingSink extends HeldSink {
       override write(frames: string): boolean {
-        super.write(frames)
+        const taken = super.write(frames)
+        if (!frames.startsWith('data')) return taken
         this.leave()
         return false
       }
     }
     const stream = new SinkStream(resolveOptions({}), '')
     stream.open(new LeavingSink(stream))
+    const sent = stream.send('a')
     expect(stream.closed).toBe(true)
-    expect(await stateOf(stream.send('a'))).toBe(false)
+    expect(await stateOf(sent)).toBe(false)
   })
 
   test('tells how many bytes wait', () => {
@@ -252,7 +254,7 @@ describe('B3 a peer that takes nothing is cut', () => {
   })
 
   test('B3 not while it takes a little now and then', async () => {
-    const { stream, sink } = openStream({ stallTimeout: 150 })
+    const { stream, sink } = openStream({ stallTimeout: 500 })
     sink.hold()
     stream.send('x'.repeat(1_000))
     let closedAt = 0
@@ -261,7 +263,7 @@ describe('B3 a peer that takes nothing is cut', () => {
     })
     let tookAt = performance.now()
     const from = tookAt
-    while (performance.now() - from < 500) {
+    while (performance.now() - from < 1_200) {
       await sleep(30)
       if (stream.closed) break
       tookAt = performance.now()
@@ -269,7 +271,7 @@ describe('B3 a peer that takes nothing is cut', () => {
     }
     expect(stream.closed).toBe(false)
     await ended(stream)
-    expect(closedAt - tookAt).toBeGreaterThanOrEqual(140)
+    expect(closedAt - tookAt).toBeGreaterThanOrEqual(499)
     expect(stream.signal.reason).toMatchObject({ reason: 'stalled' })
   })
 
@@ -313,13 +315,13 @@ describe('L5 heartbeats', () => {
   })
 
   test('L5 count from the last write', async () => {
-    const { stream, sink } = openStream({ heartbeat: 100 })
-    await sleep(70)
+    const { stream, sink } = openStream({ heartbeat: 400 })
+    await sleep(150)
     stream.send('x')
-    await sink.until(({ frames }) => frames.length === 3)
+    await sink.until(({ frames }) => frames.at(-1) === ':\n\n' && frames.includes('data: x\n\n'))
     stream.close()
-    expect(sink.frames).toEqual([':\n\n', 'data: x\n\n', ':\n\n'])
-    expect(gaps(sink.times)[1]).toBeGreaterThanOrEqual(98)
+    const [sentAt = 0, heartbeatAt = 0] = sink.times.slice(sink.frames.indexOf('data: x\n\n'))
+    expect(heartbeatAt - sentAt).toBeGreaterThanOrEqual(398)
   })
 
   test('L5 none while messages flow', async () => {
@@ -351,6 +353,23 @@ describe('L5 heartbeats', () => {
     without.stream.close()
   })
 
+  test('L5 none after close(), also where the transport takes its time to go', async () => {
+    class LingeringSink extends HeldSink {
+      override end(): void {
+        this.state = 'ended'
+      }
+    }
+    const stream = new SinkStream(resolveOptions({ heartbeat: 20, stallTimeout: 40 }), '')
+    const sink = new LingeringSink(stream)
+    stream.open(sink)
+    stream.close()
+    const other = openStream({ heartbeat: 50 })
+    await other.sink.until(({ frames }) => frames.length === 4)
+    expect(sink.frames).toEqual([':\n\n'])
+    other.stream.close()
+    sink.leave()
+  })
+
   test('L5 none on top of bytes that wait', async () => {
     const slow = openStream({ heartbeat: 20 })
     const other = openStream({ heartbeat: 50 })
@@ -376,14 +395,6 @@ describe('L5 heartbeats', () => {
       timers.stop()
     }
   })
-
-  test('L5 keep no process alive', () => {
-    const alive = () => process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length
-    const before = alive()
-    const { stream } = openStream({ heartbeat: 500 })
-    expect(alive()).toBe(before)
-    stream.close()
-  })
 })
 
 describe('maxDuration', () => {
@@ -391,7 +402,7 @@ describe('maxDuration', () => {
     const spans = await Promise.all(
       Array.from({ length: 20 }, async () => {
         const from = performance.now()
-        const { stream, sink } = openStream({ maxDuration: 100 })
+        const { stream, sink } = openStream({ maxDuration: 1_000 })
         const reason = await ended(stream)
         expect(reason).toMatchObject({ code: 'ERR_SSE_CLOSED', reason: 'expired' })
         expect(sink.state).toBe('ended')
@@ -399,9 +410,10 @@ describe('maxDuration', () => {
         return performance.now() - from
       }),
     )
-    expect(Math.min(...spans)).toBeGreaterThanOrEqual(80)
-    expect(Math.max(...spans)).toBeLessThan(100 + SOON)
-    expect(new Set(spans.map((span) => Math.round(span))).size).toBeGreaterThan(1)
+    expect(Math.min(...spans)).toBeGreaterThanOrEqual(800)
+    expect(Math.min(...spans)).toBeLessThan(1_000)
+    expect(Math.max(...spans)).toBeLessThan(1_000 + SOON)
+    expect(Math.max(...spans) - Math.min(...spans)).toBeGreaterThan(20)
   })
 
   test('is not prolonged by messages', async () => {

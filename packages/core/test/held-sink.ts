@@ -76,9 +76,8 @@ export class HeldSink implements Sink {
     else if (full) this.#owner.drained()
   }
 
-  /** The peer leaves. */
+  /** The peer leaves, and what waited stays with nobody. */
   leave(cause?: unknown): void {
-    this.bufferedAmount = 0
     this.#owner.gone('peer', cause)
   }
 

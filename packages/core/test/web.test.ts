@@ -1,5 +1,6 @@
 import { getEventListeners } from 'node:events'
-import { describe, expect, test } from 'vitest'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, test, vi } from 'vitest'
 import type { TidingsError } from '../src/lib/errors.ts'
 import type { EventStream } from '../src/lib/event-stream.ts'
 import { readLastEventId } from '../src/lib/last-event-id.ts'
@@ -118,6 +119,50 @@ describe('the response', () => {
     expect(getEventListeners(request.signal, 'abort')).toHaveLength(0)
     await response.body?.cancel()
     expect(ran).toBe(false)
+  })
+})
+
+describe('the request', () => {
+  test.each(['GET', 'HEAD'])('H9 a second response to one %s request is refused at the call', async (method) => {
+    const request = new Request(URL_OF_ALL, { method })
+    const first = respond(() => {}, {}, request)
+    expect(() => respond(() => {}, {}, request)).toThrow(expect.objectContaining({ code: 'ERR_SSE_HEADERS_SENT' }))
+    await first.body?.cancel()
+    expect(respond(() => {}, {}, new Request(request)).status).toBe(200)
+  })
+
+  test('H10 a body that nobody reads is drained, from the next turn on', async () => {
+    const request = new Request(URL_OF_ALL, { method: 'POST', body: 'unread' })
+    await opened({}, request)
+    expect(request.bodyUsed).toBe(false)
+    await vi.waitFor(() => expect(request.bodyUsed).toBe(true))
+  })
+
+  test('H10 a body that is read is left alone, whether it was read before or is from then on', async () => {
+    const before = new Request(URL_OF_ALL, { method: 'POST', body: 'before' })
+    expect(await before.text()).toBe('before')
+    expect((await opened({}, before)).stream.closed).toBe(false)
+    const after = new Request(URL_OF_ALL, { method: 'POST', body: 'after' })
+    const response = respond(async (stream) => stream.send(await after.text()), {}, after)
+    const reader = new Reader(response)
+    expect(await reader.read()).toBe(':\n\n')
+    expect(await reader.read()).toBe('data: after\n\n')
+  })
+
+  test('H10 a POST without a body is a stream like any other', async () => {
+    const { stream, reader } = await opened({}, new Request(URL_OF_ALL, { method: 'POST' }))
+    await sleep(5)
+    stream.send('a')
+    expect(await reader.read()).toBe('data: a\n\n')
+  })
+
+  test('H10 a body that fails while it is drained is nobody’s error', async () => {
+    const body = new ReadableStream({ pull: (controller) => controller.error(new Error('reset')) })
+    const request = new Request(URL_OF_ALL, { method: 'POST', body, duplex: 'half' } as RequestInit)
+    const { stream } = await opened({}, request)
+    await vi.waitFor(() => expect(request.bodyUsed).toBe(true))
+    await turn()
+    expect(stream.closed).toBe(false)
   })
 })
 
@@ -303,6 +348,20 @@ describe('a slow reader', () => {
     stream.send('a')
     expect(await ended(stream)).toMatchObject({ reason: 'stalled' })
     await expect(reader.read()).rejects.toBe(stream.signal.reason)
+  })
+
+  test('B3 that reads now and then is left alone', async () => {
+    const { stream, reader } = await opened({ stallTimeout: 500 })
+    const from = performance.now()
+    stream.send('a')
+    while (performance.now() - from < 1_200 && !stream.closed) {
+      await sleep(20)
+      expect(await reader.read()).toBe('data: a\n\n')
+      // So that bytes wait whenever somebody looks.
+      stream.send('a')
+    }
+    expect(stream.closed).toBe(false)
+    await reader.cancel()
   })
 
   test('B3 that stops reading after close() is cut too', async () => {

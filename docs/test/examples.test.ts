@@ -1,0 +1,41 @@
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname } from 'node:path'
+import { expect, test } from 'vitest'
+import { blocksOf } from './blocks.ts'
+import { newDirectory } from './program.ts'
+
+/** What vitest says of one file. */
+interface Result {
+  name: string
+  status: string
+  message: string
+  assertionResults: Array<{ fullName: string; status: string }>
+}
+
+const vitest = `${dirname(createRequire(import.meta.url).resolve('vitest/package.json'))}/vitest.mjs`
+// Of the contract the part that needs no waiting: the adapters are held to the whole of it.
+const PART = ' [WH]\\d+ |the clock ticks|a client that returns'
+const files = blocksOf('docs/testing.md').filter(({ language }) => language === 'ts')
+
+test('docs/testing.md: every test file that it shows passes', { timeout: 120_000 }, () => {
+  const directory = newDirectory('examples')
+  try {
+    // Where the configuration of this package, which vitest finds, looks for tests.
+    mkdirSync(`${directory}/test`)
+    for (const { line, code } of files) writeFileSync(`${directory}/test/line-${line}.test.ts`, code)
+    const { stdout, status } = spawnSync(process.execPath, [vitest, 'run', '--root', directory, '--reporter', 'json', '--testNamePattern', PART], {
+      encoding: 'utf8',
+      cwd: directory,
+    })
+    const { testResults } = JSON.parse(stdout) as { testResults: Result[] }
+    expect(testResults.map(({ message }) => message).filter((message) => message !== '')).toEqual([])
+    const failed = testResults.flatMap(({ assertionResults }) => assertionResults.filter((each) => each.status === 'failed'))
+    expect(failed).toEqual([])
+    expect(testResults.filter(({ assertionResults }) => assertionResults.some(({ status }) => status === 'passed'))).toHaveLength(files.length)
+    expect(status).toBe(0)
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+})

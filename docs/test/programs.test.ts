@@ -1,0 +1,102 @@
+import { once } from 'node:events'
+import { readEventStream } from '@tidings/testing'
+import { EventSource } from 'eventsource'
+import { describe, expect, test, vi } from 'vitest'
+import { type Block, blocksOf, pages } from './blocks.ts'
+import { type Program, start } from './program.ts'
+
+const programs = pages()
+  .flatMap(blocksOf)
+  .filter(({ run }) => run)
+
+function ask({ run }: Block, { origin }: Program): Promise<Response> {
+  return fetch(origin + run?.path, {
+    method: run?.method ?? 'GET',
+    ...(run?.body === undefined ? {} : { body: run.body, headers: { 'content-type': 'application/json' } }),
+  })
+}
+
+function only(page: string, part: string): Block {
+  const found = programs.filter((block) => block.page === page && block.code.includes(part))
+  expect(found).toHaveLength(1)
+  return found[0] as Block
+}
+
+test('a block that imports and listens is run', () => {
+  const whole = pages()
+    .flatMap(blocksOf)
+    .filter(({ code, context, notChecked }) => !context && !notChecked && /\.listen\(|\bserve\(/.test(code) && code.startsWith('import '))
+  expect(whole.filter(({ run }) => !run).map(({ page, line }) => `${page}:${line}`)).toEqual([])
+  expect(programs.length).toBeGreaterThan(5)
+})
+
+const named = programs.map((block) => [`${block.page}:${block.line}`, block] as const)
+test.concurrent.each(named)('%s sends events, and nothing to stderr', async (_, block) => {
+  await using program = await start(block)
+  const { status, headers, events } = await readEventStream(ask(block, program), { until: 1, timeout: 15_000 })
+  expect(status).toBe(200)
+  expect(headers['content-type']).toBe('text/event-stream')
+  expect(events).not.toEqual([])
+  expect(program.errors()).toBe('')
+})
+
+describe('the page of the README', () => {
+  const page = blocksOf('README.md').find(({ language }) => language === 'html')?.code ?? ''
+  const servers = programs.filter((block) => block.page === 'README.md' && block.code.includes("'index.html'"))
+
+  test.each(servers.map((block) => [/@tidings\/\w+/.exec(block.code)?.[0], block] as const))('shows what the server of %s sends', async (_, block) => {
+    await using program = await start(block, { 'index.html': page })
+    const response = await fetch(program.origin)
+    expect(response.headers.get('content-type')).toMatch(/^text\/html/)
+    const html = await response.text()
+    expect(html).toBe(page)
+
+    // The least of a browser: what the script names.
+    const element = { textContent: '' }
+    const sources: EventSource[] = []
+    class Source extends EventSource {
+      constructor(path: string) {
+        super(new URL(path, program.origin))
+        sources.push(this)
+      }
+    }
+    const script = /<script>([\s\S]+)<\/script>/.exec(html)?.[1] ?? ''
+    new Function('EventSource', 'document', script)(Source, { querySelector: (selector: string) => html.includes(`id="${selector.slice(1)}"`) && element })
+    await vi.waitFor(() => expect(Date.parse(element.textContent)).toBeGreaterThan(Date.now() - 10_000), 10_000)
+    for (const source of sources) source.close()
+  })
+
+  test('has a server of each framework, in fewer than ten lines beside the imports', () => {
+    expect(servers.map(({ code }) => /@tidings\/\w+/.exec(code)?.[0])).toEqual(['@tidings/express', '@tidings/koa', '@tidings/hono'])
+    for (const { code } of servers) expect(code.split('\n').filter((line) => line !== '' && !line.startsWith('import ')).length).toBeLessThan(10)
+  })
+})
+
+test('the README: tokens come as they were made, and [DONE] last', async () => {
+  const block = only('README.md', '[DONE]')
+  await using program = await start(block)
+  const { text, ended } = await readEventStream(ask(block, program))
+  expect(text).toBe(':\n\ndata: {"token":"You "}\n\ndata: {"token":"said "}\n\ndata: {"token":"hello"}\n\ndata: [DONE]\n\n')
+  expect(ended).toBe(true)
+})
+
+test('docs/frameworks.md: the countdown ends by itself', async () => {
+  const block = only('docs/frameworks.md', 'countdown')
+  await using program = await start(block)
+  const { events, ended } = await readEventStream(ask(block, program))
+  expect(events.map(({ data }) => data)).toEqual(['{"left":3}', '{"left":2}', '{"left":1}'])
+  expect(ended).toBe(true)
+})
+
+test('docs/shutdown.md: SIGTERM tells clients when to return, ends the stream and the process', async () => {
+  const block = only('docs/shutdown.md', 'SIGTERM')
+  await using program = await start(block)
+  const response = await ask(block, program)
+  const exited = once(program.process, 'exit')
+  program.process.kill('SIGTERM')
+  const { retry, ended } = await readEventStream(response)
+  expect(ended).toBe(true)
+  expect(retry).toBeGreaterThanOrEqual(3_000)
+  expect(retry).toBeLessThanOrEqual(6_000)
+  expect(await exited).toEqual([0, null])
+})

@@ -1,0 +1,56 @@
+import { spawnSync } from 'node:child_process'
+import { rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { type Block, blocksOf, pages } from './blocks.ts'
+import { CONTEXTS } from './contexts.ts'
+import { newDirectory } from './program.ts'
+
+const LANGUAGES = ['js', 'ts']
+const blocks = pages().flatMap(blocksOf)
+const code = blocks.filter(({ language }) => LANGUAGES.includes(language))
+const directory = newDirectory('types')
+afterAll(() => rmSync(directory, { recursive: true }))
+
+test('every block of code has a language that is known to be code or not to be', () => {
+  const others = new Set(blocks.map(({ language }) => language).filter((language) => !LANGUAGES.includes(language)))
+  expect([...others].sort()).toEqual(['caddyfile', 'haproxy', 'html', 'nginx', 'sh', 'vcl'])
+})
+
+test('every block that is not checked says why, and no more than a few are', () => {
+  expect(code.filter(({ notChecked }) => notChecked).length).toBeLessThanOrEqual(2)
+  for (const { context } of blocks) expect(context === undefined || context in CONTEXTS, `context: ${context}`).toBe(true)
+})
+
+test('every block of code has the types that it needs', { timeout: 60_000 }, () => {
+  const files = code.filter(({ notChecked }) => !notChecked).map(write)
+  writeFileSync(
+    `${directory}/tsconfig.json`,
+    JSON.stringify({
+      compilerOptions: {
+        target: 'es2022',
+        lib: ['es2023', 'dom', 'dom.iterable', 'dom.asynciterable'],
+        types: ['node'],
+        module: 'nodenext',
+        strict: true,
+        // Programs are shown as JavaScript, whose parameters have no types.
+        noImplicitAny: false,
+        skipLibCheck: true,
+        noEmit: true,
+        moduleDetection: 'force',
+      },
+      files,
+    }),
+  )
+  const typescript = createRequire(import.meta.url).resolve('typescript/package.json')
+  const { stdout, stderr } = spawnSync(process.execPath, [`${dirname(typescript)}/bin/tsc`, '-p', directory], { encoding: 'utf8', cwd: directory })
+  expect(stdout + stderr).toBe('')
+})
+
+/** Named after its page, and on the same line as there, so that what the compiler says can be found. */
+function write(block: Block): string {
+  const name = `${block.page.replaceAll('/', '_')}-${block.line}.mts`
+  writeFileSync(`${directory}/${name}`, '\n'.repeat(block.line - 1) + (CONTEXTS[block.context ?? ''] ?? '') + block.code)
+  return name
+}
