@@ -1,6 +1,6 @@
 /** Why a stream ended, as `onClose` and `signal.reason.reason` tell it. */
 export type CloseReason =
-  /** The peer left: its connection was closed or reset, or its fetch aborted. */
+  /** The peer left: its connection was closed or reset, or its fetch aborted. Also where a framework destroyed the connection. */
   | 'peer'
   /** This side called `close()`, or ended the response. */
   | 'local'
@@ -27,6 +27,11 @@ export type ErrorCode =
   | 'ERR_SSE_HEADERS_SENT'
   | 'ERR_SSE_NAME_TAKEN'
   | 'ERR_SSE_CLOSED'
+  | 'ERR_SSE_ID_OWNED'
+  | 'ERR_SSE_RESERVED_EVENT'
+  | 'ERR_SSE_GAP'
+  | 'ERR_SSE_CHANNEL_ENDED'
+  | 'ERR_SSE_LOG_UNAVAILABLE'
 
 /** What may be said of an error beside its code and its text. */
 export interface ErrorDetails {

@@ -1,8 +1,9 @@
 import { clock, now, type Watched } from './clock.ts'
-import { type CloseReason, closedError, type TidingsError } from './errors.ts'
+import { type CloseReason, closedError, TidingsError } from './errors.ts'
 import { type AnyEvents, encodeComment, encodeMessage, type Message } from './message.ts'
 import type { ErrorStage, ResolvedOptions } from './options.ts'
 import { type Sendable, sendAll } from './send-all.ts'
+import type { Feed, Feedable, FeedPort, SharedFrames } from './feed.ts'
 import { endOnAbort, forgetOnAbort } from './shutdown.ts'
 import type { Sink, SinkOwner } from './sink.ts'
 
@@ -13,9 +14,10 @@ import type { Sink, SinkOwner } from './sink.ts'
 export interface EventStream<Events extends object = AnyEvents> {
   /**
    * Sends one message. Resolves to `true` once the transport took it, which waits while the peer is slow, and to `false`
-   * when the peer is gone. Never rejects, so it need not be awaited; awaiting it is what slows a producer to the peer's pace.
+   * when the stream has ended, however it ended. Never rejects, so it need not be awaited; awaiting it is what slows a producer to the peer's pace.
    *
-   * @throws `ERR_SSE_INVALID_FIELD` or `ERR_SSE_INVALID_MESSAGE`, at once and before anything is written
+   * @throws `ERR_SSE_INVALID_FIELD` or `ERR_SSE_INVALID_MESSAGE`, at once and before anything is written; `ERR_SSE_ID_OWNED` for a
+   * message with an `id` on a stream that is subscribed to a channel
    */
   send(message: Message<Events>): Promise<boolean>
   /**
@@ -34,9 +36,9 @@ export interface EventStream<Events extends object = AnyEvents> {
   close(): void
   /**
    * Calls back exactly once when the stream has ended, however it ends; at once when it already has. Returns a function that
-   * takes the callback back.
+   * takes the callback back. The same function given twice is called once.
    */
-  onClose(callback: (reason: TidingsError) => void): () => void
+  onClose(callback: (reason: TidingsError) => unknown): () => void
   /** Aborted when the stream ends, with the same `ERR_SSE_CLOSED` that `onClose` gets. Made when it is first read. */
   readonly signal: AbortSignal
   /** Whether the stream has ended. */
@@ -71,16 +73,21 @@ interface End {
 const NEVER = Number.POSITIVE_INFINITY
 
 /** The one implementation, over any sink: order, heartbeats, limits and lifetime. */
-export class SinkStream implements OwnedEventStream, SinkOwner, Watched {
+export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedable {
   readonly lastEventId: string
   slot = 0
   readonly #options: ResolvedOptions
   /** There from `open` until the transport is gone, which after `close()` may take as long as bytes wait. */
   #sink: Sink | undefined
   #end: End | undefined
-  #callbacks: Set<(reason: TidingsError) => void> | undefined
+  #callbacks: Set<(reason: TidingsError) => unknown> | undefined
   #controller: AbortController | undefined
   #waiting: { promise: Promise<boolean>; settle: (taken: boolean) => void } | undefined
+  #feed: Feed | undefined
+  /** From a write that the sink could not take at once until it has. */
+  #full = false
+  /** Of what waits, what a channel wrote. */
+  #sharedBytes = 0
   #wroteAt = 0
   #expiresAt = NEVER
   #waitsSince = NEVER
@@ -103,7 +110,9 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched {
   }
 
   send(message: Message): Promise<boolean> {
-    return this.#end ? GONE : this.#write(encodeMessage(message, this.#options))
+    if (this.#end) return GONE
+    if (this.#feed && typeof message === 'object' && message?.id !== undefined) throw idOwned('a message with an id of its own cannot be sent on it')
+    return this.#write(encodeMessage(message, this.#options))
   }
 
   sendAll<Item>(source: Sendable<Item>, map?: (item: Item) => Message): Promise<boolean> {
@@ -119,20 +128,25 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched {
   }
 
   shutDown(): void {
+    this.#endWithRetry('shutdown')
+  }
+
+  #endWithRetry(reason: 'local' | 'shutdown'): void {
     if (this.#end) return
     // Between one and two times the usual, so that the clients of a whole process do not come back as one.
-    this.#sink?.write(encodeMessage({ retry: Math.round(this.#options.retry * (1 + Math.random())) }))
-    this.#endCleanly('shutdown')
+    const retry = Math.min(Math.round(this.#options.retry * (1 + Math.random())), Number.MAX_SAFE_INTEGER)
+    this.#put(encodeMessage({ retry }))
+    this.#endCleanly(reason)
   }
 
   fail(error: unknown): boolean {
-    if (error !== undefined && error === this.#end?.error) return false
+    if (this.#isOwnClosing(error)) return false
     this.#cut('error', error)
     this.#report(error, 'handler')
     return true
   }
 
-  onClose(callback: (reason: TidingsError) => void): () => void {
+  onClose(callback: (reason: TidingsError) => unknown): () => void {
     if (this.#end) {
       this.#call(callback, this.#closedError(this.#end))
       return () => {}
@@ -159,8 +173,32 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched {
   }
 
   drained(): void {
+    this.#full = false
+    this.#sharedBytes = 0
     this.#waitsSince = NEVER
     this.#settle(true)
+    this.#feed?.drained()
+  }
+
+  '~feed'(feed: Feed): FeedPort {
+    if (this.#feed) throw idOwned('a second one cannot feed it; several feeds are topics of one channel')
+    if (!this.#end) this.#feed = feed
+    const stream = this
+    return {
+      get ready() {
+        return !stream.#full && !stream.#end
+      },
+      write: (frames) => {
+        stream.#write(frames)
+        return !stream.#full
+      },
+      writeShared: (frames) => stream.#writeShared(frames),
+      end: (spread) => (spread ? stream.#endWithRetry('local') : stream.close()),
+      fail: (cause) => stream.#cut('error', cause),
+      release: () => {
+        stream.#feed = undefined
+      },
+    }
   }
 
   gone(reason: CloseReason, cause?: unknown): void {
@@ -175,23 +213,58 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched {
     if (sink && this.#stalled(sink, present)) this.#end ? sink.destroy(closedError('stalled')) : this.#cut('stalled')
     else if (present >= this.#expiresAt) this.#endCleanly('expired')
     // While bytes wait, one more would tell nobody anything.
-    else if (heartbeat && !this.#end && present - this.#wroteAt >= heartbeat.interval && this.bufferedAmount === 0) this.#write(heartbeat.frame)
+    else if (heartbeat && !this.#end && present - this.#wroteAt >= heartbeat.interval && this.bufferedAmount === 0) this.#write(this.#heartbeatFrame(heartbeat.frame))
     return this.#nextLook(present)
   }
 
   #write(frames: string): Promise<boolean> {
     const sink = this.#sink
     if (!sink) return GONE
-    if (sink.bufferedAmount > this.#options.maxBufferedBytes) {
+    if (sink.bufferedAmount - this.#sharedBytes > this.#options.maxBufferedBytes) {
       this.#cut('slow')
       return GONE
     }
     this.#wroteAt = now()
-    if (sink.write(frames)) return TAKEN
+    if (this.#put(frames)) return TAKEN
     if (this.#end) return GONE
-    if (this.#waitsSince === NEVER) this.#beginWait(sink, this.#wroteAt)
+    this.#becomeFull(sink)
     this.#waiting ??= deferred()
     return this.#waiting.promise
+  }
+
+  #writeShared(frames: SharedFrames): boolean {
+    const sink = this.#sink
+    if (!sink || this.#end) return false
+    this.#wroteAt = now()
+    if (this.#put(frames)) return true
+    if (this.#end) return false
+    this.#sharedBytes += frames.bare.length
+    this.#becomeFull(sink)
+    return false
+  }
+
+  /** Hands frames to the sink. One that throws, as a response that others have wrapped may, ends its own stream and no other's. */
+  #put(frames: string | SharedFrames): boolean {
+    const sink = this.#sink
+    try {
+      if (typeof frames === 'string') return sink?.write(frames) ?? false
+      return sink?.writeShared ? sink.writeShared(frames) : (sink?.write(frames.bare) ?? false)
+    } catch (error) {
+      this.#cut('error', error)
+      this.#report(error, 'transport')
+      return false
+    }
+  }
+
+  #becomeFull(sink: Sink): void {
+    this.#full = true
+    if (this.#waitsSince === NEVER) this.#beginWait(sink, this.#wroteAt)
+  }
+
+  /** With the position of its channel, where that has moved: before the blank line that ends the frame. */
+  #heartbeatFrame(frame: string): string {
+    const position = this.#feed?.heartbeat() ?? ''
+    return position === '' ? frame : `${frame.slice(0, -1)}${position}\n`
   }
 
   /** Whether bytes have waited for `stallTimeout` without one being taken. */
@@ -213,7 +286,7 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched {
     if (this.#end) return delay
     if (heartbeat) {
       const left = this.#wroteAt + heartbeat.interval - present
-      delay = Math.min(delay, left > 0 ? left : heartbeat.interval)
+      delay = Math.min(delay, left > 0 ? left : heartbeat.interval / 8)
     }
     return Math.min(delay, this.#expiresAt - present)
   }
@@ -239,6 +312,8 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched {
     this.#end = end
     this.#settle(false)
     if (this.#options.signal) forgetOnAbort(this.#options.signal, this)
+    this.#feed?.closed()
+    this.#feed = undefined
     this.#controller?.abort(this.#closedError(end))
     for (const callback of this.#callbacks ?? []) this.#call(callback, this.#closedError(end))
     this.#callbacks = undefined
@@ -256,12 +331,20 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched {
     waiting?.settle(taken)
   }
 
-  #call(callback: (reason: TidingsError) => void, reason: TidingsError): void {
+  #call(callback: (reason: TidingsError) => unknown, reason: TidingsError): void {
+    const fail = (error: unknown): void => this.#report(error, 'onClose')
     try {
-      callback(reason)
+      // An async callback's rejection is as much a throw as any.
+      Promise.resolve(callback(reason)).catch(fail)
     } catch (error) {
-      this.#report(error, 'onClose')
+      fail(error)
     }
+  }
+
+  /** Whether an error says no more than that the stream has ended: the reason itself, or wrapped by what was given the signal. */
+  #isOwnClosing(error: unknown): boolean {
+    const reason = this.#end?.error
+    return reason !== undefined && (error === reason || (error as { cause?: unknown } | null | undefined)?.cause === reason)
   }
 
   #report(error: unknown, stage: ErrorStage): void {
@@ -279,6 +362,10 @@ export function closedStream(options: ResolvedOptions, lastEventId: string, reas
   const stream = new SinkStream(options, lastEventId)
   stream.gone(reason)
   return stream
+}
+
+function idOwned(text: string): TidingsError {
+  return new TidingsError('ERR_SSE_ID_OWNED', `The ids of this stream belong to the channel that it is subscribed to: ${text}`)
 }
 
 function deferred(): { promise: Promise<boolean>; settle: (taken: boolean) => void } {

@@ -182,9 +182,11 @@ function commentLines(text: string): string {
   return `: ${text.replace(LINE_END, '\n: ')}\n`
 }
 
-function textOf(data: unknown, serialize: Serialize = JSON.stringify): string {
+/** The text of a message's data. Exported for channels, which encode once for all. */
+export function textOf(data: unknown, serialize: Serialize = JSON.stringify): string {
   if (typeof data === 'string') return data
   if (isBytes(data)) return utf8.decode(data)
+  if (typeof data === 'object' && data !== null && 'then' in data && typeof data.then === 'function') throw invalidMessage('data is a promise; await it first')
   let text: unknown
   try {
     text = serialize(data)

@@ -20,8 +20,10 @@ export class NodeSink implements Sink {
   /** What was handed over since `write` returned false: wrapped responses hold it where `writableLength` does not look. */
   #heldBack = 0
   #full = false
+  /** Bytes, on HTTP/2 alone, where no other count says what the peer has taken. */
   #written = 0
   #listensForDrain = false
+  #endOnDrain: (() => void) | undefined
 
   constructor(req: NodeRequest, res: NodeResponse, owner: SinkOwner) {
     this.#res = res
@@ -39,17 +41,18 @@ export class NodeSink implements Sink {
       this.#leave('local')
       return false
     }
-    this.#written += frames.length
+    if (this.#http2) this.#written += Buffer.byteLength(frames)
     const taken = (res as ServerResponse).write(frames)
     // `compression` holds what is written until it is told to pass it on.
     if ('flush' in res && typeof res.flush === 'function') res.flush()
-    if (!taken) this.#waitForDrain(frames.length)
+    if (!taken) this.#waitForDrain(Buffer.byteLength(frames))
     return taken
   }
 
   end(last: boolean): void {
-    if (last) this.#res.once('finish', () => this.#letConnectionGo())
-    this.#res.end()
+    // `server.close()` destroys every connection whose response was ended, though its bytes still wait: so it is ended later.
+    if (this.#full) this.#endOnDrain = () => this.#endNow(last)
+    else this.#endNow(last)
   }
 
   destroy(): void {
@@ -81,15 +84,19 @@ export class NodeSink implements Sink {
     this.#res.on('drain', this.#onDrain)
   }
 
-  /** The process wants to exit, and an idle connection would keep it waiting. */
-  #letConnectionGo(): void {
-    if (this.#http2) this.#http2.session?.close()
-    else this.#socket.end()
+  #endNow(last: boolean): void {
+    if (last) {
+      // The process wants to exit, and an idle connection would keep it waiting. (An HTTP/2 stream that is over has no session.)
+      const session = this.#http2?.session
+      this.#res.once('finish', () => (session ? session.close() : this.#socket.end()))
+    }
+    this.#res.end()
   }
 
   readonly #onDrain = (): void => {
     this.#full = false
     this.#heldBack = 0
+    this.#endOnDrain?.()
     this.#owner.drained()
   }
 

@@ -5,8 +5,10 @@ import { checkedEvent, checkedRetry, describe, encodeComment, encodeMessage, typ
 export type ErrorStage =
   /** A route's handler or callback threw after its stream had opened. */
   | 'handler'
-  /** A callback given to `onClose` threw. */
+  /** A callback given to `onClose` threw, or its promise was rejected. */
   | 'onClose'
+  /** The response threw at a write, as one that others have wrapped may. Its stream was cut. */
+  | 'transport'
 
 /** The options of a stream: the same words for the app, for a route and for one call. The nearest wins, option by option. */
 export interface StreamOptions {
@@ -172,6 +174,7 @@ function resolveHeartbeat(value: unknown): ResolvedOptions['heartbeat'] {
   const [extra] = Object.keys(rest)
   if (extra !== undefined) throw invalid(`heartbeat takes { interval, event }, not ${describe(extra)}`)
   const name = option('heartbeat.event', () => checkedEvent(event))
+  if (name === '' || name === 'message') throw invalid('heartbeat.event must have a name of its own, or every listener for messages gets it')
   return { interval: duration('heartbeat.interval', interval), frame: encodeMessage({ event: name, data: '' }) }
 }
 

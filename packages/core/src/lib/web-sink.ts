@@ -14,7 +14,7 @@ export class WebSink implements Sink {
   readonly #owner: SinkOwner
   readonly #abort: AbortSignal | undefined
   #controller!: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>
-  #frames: string[] = []
+  #frames: Uint8Array[] = []
   #waiting = 0
   #asked = false
   #scheduled = false
@@ -47,9 +47,10 @@ export class WebSink implements Sink {
     )
   }
 
-  write(frames: string): boolean {
-    this.#frames.push(frames)
-    this.#waiting += frames.length
+  write(frames: string | Uint8Array): boolean {
+    const bytes = typeof frames === 'string' ? utf8.encode(frames) : frames
+    this.#frames.push(bytes)
+    this.#waiting += bytes.length
     if (this.#asked && !this.#scheduled) {
       this.#scheduled = true
       queueMicrotask(() => this.#flush())
@@ -81,7 +82,7 @@ export class WebSink implements Sink {
     if (this.#left) return
     if (this.#asked && this.#waiting > 0) {
       this.#asked = false
-      this.#controller.enqueue(utf8.encode(this.#frames.join('')))
+      this.#controller.enqueue(joined(this.#frames, this.#waiting))
       this.#frames = []
       this.#waiting = 0
       this.#passed++
@@ -107,4 +108,15 @@ export class WebSink implements Sink {
     this.#abort?.removeEventListener('abort', this.#onAbort)
     this.#owner.gone('peer', cause)
   }
+}
+
+/** Always a copy: the platform may take a chunk's memory over, and frames may be shared with other streams. */
+function joined(parts: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(length)
+  let end = 0
+  for (const part of parts) {
+    whole.set(part, end)
+    end += part.length
+  }
+  return whole
 }

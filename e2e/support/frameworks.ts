@@ -1,0 +1,108 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import { getRequestListener } from '@hono/node-server'
+import type { EventStream, StreamOptions } from '@tidings/core'
+import { lastEventIdOf as expressLastEventIdOf, sse as expressSse } from '@tidings/express'
+import { lastEventIdOf as honoLastEventIdOf, sse as honoSse } from '@tidings/hono'
+import { lastEventIdOf as koaLastEventIdOf, sse as koaSse } from '@tidings/koa'
+import express5, { type NextFunction, type Request, type Response } from 'express'
+import express4 from 'express4'
+import { Hono } from 'hono'
+import Koa3 from 'koa'
+import Koa2 from 'koa2'
+
+/** What a route knows of a request. */
+export interface Visit {
+  path: string
+  lastEventId: string
+  httpVersion: string
+}
+
+/** What a route answers: a page, a bare status, or what it does with an event stream. */
+export type Answer = string | number | ((stream: EventStream) => unknown)
+
+/** One route for all frameworks. */
+export type Route = (visit: Visit) => Answer
+
+/** A listener of `node:http`, and where `http2` says so of `node:http2`. */
+export type Listener = (req: IncomingMessage | Http2ServerRequest, res: ServerResponse | Http2ServerResponse) => unknown
+
+/** What an app is made of. */
+export interface App {
+  route: Route
+  options: StreamOptions
+  /** Told of what the framework takes for a failure of the app. */
+  onError(error: unknown): void
+}
+
+/** One framework, in one of its majors. */
+export interface Framework {
+  name: string
+  /** Whether it speaks HTTP/2 itself, without a proxy in front. */
+  http2: boolean
+  listener(app: App): Listener
+}
+
+export const frameworks: readonly Framework[] = [
+  { name: 'Express 5', http2: false, listener: (app) => expressListener(express5, app) },
+  { name: 'Express 4', http2: false, listener: (app) => expressListener(express4, app) },
+  { name: 'Koa 3', http2: true, listener: (app) => koaListener(Koa3, app) },
+  { name: 'Koa 2', http2: true, listener: (app) => koaListener(Koa2, app) },
+  { name: 'Hono', http2: true, listener: honoListener },
+]
+
+function expressListener(express: typeof express5, { route, options, onError }: App): Listener {
+  const app = express()
+  app.use(expressSse(options))
+  app.use((req: Request, res: Response) => {
+    const answer = route({ path: req.path, lastEventId: expressLastEventIdOf(req), httpVersion: req.httpVersion })
+    if (typeof answer === 'function') answer(res.sse())
+    else if (typeof answer === 'string') res.type('html').send(answer)
+    else res.status(answer).end()
+  })
+  app.use((error: { status?: number }, _req: Request, _res: Response, next: NextFunction) => {
+    if (!isRefusal(error)) onError(error)
+    next(error)
+  })
+  return app as unknown as Listener
+}
+
+function koaListener(Koa: typeof Koa3, { route, options, onError }: App): Listener {
+  const app = new Koa()
+  app.on('error', (error: { status?: number }) => {
+    if (!isRefusal(error)) onError(error)
+  })
+  app.use(koaSse(options))
+  app.use((ctx) => {
+    const answer = route({ path: ctx.path, lastEventId: koaLastEventIdOf(ctx), httpVersion: ctx.req.httpVersion })
+    if (typeof answer === 'function') {
+      answer(ctx.sse())
+    } else if (typeof answer === 'string') {
+      ctx.type = 'html'
+      ctx.body = answer
+    } else {
+      ctx.status = answer
+    }
+  })
+  return app.callback()
+}
+
+function honoListener({ route, options, onError }: App): Listener {
+  const app = new Hono<{ Bindings: { incoming: IncomingMessage } }>()
+  app.use(honoSse(options))
+  app.all('*', (c) => {
+    const answer = route({ path: c.req.path, lastEventId: honoLastEventIdOf(c), httpVersion: c.env.incoming.httpVersion })
+    if (typeof answer === 'function') return c.var.sse(answer)
+    return typeof answer === 'string' ? c.html(answer) : c.body(null, answer as 204)
+  })
+  app.onError((error) => {
+    if ('getResponse' in error) return error.getResponse()
+    onError(error)
+    return new Response(null, { status: 500 })
+  })
+  return getRequestListener(app.fetch)
+}
+
+function isRefusal(error: { status?: number }): boolean {
+  return error.status === 406
+}

@@ -1,0 +1,14 @@
+import { defineConfig, type ViteUserConfig } from 'vitest/config'
+
+/** Without the source condition of the other packages' tests: what runs here is what was built. */
+const config: ViteUserConfig = defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+    pool: 'forks',
+    // They measure delays, and a browser beside them would be measured too.
+    fileParallelism: false,
+  },
+})
+export default config

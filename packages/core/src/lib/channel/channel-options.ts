@@ -1,0 +1,66 @@
+import { checkBounds, type HistoryBounds } from '../log/history-bounds.ts'
+import type { TailedLog } from '../log/memory-log.ts'
+import { checkedEvent, describe, type Serialize } from '../message.ts'
+import { checkNames, invalidOption } from '../option-checks.ts'
+
+/** Where a channel failed where no caller can catch it. */
+export type ChannelErrorStage =
+  /** A subscription's filter threw; its stream is cut. */
+  | 'filter'
+  /** A subscription's snapshot threw or rejected; its stream is cut. */
+  | 'snapshot'
+  /** A publish that nobody awaited could not be kept. */
+  | 'publish'
+
+/** The options of a channel. */
+export interface ChannelOptions {
+  /**
+   * How much is kept in this process for those who come back. `createChannel` makes a memory log of it; a log of one's own
+   * has its own bounds.
+   * @default { messages: 1_000, bytes: 16_777_216 }
+   */
+  history?: HistoryBounds | undefined
+  /** What keeps the messages. @default memoryLog(history) */
+  log?: TailedLog | undefined
+  /**
+   * The event that tells a page that something it wanted may be gone, with `{ reason, lastEventId }` as its data.
+   * @default 'reset'
+   */
+  resetEvent?: string | undefined
+  /**
+   * How a client is told its position when no message does: by a block of an id alone (`true`), by an event `position` without
+   * data for clients that ignore such blocks (`'message'`), or not at all.
+   * @default true
+   */
+  position?: boolean | 'message' | undefined
+  /**
+   * Turns data that is neither text nor bytes into text, once for all subscribers.
+   * @default JSON.stringify
+   */
+  serialize?: Serialize | undefined
+  /**
+   * Turns such text back into the value that filters and `messages()` see.
+   * @default JSON.parse
+   */
+  parse?: ((text: string) => unknown) | undefined
+  /**
+   * Told of what fails where no caller can catch it.
+   * @default console.error
+   */
+  onError?: ((error: unknown, context: { stage: ChannelErrorStage }) => void) | undefined
+}
+
+const NAMES = ['history', 'log', 'resetEvent', 'position', 'serialize', 'parse', 'onError']
+
+/** Checks the options of a channel. @throws `ERR_SSE_INVALID_OPTION` */
+export function checkChannelOptions(options: ChannelOptions): void {
+  checkNames('createChannel', options, NAMES)
+  if (options.history && options.log) throw invalidOption('history is the bounds of the default log; give them to the log instead')
+  if (options.history) checkBounds(options.history)
+  const { position, resetEvent } = options
+  if (position !== undefined && typeof position !== 'boolean' && position !== 'message') throw invalidOption(`position must be true, false or 'message', got ${describe(position)}`)
+  if (resetEvent !== undefined && ['', 'message'].includes(checkedEvent(resetEvent))) throw invalidOption('resetEvent must have a name of its own')
+  for (const name of ['serialize', 'parse', 'onError'] as const) {
+    if (options[name] !== undefined && typeof options[name] !== 'function') throw invalidOption(`${name} must be a function, got ${describe(options[name])}`)
+  }
+}

@@ -1,0 +1,353 @@
+import { TidingsError } from '../errors.ts'
+import type { EventStream } from '../event-stream.ts'
+import type { Feedable } from '../feed.ts'
+import type { LogEntry, LogFollower } from '../log/message-log.ts'
+import { memoryLog, type TailedLog } from '../log/memory-log.ts'
+import type { Tail } from '../log/tail.ts'
+import { type AnyEvents, describe, encodeMessage, type Message } from '../message.ts'
+import { checkNames, invalidOption } from '../option-checks.ts'
+import { type ChannelErrorStage, type ChannelOptions, checkChannelOptions } from './channel-options.ts'
+import { type Flushable, flusher } from './flusher.ts'
+import { ParsedValues, type PublishOptions, type ReservedEvents, toLogMessage } from './published.ts'
+import { type Hub, type Lag, Reader, type Snapshot, type SnapshotResult, type Start } from './reader.ts'
+import type { Filter, Source, View } from './view.ts'
+import { Views } from './views.ts'
+
+/** How a stream is subscribed. */
+export interface SubscribeOptions {
+  /** Only messages of these topics. Unset: all messages, also those without a topic. */
+  topics?: Iterable<string> | undefined
+  /**
+   * Only messages for which this is true. Give the same function to all subscriptions that share it: one made for each request
+   * runs for each message and subscriber, and shares no bytes. A filter that throws cuts its own stream.
+   */
+  filter?: Filter | undefined
+  /**
+   * Where a client begins that comes without a last event id: after this id, or with all that is kept (`'start'`). Unset: with
+   * what is published from now on.
+   */
+  after?: string | undefined
+  /** The present state, for a client that begins without history or has lost some of it. */
+  snapshot?: Snapshot | undefined
+  /**
+   * What happens to a client that falls behind what is kept: it is told by the reset event (`'reset'`), or its stream ends
+   * (`'close'`). `'conflate'` lets it skip messages that a newer one of their key supersedes, so that it falls behind less.
+   * @default 'reset'
+   */
+  lag?: Lag | undefined
+}
+
+/** A stream's place in a channel. It ends with the stream. */
+export interface Subscription {
+  /** Adds topics, from this subscription's present position on. */
+  add(...topics: string[]): void
+  /** Takes topics away. */
+  remove(...topics: string[]): void
+  /** The id of its position: a client that came back with it would miss nothing and get nothing twice. */
+  readonly lastEventId: string
+  /** Ends the subscription. The stream stays open. */
+  close(): void
+}
+
+/** A message as `messages()` gives it. */
+export interface ChannelMessage {
+  readonly event: string
+  /** As it was published and parsed back; frozen, and shared with whoever else reads the channel. */
+  readonly data: unknown
+  readonly id: string
+  readonly topic: string | undefined
+}
+
+/** How the messages of a channel are read in the process. */
+export interface MessagesOptions {
+  /** After this id, or all that is kept (`'start'`). Unset: from now on. */
+  after?: string | undefined
+  topics?: Iterable<string> | undefined
+  /** Ends the iteration. */
+  signal?: AbortSignal | undefined
+}
+
+/** A bounded, ordered log of messages, and the streams that read it. */
+export interface Channel<Events extends object = AnyEvents> {
+  /**
+   * Adds a message, encoded once for all who read it. Resolves to the id that it got; a rejection that nobody awaits goes to
+   * `onError` and is never unhandled.
+   *
+   * @throws at once, as `send` does; `ERR_SSE_ID_OWNED` for a message with an id, `ERR_SSE_RESERVED_EVENT` for the channel's own
+   * events, `ERR_SSE_CHANNEL_ENDED` after `end()`
+   */
+  publish(message: Message<Events>, options?: PublishOptions): Promise<string>
+  /**
+   * Has a stream get what is published, in order and each message once. A client that comes back with the last id that it has
+   * dispatched gets what followed it, or is told by the reset event that something may be gone.
+   *
+   * @throws `ERR_SSE_ID_OWNED` for a stream that a channel feeds already, `ERR_SSE_INVALID_OPTION`
+   */
+  subscribe(stream: EventStream<never> | EventStream, options?: SubscribeOptions): Subscription
+  /**
+   * The messages themselves, for use in the process. Rejects with `ERR_SSE_GAP` when its reader was so slow, or came so late,
+   * that something is gone.
+   */
+  messages(options?: MessagesOptions): AsyncIterableIterator<ChannelMessage>
+  /** Says that nothing will follow: subscribers get the rest, their position, a `retry` and a clean end. Idempotent. */
+  end(): void
+  /**
+   * Whether nothing will ever follow this id. A route that asks before it opens its stream answers 204, which stops an
+   * `EventSource`. A client without an id (`''`) has had all of an ended channel unless the route would begin at `after`.
+   */
+  ended(lastEventId: string, options?: Pick<SubscribeOptions, 'after'>): Promise<boolean>
+  /** Ends all subscriptions and their streams, and lets go of the log where the channel made it. Idempotent. */
+  close(): void
+  /** How many streams are subscribed. */
+  readonly subscribers: number
+}
+
+const SUBSCRIBE_OPTIONS = ['topics', 'filter', 'after', 'snapshot', 'lag']
+const LAGS: readonly unknown[] = [undefined, 'reset', 'close', 'conflate']
+const POSITION_EVENT = 'position'
+
+/**
+ * Makes a channel.
+ *
+ * @throws `ERR_SSE_INVALID_OPTION`
+ *
+ * @example
+ * const scores = createChannel<{ goal: Goal }>({ history: { messages: 10_000 } })
+ * app.get('/scores', (req, res) => scores.subscribe(res.sse(), { topics: ['match/42'] }))
+ * await scores.publish({ event: 'goal', data: goal }, { topic: 'match/42' })
+ */
+export function createChannel<Events extends object = AnyEvents>(options: ChannelOptions = {}): Channel<Events> {
+  checkChannelOptions(options)
+  return new LogChannel(options) as unknown as Channel<Events>
+}
+
+class LogChannel implements Channel, Hub, Source, Flushable, LogFollower {
+  readonly tail: Tail
+  readonly resetEvent: string
+  readonly #options: ChannelOptions
+  readonly #log: TailedLog
+  readonly #reserved: ReservedEvents
+  readonly #values: ParsedValues
+  readonly #views: Views
+  /** Views that something has come for since they were last flushed. */
+  readonly #stirred = new Set<View>()
+  readonly #snapshots = new Map<Snapshot, { cursor: number; result: Promise<SnapshotResult> }>()
+  /** Who waits for a message in `messages()`. */
+  readonly #waiting = new Set<() => void>()
+  readonly #unfollow: () => void
+  #ended = false
+  #closed = false
+  subscribers = 0
+
+  constructor(options: ChannelOptions) {
+    this.#options = options
+    this.#log = options.log ?? memoryLog(options.history)
+    this.tail = this.#log.tail
+    this.resetEvent = options.resetEvent ?? 'reset'
+    this.#reserved = new Set([this.resetEvent, ...(options.position === 'message' ? [POSITION_EVENT] : [])])
+    this.#values = new ParsedValues(options.parse ?? JSON.parse)
+    this.#views = new Views(this)
+    this.#unfollow = this.#log.follow(this)
+  }
+
+  publish(message: Message, options: PublishOptions = {}): Promise<string> {
+    if (this.#ended || this.#closed) throw new TidingsError('ERR_SSE_CHANNEL_ENDED', 'The channel has ended; publish before end()')
+    const kept = this.#log.append(toLogMessage(message, options, this.#options.serialize, this.#reserved), options)
+    kept.catch((error) => this.report(error, 'publish'))
+    return kept
+  }
+
+  subscribe(stream: EventStream<never> | EventStream, options: SubscribeOptions = {}): Subscription {
+    checkNames('subscribe', options, SUBSCRIBE_OPTIONS)
+    const { filter, snapshot, lag = 'reset' } = options
+    if (!LAGS.includes(lag)) throw invalidOption(`lag must be 'reset', 'close' or 'conflate', got ${describe(lag)}`)
+    for (const [name, value] of Object.entries({ filter, snapshot })) {
+      if (value !== undefined && typeof value !== 'function') throw invalidOption(`${name} must be a function, got ${describe(value)}`)
+    }
+    const topics = topicsOf(options.topics)
+    this.tail.trimAged(Date.now())
+    const reader = new Reader(this, this.#views.find(topics, filter), snapshot, lag)
+    const port = (stream as unknown as Feedable)['~feed'](reader)
+    if (!stream.closed) {
+      this.#views.add(reader)
+      this.subscribers++
+      reader.begin(port, this.#startOf(stream.lastEventId, options.after))
+      if (this.#closed) reader.end()
+    }
+    const change = (edit: (topics: Set<string>) => void): void => {
+      const { view } = reader
+      if (!view.topics) throw invalidOption('this subscription gets all topics; subscribe with topics to change them')
+      const next = new Set(view.topics)
+      edit(next)
+      this.#views.remove(reader)
+      reader.changeView(this.#views.find(next, filter))
+      if (!stream.closed) this.#views.add(reader)
+    }
+    return {
+      add: (...more) => change((next) => { for (const topic of topicsOf(more) ?? []) next.add(topic) }),
+      remove: (...less) => change((next) => { for (const topic of less) next.delete(topic) }),
+      get lastEventId() {
+        return reader.lastEventId
+      },
+      close: () => reader.release(),
+    }
+  }
+
+  async *messages({ after, topics, signal }: MessagesOptions = {}): AsyncIterableIterator<ChannelMessage> {
+    const view = this.#views.find(topicsOf(topics), undefined)
+    const start = this.#startOf('', after)
+    let cursor = start === 'now' ? this.tail.head : 'id' in start ? this.locate(start.id) : start.offset
+    while (!signal?.aborted) {
+      if (cursor === undefined || (cursor < this.floor && view.hasGap(cursor))) throw new TidingsError('ERR_SSE_GAP', 'Messages that were to be read are not kept any more; read faster, keep more history, or begin anew')
+      const entry = view.nextAfter(cursor)
+      if (entry) {
+        cursor = entry.offset
+        yield { event: entry.event, data: this.valueOf(entry), id: entry.id, topic: entry.topic }
+      } else {
+        cursor = this.head
+        if (this.#ended || this.#closed) return
+        await this.#nextMessage(signal)
+      }
+    }
+  }
+
+  end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#stirAll()
+  }
+
+  async ended(lastEventId: string, { after }: Pick<SubscribeOptions, 'after'> = {}): Promise<boolean> {
+    if (!this.#ended) return false
+    const start = this.#startOf(lastEventId, after)
+    if (start === 'now') return true
+    const offset = 'id' in start ? this.locate(start.id) : start.offset
+    return offset === this.head
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#unfollow()
+    for (const reader of [...this.#views.readers()]) reader.end()
+    this.#wakeReaders()
+    if (!this.#options.log) this.#log.close()
+  }
+
+  // What the log says.
+
+  entry({ topic }: LogEntry): void {
+    this.#views.concernedBy(topic, this.#stirred)
+    if (this.#stirred.size > 0) flusher.schedule(this)
+    if (this.#waiting.size > 0) this.#wakeReaders()
+  }
+
+  flush(): void {
+    const views = [...this.#stirred]
+    this.#stirred.clear()
+    for (const view of views) for (const reader of this.#views.readersOf(view)) reader.deliver()
+  }
+
+  // What readers and views ask.
+
+  get head(): number {
+    return this.tail.head
+  }
+
+  get floor(): number {
+    return this.tail.floor
+  }
+
+  get isOver(): boolean {
+    return this.#ended
+  }
+
+  idOf(offset: number): string {
+    return this.#log.idOf(offset)
+  }
+
+  locate(id: string): number | undefined {
+    return this.#log.locate(id)
+  }
+
+  valueOf(entry: LogEntry): unknown {
+    return this.#values.of(entry)
+  }
+
+  positionBlock(offset: number): string {
+    const { position = true } = this.#options
+    if (position === false) return ''
+    const id = `id: ${this.idOf(offset)}\n`
+    return position === 'message' ? `\nevent: ${POSITION_EVENT}\ndata: \n${id}` : id
+  }
+
+  encode(message: Message): string {
+    if (typeof message === 'object' && message?.id !== undefined) throw new TidingsError('ERR_SSE_ID_OWNED', 'Messages of a snapshot carry no id: the position follows the last of them')
+    return encodeMessage(message, { serialize: this.#options.serialize })
+  }
+
+  snapshot(take: Snapshot, cursor: number): SnapshotResult | Promise<SnapshotResult> {
+    const running = this.#snapshots.get(take)
+    if (running?.cursor === cursor) return running.result
+    const result = take()
+    if (typeof result !== 'object' || !('then' in result)) return result
+    const run = { cursor, result }
+    this.#snapshots.set(take, run)
+    const forget = (): void => {
+      if (this.#snapshots.get(take) === run) this.#snapshots.delete(take)
+    }
+    result.then(forget, forget)
+    return result
+  }
+
+  report(error: unknown, stage: ChannelErrorStage): void {
+    const { onError = (failure: unknown) => console.error(failure) } = this.#options
+    try {
+      onError(error, { stage })
+    } catch (thrown) {
+      console.error(error, thrown)
+    }
+  }
+
+  forget(reader: Reader): void {
+    this.#views.remove(reader)
+    this.subscribers--
+  }
+
+  #startOf(lastEventId: string, after: string | undefined): Start {
+    if (lastEventId !== '') return { id: lastEventId }
+    if (after === undefined || after === '') return 'now'
+    return after === 'start' ? { offset: this.floor } : { id: after }
+  }
+
+  #stirAll(): void {
+    for (const view of this.#views.all()) this.#stirred.add(view)
+    if (this.#stirred.size > 0) flusher.schedule(this)
+    this.#wakeReaders()
+  }
+
+  #wakeReaders(): void {
+    const waiting = [...this.#waiting]
+    this.#waiting.clear()
+    for (const wake of waiting) wake()
+  }
+
+  #nextMessage(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        signal?.removeEventListener('abort', wake)
+        this.#waiting.delete(wake)
+        resolve()
+      }
+      this.#waiting.add(wake)
+      signal?.addEventListener('abort', wake)
+    })
+  }
+}
+
+function topicsOf(topics: Iterable<string> | undefined): ReadonlySet<string> | undefined {
+  if (topics === undefined) return undefined
+  const set = typeof topics === 'string' ? undefined : new Set(topics)
+  if (!set || [...set].some((topic) => typeof topic !== 'string')) throw invalidOption(`topics must be a list of strings, got ${describe(topics)}`)
+  return set
+}

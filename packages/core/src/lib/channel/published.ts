@@ -1,0 +1,54 @@
+import { TidingsError } from '../errors.ts'
+import type { LogEntry, LogMessage } from '../log/message-log.ts'
+import { encodeMessage, isBytes, type Message, type Serialize, textOf } from '../message.ts'
+
+/** Where a message of a channel belongs. */
+export interface PublishOptions {
+  /** Readers that name topics get the messages of those. */
+  topic?: string | undefined
+  /** A newer message of the same key supersedes this one for readers that conflate. */
+  key?: string | undefined
+  /** Publishing again with the same key adds nothing and gives the first id, so that a caller may retry. */
+  idempotencyKey?: string | undefined
+}
+
+/** The names that a channel's own events have. */
+export type ReservedEvents = ReadonlySet<string>
+
+/** A message as its log keeps it: checked and encoded, so that what happens to its data later changes nothing. */
+export function toLogMessage(message: Message, { topic, key }: PublishOptions, serialize: Serialize | undefined, reserved: ReservedEvents): LogMessage {
+  const parts = typeof message === 'string' ? { data: message } : message
+  // What is no message at all is refused here, with the text that says so.
+  const frame = encodeMessage(parts, { serialize })
+  if (parts.id !== undefined) throw new TidingsError('ERR_SSE_ID_OWNED', 'A channel gives its messages their ids; publish without one')
+  if (!('data' in parts)) throw new TidingsError('ERR_SSE_INVALID_MESSAGE', "A channel's message needs data; for an empty one write { data: '' }")
+  const event = parts.event || 'message'
+  if (reserved.has(event)) throw new TidingsError('ERR_SSE_RESERVED_EVENT', `The event ${JSON.stringify(event)} is the channel's own; name it otherwise, or set the channel's resetEvent`)
+  return { block: frame.slice(0, -1), event, data: textOf(parts.data, serialize), isText: typeof parts.data === 'string' || isBytes(parts.data), topic, key }
+}
+
+/** Gives the data of messages as it was published and parsed back: once, frozen, and shared by all who ask. */
+export class ParsedValues {
+  readonly #values = new WeakMap<LogEntry, unknown>()
+  readonly #parse: (text: string) => unknown
+
+  constructor(parse: (text: string) => unknown) {
+    this.#parse = parse
+  }
+
+  of(entry: LogEntry): unknown {
+    if (entry.isText) return entry.data
+    let value = this.#values.get(entry)
+    if (value === undefined) {
+      value = deepFrozen(this.#parse(entry.data))
+      this.#values.set(entry, value)
+    }
+    return value
+  }
+}
+
+function deepFrozen<Value>(value: Value): Value {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+  for (const each of Object.values(value)) deepFrozen(each)
+  return Object.freeze(value)
+}

@@ -1,0 +1,253 @@
+import { TidingsError } from '../errors.ts'
+import type { Feed, FeedPort } from '../feed.ts'
+import { encodeMessage, type Message } from '../message.ts'
+import type { Batch } from './batch.ts'
+import type { View } from './view.ts'
+
+/** Why a page is told that something it wanted may be gone. */
+export type ResetReason =
+  /** This log never gave out its last event id: it is of another epoch, of another log, or no id at all. */
+  | 'unknown'
+  /** What followed its last event id is not kept any more. */
+  | 'trimmed'
+  /** It read so slowly that what it had yet to read was dropped. */
+  | 'lagged'
+
+/**
+ * The app's present state as messages without ids, for whoever begins without history. With `after`, the id of the last message
+ * that the state already contains.
+ */
+export type SnapshotResult = Message | readonly Message[] | { readonly messages: readonly Message[]; readonly after: string }
+
+/** Takes the present state. Give the same function to all subscriptions, and those that begin together share one run. */
+export type Snapshot = () => SnapshotResult | Promise<SnapshotResult>
+
+/** What a reader that is behind gets: all that is kept, its end once something is gone, or only the newest of each key. */
+export type Lag = 'reset' | 'close' | 'conflate'
+
+/** What a reader needs of its channel. */
+export interface Hub {
+  /** The offset of the newest message. */
+  readonly head: number
+  /** The offset before the oldest kept message. */
+  readonly floor: number
+  /** Whether nothing will follow the head. */
+  readonly isOver: boolean
+  readonly resetEvent: string
+  locate(id: string): number | undefined
+  idOf(offset: number): string
+  /** What tells a client its position, as a block without the closing blank line; `''` where the channel tells none. */
+  positionBlock(offset: number): string
+  encode(message: Message): string
+  /** Runs a snapshot, or joins the run of the same function for the same position. */
+  snapshot(take: Snapshot, cursor: number): SnapshotResult | Promise<SnapshotResult>
+  report(error: unknown, stage: 'filter' | 'snapshot'): void
+  forget(reader: Reader): void
+}
+
+/** Where a reader begins. */
+export type Start = { readonly id: string } | { readonly offset: number } | 'now'
+
+const NOTHING_TOLD = -1
+
+/** One subscribed stream: a cursor into the log and a port to write to. What it has not yet read stays where it is, in the log. */
+export class Reader implements Feed {
+  readonly #hub: Hub
+  readonly #take: Snapshot | undefined
+  readonly #lag: Lag
+  #port: FeedPort | undefined
+  #view: View
+  #cursor = 0
+  /** The position that the client knows. */
+  #told = NOTHING_TOLD
+  /** While a snapshot is taken, nothing else is written. */
+  #held = false
+  /** Whether it is behind the head, and so gets what it missed rather than what happens. */
+  #behind = true
+
+  constructor(hub: Hub, view: View, take: Snapshot | undefined, lag: Lag) {
+    this.#hub = hub
+    this.#view = view
+    this.#take = take
+    this.#lag = lag
+  }
+
+  get view(): View {
+    return this.#view
+  }
+
+  /** The id of its position: a reader that has had all that concerns it stands at the head. */
+  get lastEventId(): string {
+    this.#settleAtHead()
+    return this.#hub.idOf(this.#cursor)
+  }
+
+  /** Begins to write. A reader whose id is unknown, or of which something is gone, is told so before anything else. */
+  begin(port: FeedPort, start: Start): void {
+    this.#port = port
+    if (start === 'now') {
+      this.#cursor = this.#hub.head
+      if (this.#take) this.#takeSnapshot(this.#take)
+      else this.#tellPosition()
+    } else {
+      const offset = 'id' in start ? this.#hub.locate(start.id) : start.offset
+      const id = 'id' in start ? start.id : this.#hub.idOf(start.offset)
+      if (offset === undefined) this.#reset('unknown', id)
+      else if ('id' in start && this.#view.hasGap(offset)) this.#reset('trimmed', id)
+      else {
+        this.#cursor = offset
+        this.#tellPosition()
+      }
+    }
+    this.deliver()
+  }
+
+  /** Writes what follows the cursor until the port is full or nothing is left. */
+  deliver(): void {
+    const port = this.#port
+    try {
+      while (port?.ready && !this.#held) {
+        if (this.#cursor < this.#hub.floor && this.#view.hasGap(this.#cursor)) {
+          if (this.#lag === 'close') return port.end(true)
+          this.#reset('lagged', this.#hub.idOf(this.#cursor))
+          continue
+        }
+        const batch = this.#nextBatch()
+        if (!batch) {
+          this.#behind = false
+          if (this.#hub.isOver) this.#endWithPosition(port)
+          return
+        }
+        this.#cursor = batch.to
+        if (batch.isEmpty) continue
+        this.#told = batch.last
+        if (!port.writeShared(batch)) this.#behind = true
+      }
+    } catch (error) {
+      this.#hub.report(error, 'filter')
+      port?.fail(error)
+    }
+  }
+
+  /** Reads another view from its present position on. */
+  changeView(view: View): void {
+    this.#settleAtHead()
+    this.#view = view
+    this.deliver()
+  }
+
+  /** Lets go of the stream, which stays open. */
+  release(): void {
+    this.#port?.release()
+    this.closed()
+  }
+
+  /** Ends the stream. */
+  end(): void {
+    this.#port?.end(false)
+  }
+
+  drained(): void {
+    this.deliver()
+  }
+
+  closed(): void {
+    this.#port = undefined
+    this.#hub.forget(this)
+  }
+
+  heartbeat(): string {
+    if (this.#held) return ''
+    this.#settleAtHead()
+    if (this.#cursor === this.#told) return ''
+    this.#told = this.#cursor
+    return this.#hub.positionBlock(this.#cursor)
+  }
+
+  #nextBatch(): Batch | undefined {
+    if (this.#cursor >= this.#hub.head) return undefined
+    return this.#lag === 'conflate' && this.#behind ? this.#view.conflatedAfter(this.#cursor) : this.#view.batchAfter(this.#cursor)
+  }
+
+  /** Nothing that concerns it follows its cursor: then it stands at the head, whatever others got meanwhile. */
+  #settleAtHead(): void {
+    if (!this.#held && this.#cursor < this.#hub.head && !this.#view.hasGap(this.#cursor) && !this.#view.nextAfter(this.#cursor)) this.#cursor = this.#hub.head
+  }
+
+  #reset(reason: ResetReason, lastEventId: string): void {
+    this.#cursor = this.#take ? this.#hub.head : this.#hub.floor
+    // With a snapshot the id follows its last message: a client that drops before that must begin again.
+    const id = this.#take ? undefined : this.#hub.idOf(this.#cursor)
+    this.#told = this.#take ? NOTHING_TOLD : this.#cursor
+    this.#behind = true
+    this.#port?.write(encodeMessage({ event: this.#hub.resetEvent, data: { reason, lastEventId }, id }))
+    if (this.#take) this.#takeSnapshot(this.#take)
+  }
+
+  #takeSnapshot(take: Snapshot): void {
+    try {
+      const result = this.#hub.snapshot(take, this.#cursor)
+      if (!isPromise(result)) return this.#writeSnapshot(result)
+      this.#held = true
+      result.then(
+        (value) => {
+          this.#held = false
+          this.#writeSnapshotSafely(value)
+          this.deliver()
+        },
+        (error) => this.#failSnapshot(error),
+      )
+    } catch (error) {
+      this.#failSnapshot(error)
+    }
+  }
+
+  #writeSnapshotSafely(result: SnapshotResult): void {
+    try {
+      this.#writeSnapshot(result)
+    } catch (error) {
+      this.#failSnapshot(error)
+    }
+  }
+
+  #writeSnapshot(result: SnapshotResult): void {
+    const { messages, after } = snapshotParts(result)
+    if (after !== undefined) {
+      const offset = this.#hub.locate(after)
+      if (offset === undefined) throw new TidingsError('ERR_SSE_INVALID_MESSAGE', 'snapshot says after an id that its channel never gave out')
+      this.#cursor = offset
+    }
+    this.#told = this.#cursor
+    const position = this.#hub.positionBlock(this.#cursor)
+    this.#port?.write(messages.map((message) => this.#hub.encode(message)).join('') + (position === '' ? '' : `${position.trimStart()}\n`))
+  }
+
+  #failSnapshot(error: unknown): void {
+    this.#hub.report(error, 'snapshot')
+    this.#port?.fail(error)
+  }
+
+  #tellPosition(): void {
+    this.#told = this.#cursor
+    const block = this.#hub.positionBlock(this.#cursor)
+    if (block !== '') this.#port?.write(`${block.trimStart()}\n`)
+  }
+
+  #endWithPosition(port: FeedPort): void {
+    if (this.#told !== this.#hub.head) {
+      this.#cursor = this.#hub.head
+      this.#tellPosition()
+    }
+    port.end(true)
+  }
+}
+
+function snapshotParts(result: SnapshotResult): { messages: readonly Message[]; after: string | undefined } {
+  if (Array.isArray(result)) return { messages: result, after: undefined }
+  if (typeof result === 'object' && 'messages' in result) return { messages: result.messages, after: result.after }
+  return { messages: [result as Message], after: undefined }
+}
+
+function isPromise<Value>(value: Value | Promise<Value>): value is Promise<Value> {
+  return typeof value === 'object' && value !== null && 'then' in value
+}

@@ -1,0 +1,101 @@
+import type { LogEntry } from '../log/message-log.ts'
+import type { Tail } from '../log/tail.ts'
+import { Batch } from './batch.ts'
+
+/** Whether a reader wants a message. It gets the data as it was published and parsed back, frozen and shared. */
+export type Filter = (message: { readonly event: string; readonly data: unknown; readonly id: string; readonly topic: string | undefined }) => boolean
+
+/** What is read of the channel. */
+export interface Source {
+  readonly tail: Tail
+  /** The value of an entry's data, parsed back once. */
+  valueOf(entry: LogEntry): unknown
+}
+
+// What one write to one reader may hold. A single larger message is a batch of its own.
+const BATCH_LENGTH = 65_536
+
+/** What readers with the same topics and the same filter see of a channel, and the bytes that they share. */
+export class View {
+  readonly topics: ReadonlySet<string> | undefined
+  readonly filter: Filter | undefined
+  /** Tells views of one filter apart. */
+  readonly name: string
+  readonly #source: Source
+  /** The batches made since the head is where it is, by the cursor that they start from. */
+  readonly #batches = new Map<number, Batch>()
+  readonly #conflated = new Map<number, Batch>()
+  #head = -1
+
+  constructor(source: Source, topics: ReadonlySet<string> | undefined, filter: Filter | undefined, name: string) {
+    this.#source = source
+    this.topics = topics
+    this.filter = filter
+    this.name = name
+  }
+
+  /** Whether something that the view might show is gone, of what followed `cursor`. */
+  hasGap(cursor: number): boolean {
+    return this.#source.tail.hasGap(cursor, this.topics)
+  }
+
+  /** The first entry after `cursor` that belongs to the view. @throws what the filter throws */
+  nextAfter(cursor: number): LogEntry | undefined {
+    const { tail } = this.#source
+    for (let offset = tail.nextAfter(cursor, this.topics); offset <= tail.head; offset = tail.nextAfter(offset, this.topics)) {
+      const entry = tail.at(offset) as LogEntry
+      if (!this.filter || this.#passes(entry)) return entry
+    }
+    return undefined
+  }
+
+  /** What follows `cursor`, up to the length of a batch. */
+  batchAfter(cursor: number): Batch {
+    return this.#shared(this.#batches, cursor, () => this.#makeBatch(cursor, () => true))
+  }
+
+  /** The same without the messages that a newer one of their key supersedes. */
+  conflatedAfter(cursor: number): Batch {
+    return this.#shared(this.#conflated, cursor, () => {
+      const newest = new Map<string, number>()
+      for (let entry = this.nextAfter(cursor); entry; entry = this.nextAfter(entry.offset)) {
+        if (entry.key !== undefined) newest.set(entry.key, entry.offset)
+      }
+      return this.#makeBatch(cursor, ({ key, offset }) => key === undefined || newest.get(key) === offset)
+    })
+  }
+
+  #shared(batches: Map<number, Batch>, cursor: number, make: () => Batch): Batch {
+    const { head } = this.#source.tail
+    if (head !== this.#head) {
+      this.#batches.clear()
+      this.#conflated.clear()
+      this.#head = head
+    }
+    let batch = batches.get(cursor)
+    if (!batch) batches.set(cursor, (batch = make()))
+    return batch
+  }
+
+  #makeBatch(cursor: number, isWanted: (entry: LogEntry) => boolean): Batch {
+    let text = ''
+    let last = cursor
+    for (let entry = this.nextAfter(cursor); entry; entry = this.nextAfter(entry.offset)) {
+      if (!isWanted(entry)) continue
+      if (text.length >= BATCH_LENGTH) return new Batch(text, last, last)
+      text += frameOf(entry)
+      last = entry.offset
+    }
+    return new Batch(text, last, this.#source.tail.head)
+  }
+
+  #passes(entry: LogEntry): boolean {
+    const { event, id, topic } = entry
+    return this.filter?.({ event, data: this.#source.valueOf(entry), id, topic }) ?? true
+  }
+}
+
+/** A message of the log as it goes out. */
+export function frameOf(entry: LogEntry): string {
+  return `${entry.block}id: ${entry.id}\n\n`
+}

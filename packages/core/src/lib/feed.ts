@@ -1,0 +1,43 @@
+/** Whole frames that many streams share: encoded once, in each of the two forms that transports take. */
+export interface SharedFrames {
+  /** The frames alone. */
+  readonly bare: Uint8Array
+  /** The frames as one chunk of HTTP/1.1's chunked coding (RFC 9112 7.1). */
+  readonly chunk: Uint8Array
+}
+
+/** A channel's end of a subscribed stream. */
+export interface Feed {
+  /** The stream takes more, after a write that returned false. */
+  drained(): void
+  /** The stream has ended. */
+  closed(): void
+  /** The lines that a heartbeat is to carry because the position has moved since the client last heard of it; `''` for none. */
+  heartbeat(): string
+}
+
+/** The stream's end of its subscription. */
+export interface FeedPort {
+  /** False from a write that returned false until `drained`. */
+  readonly ready: boolean
+  /** Writes frames of this stream's own. Returns false when the peer is slow: write no more before `drained`. */
+  write(frames: string): boolean
+  /** The same for frames that it shares with others. They do not count against `maxBufferedBytes`: the channel never piles them up. */
+  writeShared(frames: SharedFrames): boolean
+  /** Ends the stream cleanly, with a reconnection time that spreads the clients' return where `spread`. */
+  end(spread: boolean): void
+  /** Cuts the stream as `'error'`. */
+  fail(cause: unknown): void
+  /** Lets go of the stream, which stays open. */
+  release(): void
+}
+
+/**
+ * A stream that a channel can feed. The method goes by name, not by class: channel and stream may come from two copies of this
+ * package, so what is behind it may only grow.
+ */
+export interface Feedable {
+  /** @throws `ERR_SSE_ID_OWNED` when a channel feeds it already */
+  '~feed'(feed: Feed): FeedPort
+}
+

@@ -1,0 +1,68 @@
+/** A message as a channel hands it to its log: encoded, so that every process writes the same bytes. */
+export interface LogMessage {
+  /** Its block on the wire without the id and the closing blank line; each line ends with LF. */
+  readonly block: string
+  /** `'message'` where it has no name. */
+  readonly event: string
+  /** The text of its `data`. */
+  readonly data: string
+  /** Whether `data` is what was published; otherwise it is serialised. */
+  readonly isText: boolean
+  readonly topic: string | undefined
+  /** Messages of one key supersede each other for readers that asked for it. */
+  readonly key: string | undefined
+}
+
+/** A message in a log. */
+export interface LogEntry extends LogMessage {
+  /** In `[A-Za-z0-9._~-]`, at most 128 characters; opaque to all but its log. */
+  readonly id: string
+  /** Counts the messages of the log without a hole, from 1. */
+  readonly offset: number
+  /** When it was appended, in milliseconds of the log's clock. */
+  readonly at: number
+}
+
+/** What `append` may be told of a message. */
+export interface AppendOptions {
+  /** A second append with the same key adds nothing and returns the first one's id, for as long as the log remembers keys. */
+  idempotencyKey?: string | undefined
+}
+
+/** Who follows a log. */
+export interface LogFollower {
+  /** MUST be called with every entry once and in order of offsets, those appended by this process included. */
+  entry(entry: LogEntry): void
+}
+
+/** Some entries of a log. */
+export interface LogPage {
+  readonly entries: readonly LogEntry[]
+  /** The offset of the last entry that the log has lost before these; 0 when it has lost none. */
+  readonly floor: number
+}
+
+/**
+ * What keeps a channel's messages, and gives them their order and their ids. `describeLog` in `@tidings/testing` proves that an
+ * implementation keeps to this.
+ */
+export interface MessageLog {
+  /**
+   * MUST resolve to the message's id once the log has it, and reject with `ERR_SSE_LOG_UNAVAILABLE` when it cannot tell that it
+   * has. Ids MUST grow in the order of the calls.
+   */
+  append(message: LogMessage, options?: AppendOptions): Promise<string>
+  /** MUST give at most `limit` entries that follow `after`, oldest first. */
+  read(after: number, limit: number): Promise<LogPage>
+  /** Follows what is appended from now on. Returns a function that ends it. */
+  follow(follower: LogFollower): () => void
+  /**
+   * The offset of the entry that has, or had, this id. MUST be `undefined` for an id that this log never gave out, one of another
+   * epoch among them.
+   */
+  locate(id: string): number | undefined
+  /** The id of a position: of the entry with this offset, or for 0 the one before the first. */
+  idOf(offset: number): string
+  /** Lets go of what the log itself opened, and of nothing that it was given. */
+  close(): Promise<void>
+}

@@ -1,0 +1,84 @@
+import type { HistoryBounds } from './history-bounds.ts'
+import type { LogEntry } from './message-log.ts'
+import { TopicIndex } from './topic-index.ts'
+
+/** The kept end of a log, in order, with an index of its topics. All that a channel reads, it reads here. */
+export class Tail {
+  readonly #bounds: Required<{ [Name in keyof HistoryBounds]: number }>
+  readonly #topics = new TopicIndex()
+  /** The entries from offset `#first` on, behind `#trimmed` empty places. */
+  #entries: Array<LogEntry | undefined> = []
+  #trimmed = 0
+  #bytes = 0
+  /** The offset of the newest entry, trimmed or not; 0 when there was none. */
+  head = 0
+
+  constructor({ messages = 1_000, bytes = 16_777_216, age = Number.POSITIVE_INFINITY }: HistoryBounds) {
+    this.#bounds = { messages, bytes, age }
+  }
+
+  /** The offset of the newest entry that is gone; 0 when none is. */
+  get floor(): number {
+    return this.head - this.size
+  }
+
+  get size(): number {
+    return this.#entries.length - this.#trimmed
+  }
+
+  add(entry: LogEntry): void {
+    this.head = entry.offset
+    this.#entries.push(entry)
+    this.#bytes += entry.block.length
+    if (entry.topic !== undefined) this.#topics.add(entry.topic, entry.offset)
+    while (this.size > this.#bounds.messages || this.#bytes > this.#bounds.bytes) this.#dropOldest()
+    this.trimAged(entry.at)
+  }
+
+  /** Drops what is too old at `present`, which nothing else would do while nothing is appended. */
+  trimAged(present: number): void {
+    while ((this.#entries[this.#trimmed]?.at ?? present) < present - this.#bounds.age) this.#dropOldest()
+  }
+
+  /** The entry with this offset, where it is kept. */
+  at(offset: number): LogEntry | undefined {
+    return this.#entries[this.#trimmed + offset - this.floor - 1]
+  }
+
+  /** The first kept offset above `after` that has one of the topics, or `Infinity`; any topic where `topics` is undefined. */
+  nextAfter(after: number, topics: ReadonlySet<string> | undefined): number {
+    const from = Math.max(after, this.floor)
+    if (!topics) return from < this.head ? from + 1 : Number.POSITIVE_INFINITY
+    // Near the head it is cheaper to look at what is there than to ask the index for each topic.
+    if (this.head - from <= topics.size) {
+      for (let offset = from + 1; offset <= this.head; offset++) {
+        const topic = this.at(offset)?.topic
+        if (topic !== undefined && topics.has(topic)) return offset
+      }
+      return Number.POSITIVE_INFINITY
+    }
+    let next = Number.POSITIVE_INFINITY
+    for (const topic of topics) next = Math.min(next, this.#topics.nextAfter(topic, from))
+    return next
+  }
+
+  /** Whether something with one of the topics may be gone that followed `after`. */
+  hasGap(after: number, topics: ReadonlySet<string> | undefined): boolean {
+    if (!topics) return this.floor > after
+    for (const topic of topics) if (this.#topics.floorOf(topic) > after) return true
+    return false
+  }
+
+  #dropOldest(): void {
+    const entry = this.#entries[this.#trimmed]
+    if (!entry) return
+    this.#bytes -= entry.block.length
+    if (entry.topic !== undefined) this.#topics.trim(entry.topic, entry.offset)
+    this.#entries[this.#trimmed++] = undefined
+    // Moving the rest down now and then costs each entry one move.
+    if (this.#trimmed >= 1_024 && this.#trimmed * 2 >= this.#entries.length) {
+      this.#entries = this.#entries.slice(this.#trimmed)
+      this.#trimmed = 0
+    }
+  }
+}
