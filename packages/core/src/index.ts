@@ -1,5 +1,13 @@
+export { type Channel, type ChannelMessage, createChannel, type MessagesOptions, type SubscribeOptions, type Subscription } from './lib/channel/channel.ts'
+export type { ChannelErrorStage, ChannelOptions } from './lib/channel/channel-options.ts'
+export type { PublishOptions } from './lib/channel/published.ts'
+export type { Lag, ResetReason, Snapshot, SnapshotResult } from './lib/channel/reader.ts'
+export type { Filter } from './lib/channel/view.ts'
 export { type CloseReason, type ErrorCode, type ErrorDetails, TidingsError } from './lib/errors.ts'
 export type { EventStream } from './lib/event-stream.ts'
+export type { HistoryBounds } from './lib/log/history-bounds.ts'
+export { memoryLog, type TailedLog } from './lib/log/memory-log.ts'
+export type { AppendOptions, LogEntry, LogFollower, LogMessage, LogPage, MessageLog } from './lib/log/message-log.ts'
 export {
   type AnyEvents,
   type EncodeOptions,

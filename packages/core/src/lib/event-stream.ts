@@ -1,9 +1,9 @@
 import { clock, now, type Watched } from './clock.ts'
 import { type CloseReason, closedError, TidingsError } from './errors.ts'
+import type { Feed, Feedable, FeedPort, SharedFrames } from './feed.ts'
 import { type AnyEvents, encodeComment, encodeMessage, type Message } from './message.ts'
 import type { ErrorStage, ResolvedOptions } from './options.ts'
 import { type Sendable, sendAll } from './send-all.ts'
-import type { Feed, Feedable, FeedPort, SharedFrames } from './feed.ts'
 import { endOnAbort, forgetOnAbort } from './shutdown.ts'
 import type { Sink, SinkOwner } from './sink.ts'
 
@@ -213,7 +213,8 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
     if (sink && this.#stalled(sink, present)) this.#end ? sink.destroy(closedError('stalled')) : this.#cut('stalled')
     else if (present >= this.#expiresAt) this.#endCleanly('expired')
     // While bytes wait, one more would tell nobody anything.
-    else if (heartbeat && !this.#end && present - this.#wroteAt >= heartbeat.interval && this.bufferedAmount === 0) this.#write(this.#heartbeatFrame(heartbeat.frame))
+    else if (heartbeat && !this.#end && present - this.#wroteAt >= heartbeat.interval && this.bufferedAmount === 0)
+      this.#write(this.#heartbeatFrame(heartbeat.frame))
     return this.#nextLook(present)
   }
 

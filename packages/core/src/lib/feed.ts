@@ -40,4 +40,3 @@ export interface Feedable {
   /** @throws `ERR_SSE_ID_OWNED` when a channel feeds it already */
   '~feed'(feed: Feed): FeedPort
 }
-

@@ -1,6 +1,7 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type IncomingMessage, ServerResponse } from 'node:http'
 import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
 import type { Socket } from 'node:net'
+import type { SharedFrames } from './feed.ts'
 import type { Sink, SinkOwner } from './sink.ts'
 
 /** A request as `node:http` or the compatibility API of `node:http2` hands it to a listener. */
@@ -49,6 +50,10 @@ export class NodeSink implements Sink {
     return taken
   }
 
+  writeShared({ bare, chunk }: SharedFrames): boolean {
+    return this.#isPlain() ? this.#writeRaw(chunk) : this.write(bare)
+  }
+
   end(last: boolean): void {
     // `server.close()` destroys every connection whose response was ended, though its bytes still wait: so it is ended later.
     if (this.#full) this.#endOnDrain = () => this.#endNow(last)
@@ -82,6 +87,32 @@ export class NodeSink implements Sink {
     // For good, not `once`: `compression` passes listeners on to its own stream and takes none back.
     this.#listensForDrain = true
     this.#res.on('drain', this.#onDrain)
+    // The response tells only of what went through it.
+    if (!this.#http2) this.#socket.on('drain', this.#onDrain)
+  }
+
+  /**
+   * Whether this is chunked HTTP/1.1 straight to the socket, so that a chunk which was framed once can go there as it is: nobody has
+   * wrapped the response, it has the socket, and nothing of it waits to be handed on. On any doubt the ordinary way gives the same bytes.
+   */
+  #isPlain(): boolean {
+    const res = this.#res as ServerResponse & { outputSize?: number }
+    return (
+      this.#http2 === undefined &&
+      res.chunkedEncoding &&
+      res.socket === this.#socket &&
+      res.outputSize === 0 &&
+      !res.writableEnded &&
+      !Object.hasOwn(res, 'write') &&
+      !Object.hasOwn(res, 'end') &&
+      Object.getPrototypeOf(res).write === ServerResponse.prototype.write
+    )
+  }
+
+  #writeRaw(chunk: Uint8Array): boolean {
+    const taken = this.#socket.write(chunk)
+    if (!taken) this.#waitForDrain(chunk.length)
+    return taken
   }
 
   #endNow(last: boolean): void {
@@ -94,6 +125,7 @@ export class NodeSink implements Sink {
   }
 
   readonly #onDrain = (): void => {
+    if (!this.#full) return
     this.#full = false
     this.#heldBack = 0
     this.#endOnDrain?.()
@@ -107,7 +139,10 @@ export class NodeSink implements Sink {
   #leave(reason: 'peer' | 'local', cause?: unknown): void {
     this.#res.off('close', this.#onClose)
     this.#res.off('drain', this.#onDrain)
-    if (!this.#http2) this.#socket.off('close', this.#onClose)
+    if (!this.#http2) {
+      this.#socket.off('close', this.#onClose)
+      this.#socket.off('drain', this.#onDrain)
+    }
     this.#owner.gone(reason, cause)
   }
 }

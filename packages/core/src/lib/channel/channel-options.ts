@@ -58,7 +58,8 @@ export function checkChannelOptions(options: ChannelOptions): void {
   if (options.history && options.log) throw invalidOption('history is the bounds of the default log; give them to the log instead')
   if (options.history) checkBounds(options.history)
   const { position, resetEvent } = options
-  if (position !== undefined && typeof position !== 'boolean' && position !== 'message') throw invalidOption(`position must be true, false or 'message', got ${describe(position)}`)
+  if (position !== undefined && typeof position !== 'boolean' && position !== 'message')
+    throw invalidOption(`position must be true, false or 'message', got ${describe(position)}`)
   if (resetEvent !== undefined && ['', 'message'].includes(checkedEvent(resetEvent))) throw invalidOption('resetEvent must have a name of its own')
   for (const name of ['serialize', 'parse', 'onError'] as const) {
     if (options[name] !== undefined && typeof options[name] !== 'function') throw invalidOption(`${name} must be a function, got ${describe(options[name])}`)

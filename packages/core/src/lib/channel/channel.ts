@@ -1,8 +1,8 @@
 import { TidingsError } from '../errors.ts'
 import type { EventStream } from '../event-stream.ts'
 import type { Feedable } from '../feed.ts'
-import type { LogEntry, LogFollower } from '../log/message-log.ts'
 import { memoryLog, type TailedLog } from '../log/memory-log.ts'
+import type { LogEntry, LogFollower } from '../log/message-log.ts'
 import type { Tail } from '../log/tail.ts'
 import { type AnyEvents, describe, encodeMessage, type Message } from '../message.ts'
 import { checkNames, invalidOption } from '../option-checks.ts'
@@ -184,8 +184,14 @@ class LogChannel implements Channel, Hub, Source, Flushable, LogFollower {
       if (!stream.closed) this.#views.add(reader)
     }
     return {
-      add: (...more) => change((next) => { for (const topic of topicsOf(more) ?? []) next.add(topic) }),
-      remove: (...less) => change((next) => { for (const topic of less) next.delete(topic) }),
+      add: (...more) =>
+        change((next) => {
+          for (const topic of topicsOf(more) ?? []) next.add(topic)
+        }),
+      remove: (...less) =>
+        change((next) => {
+          for (const topic of less) next.delete(topic)
+        }),
       get lastEventId() {
         return reader.lastEventId
       },
@@ -198,7 +204,8 @@ class LogChannel implements Channel, Hub, Source, Flushable, LogFollower {
     const start = this.#startOf('', after)
     let cursor = start === 'now' ? this.tail.head : 'id' in start ? this.locate(start.id) : start.offset
     while (!signal?.aborted) {
-      if (cursor === undefined || (cursor < this.floor && view.hasGap(cursor))) throw new TidingsError('ERR_SSE_GAP', 'Messages that were to be read are not kept any more; read faster, keep more history, or begin anew')
+      if (cursor === undefined || (cursor < this.floor && view.hasGap(cursor)))
+        throw new TidingsError('ERR_SSE_GAP', 'Messages that were to be read are not kept any more; read faster, keep more history, or begin anew')
       const entry = view.nextAfter(cursor)
       if (entry) {
         cursor = entry.offset
@@ -282,7 +289,8 @@ class LogChannel implements Channel, Hub, Source, Flushable, LogFollower {
   }
 
   encode(message: Message): string {
-    if (typeof message === 'object' && message?.id !== undefined) throw new TidingsError('ERR_SSE_ID_OWNED', 'Messages of a snapshot carry no id: the position follows the last of them')
+    if (typeof message === 'object' && message?.id !== undefined)
+      throw new TidingsError('ERR_SSE_ID_OWNED', 'Messages of a snapshot carry no id: the position follows the last of them')
     return encodeMessage(message, { serialize: this.#options.serialize })
   }
 

@@ -23,7 +23,11 @@ export function toLogMessage(message: Message, { topic, key }: PublishOptions, s
   if (parts.id !== undefined) throw new TidingsError('ERR_SSE_ID_OWNED', 'A channel gives its messages their ids; publish without one')
   if (!('data' in parts)) throw new TidingsError('ERR_SSE_INVALID_MESSAGE', "A channel's message needs data; for an empty one write { data: '' }")
   const event = parts.event || 'message'
-  if (reserved.has(event)) throw new TidingsError('ERR_SSE_RESERVED_EVENT', `The event ${JSON.stringify(event)} is the channel's own; name it otherwise, or set the channel's resetEvent`)
+  if (reserved.has(event))
+    throw new TidingsError(
+      'ERR_SSE_RESERVED_EVENT',
+      `The event ${JSON.stringify(event)} is the channel's own; name it otherwise, or set the channel's resetEvent`,
+    )
   return { block: frame.slice(0, -1), event, data: textOf(parts.data, serialize), isText: typeof parts.data === 'string' || isBytes(parts.data), topic, key }
 }
 

@@ -108,8 +108,8 @@ export class Reader implements Feed {
     try {
       while (port?.ready && !this.#held) {
         if (this.#cursor < this.#hub.floor && this.#view.hasGap(this.#cursor)) {
-          if (this.#lag === 'close') return port.end(true)
-          this.#reset('lagged', this.#hub.idOf(this.#cursor))
+          if (this.#lag === 'close') port.end(true)
+          else this.#reset('lagged', this.#hub.idOf(this.#cursor))
           continue
         }
         const batch = this.#nextBatch()
@@ -187,24 +187,20 @@ export class Reader implements Feed {
   #takeSnapshot(take: Snapshot): void {
     try {
       const result = this.#hub.snapshot(take, this.#cursor)
-      if (!isPromise(result)) return this.#writeSnapshot(result)
-      this.#held = true
-      result.then(
-        (value) => {
-          this.#held = false
-          this.#writeSnapshotSafely(value)
-          this.deliver()
-        },
-        (error) => this.#failSnapshot(error),
-      )
+      if (isPromise(result)) this.#awaitSnapshot(result)
+      else this.#writeSnapshot(result)
     } catch (error) {
       this.#failSnapshot(error)
     }
   }
 
-  #writeSnapshotSafely(result: SnapshotResult): void {
+  async #awaitSnapshot(result: Promise<SnapshotResult>): Promise<void> {
+    this.#held = true
     try {
-      this.#writeSnapshot(result)
+      const value = await result
+      this.#held = false
+      this.#writeSnapshot(value)
+      this.deliver()
     } catch (error) {
       this.#failSnapshot(error)
     }

@@ -72,8 +72,10 @@ export class View {
       this.#conflated.clear()
       this.#head = head
     }
-    let batch = batches.get(cursor)
-    if (!batch) batches.set(cursor, (batch = make()))
+    const known = batches.get(cursor)
+    if (known) return known
+    const batch = make()
+    batches.set(cursor, batch)
     return batch
   }
 

@@ -1,5 +1,5 @@
-import { type Filter, type Source, View } from './view.ts'
 import type { Reader } from './reader.ts'
+import { type Filter, type Source, View } from './view.ts'
 
 /** The views that have readers, and which of them a message concerns. */
 export class Views {

@@ -23,7 +23,7 @@ const NAMES = ['messages', 'bytes', 'age']
 export function checkBounds(bounds: HistoryBounds): void {
   checkNames('history', bounds, NAMES)
   for (const [name, value] of Object.entries(bounds)) {
-    if (value !== undefined && !(typeof value === 'number' && value > 0)) throw invalidOption(`history.${name} must be a number above 0, got ${describe(value)}`)
+    if (value !== undefined && !(typeof value === 'number' && value > 0))
+      throw invalidOption(`history.${name} must be a number above 0, got ${describe(value)}`)
   }
 }
-
