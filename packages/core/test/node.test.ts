@@ -1,0 +1,128 @@
+import { Agent, createServer, get, type IncomingMessage, type RequestListener, type Server } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { afterEach, describe, expect, test } from 'vitest'
+import type { EventStream, TidingsError } from '../src/index.ts'
+import { lastEventIdOf, openEventStream } from '../src/node.ts'
+
+const servers: Server[] = []
+
+afterEach(() => {
+  for (const server of servers.splice(0)) server.close().closeAllConnections()
+})
+
+async function serve(listener: RequestListener): Promise<{ server: Server; port: number }> {
+  const server = createServer(listener)
+  servers.push(server)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return { server, port: (server.address() as AddressInfo).port }
+}
+
+function response(port: number, options = {}): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => get({ host: '127.0.0.1', port, ...options }, resolve).on('error', reject))
+}
+
+const reasonOf = (stream: EventStream): Promise<TidingsError['reason']> => new Promise((resolve) => stream.onClose(({ reason }) => resolve(reason)))
+
+async function raw(port: number, bytes: string): Promise<{ socket: Socket; until(part: string): Promise<string> }> {
+  const socket = connect(port, '127.0.0.1')
+  await new Promise((resolve) => socket.on('connect', resolve))
+  let read = ''
+  socket.setEncoding('latin1').on('data', (part) => {
+    read += part
+  })
+  socket.write(bytes)
+  const until = async (part: string): Promise<string> => {
+    while (!read.includes(part)) await new Promise((resolve) => socket.once('data', resolve))
+    return read
+  }
+  return { socket, until }
+}
+
+describe('openEventStream over HTTP/1.1', () => {
+  test('L2 sees the end of a connection also for a stream whose turn on it has not come', async () => {
+    const streams: EventStream[] = []
+    let bothOpen!: () => void
+    const opened = new Promise<void>((resolve) => {
+      bothOpen = resolve
+    })
+    const { port } = await serve((req, res) => {
+      if (streams.push(openEventStream(req, res)) === 2) bothOpen()
+    })
+    const { socket } = await raw(port, 'GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n')
+    await opened
+    expect(streams.map(({ closed }) => closed)).toEqual([false, false])
+    const reasons = Promise.all(streams.map(reasonOf))
+    socket.destroy()
+    expect(await reasons).toEqual(['peer', 'peer'])
+  })
+
+  test('sends a pipelined stream once the one before it has ended', async () => {
+    const streams: EventStream[] = []
+    const { port } = await serve((req, res) => {
+      streams.push(openEventStream(req, res, { retry: 1 }))
+      streams.at(-1)?.send(`from ${req.url}`)
+    })
+    const { socket, until } = await raw(port, 'GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n')
+    await until('data: from /1\n\n')
+    streams[0]?.close()
+    await until('data: from /2\n\n')
+    await streams[1]?.send('and on')
+    expect(await until('data: and on\n\n')).toContain('0\r\n\r\nHTTP/1.1 200 OK')
+    socket.destroy()
+  })
+
+  test('ends as local when the app ends the response itself, and writes no more to it', async () => {
+    const results: unknown[] = []
+    const { port } = await serve(async (req, res) => {
+      const stream = openEventStream(req, res)
+      stream.onClose(({ reason }) => results.push(reason))
+      res.end('data: by hand\n\n')
+      results.push(await stream.send('too late'))
+    })
+    expect(await text(await response(port))).toBe(':\n\ndata: by hand\n\n')
+    expect(results).toEqual(['local', false])
+  })
+
+  test('leaves the connection to the next request after close()', async () => {
+    const { port } = await serve((req, res) => {
+      const stream = openEventStream(req, res)
+      stream.send(`at ${req.socket.remotePort}`)
+      stream.close()
+    })
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    const first = await text(await response(port, { agent }))
+    const second = await text(await response(port, { agent }))
+    expect(second).toBe(first)
+    agent.destroy()
+  })
+
+  test('L6 lets a slow peer have the rest, though server.close() destroys connections whose response was ended', async () => {
+    const shutdown = new AbortController()
+    const data = 'x'.repeat(20_000_000)
+    const { server, port } = await serve((req, res) => {
+      openEventStream(req, res, { signal: shutdown.signal, retry: 1_000 }).send(data)
+    })
+    const res = await response(port)
+    // Not read yet: most of it waits in the server.
+    shutdown.abort()
+    server.close()
+    const body = await text(res)
+    expect(res.complete).toBe(true)
+    expect(body.length).toBeGreaterThan(data.length)
+    expect(body.slice(-30)).toMatch(/x\n\nretry: 1\d\d\d\n\n$|x\n\nretry: 2000\n\n$/)
+  })
+
+  test('H6 lastEventIdOf tells before a stream opens what the stream tells', async () => {
+    const told: string[] = []
+    const { port } = await serve((req, res) => {
+      told.push(lastEventIdOf(req))
+      const stream = openEventStream(req, res)
+      told.push(stream.lastEventId)
+      stream.close()
+    })
+    await text(await response(port, { headers: { 'last-event-id': 'a-1' } }))
+    await text(await response(port, { path: '/?lastEventId=b-2' }))
+    expect(told).toEqual(['a-1', 'a-1', 'b-2', 'b-2'])
+  })
+})
