@@ -1,5 +1,6 @@
-export { type Channel, type ChannelMessage, createChannel, type MessagesOptions, type SubscribeOptions, type Subscription } from './lib/channel/channel.ts'
+export { type Channel, createChannel, type MessagesOptions, type SubscribeOptions, type Subscription } from './lib/channel/channel.ts'
 export type { ChannelErrorStage, ChannelOptions } from './lib/channel/channel-options.ts'
+export type { ChannelMessage } from './lib/channel/messages.ts'
 export type { PublishOptions } from './lib/channel/published.ts'
 export type { Lag, ResetReason, Snapshot, SnapshotResult } from './lib/channel/reader.ts'
 export type { Filter } from './lib/channel/view.ts'

@@ -30,7 +30,7 @@ export class HeldSink implements Sink {
 
   write(frames: string | Uint8Array): boolean {
     if (this.state !== 'open') throw new Error(`written to while ${this.state}`)
-    this.frames.push(String(frames))
+    this.frames.push(typeof frames === 'string' ? frames : new TextDecoder().decode(frames))
     this.times.push(performance.now())
     if (this.#held) this.bufferedAmount += frames.length
     else this.#passed += frames.length

@@ -3,6 +3,7 @@ import type { TidingsError } from '../src/lib/errors.ts'
 import { branded, optionLayer } from '../src/lib/helper.ts'
 import { type ResolvedOptions, resolveOptions, type StreamOptions } from '../src/lib/options.ts'
 import { responseHeaders } from '../src/lib/response-head.ts'
+import { SharedText } from '../src/lib/shared-text.ts'
 
 function refusal(options: unknown, inherited?: ResolvedOptions): TidingsError {
   try {
@@ -20,7 +21,7 @@ describe('defaults', () => {
     const { onError, ...rest } = resolveOptions(undefined)
     expect(rest).toEqual({
       given: {},
-      heartbeat: { interval: 15_000, frame: ':\n\n' },
+      heartbeat: { interval: 15_000, frame: new SharedText(':\n\n') },
       opening: ':\n\n',
       retry: 3_000,
       maxBufferedBytes: 1_048_576,
@@ -129,10 +130,10 @@ describe('a bad value is refused by name', () => {
 
 describe('good values', () => {
   test.each<[StreamOptions, Partial<ResolvedOptions>]>([
-    [{ heartbeat: 1 }, { heartbeat: { interval: 1, frame: ':\n\n' } }],
-    [{ heartbeat: LONGEST }, { heartbeat: { interval: LONGEST, frame: ':\n\n' } }],
+    [{ heartbeat: 1 }, { heartbeat: { interval: 1, frame: new SharedText(':\n\n') } }],
+    [{ heartbeat: LONGEST }, { heartbeat: { interval: LONGEST, frame: new SharedText(':\n\n') } }],
     [{ heartbeat: false }, { heartbeat: undefined }],
-    [{ heartbeat: { interval: 10, event: 'ping' } }, { heartbeat: { interval: 10, frame: 'event: ping\ndata: \n\n' } }],
+    [{ heartbeat: { interval: 10, event: 'ping' } }, { heartbeat: { interval: 10, frame: new SharedText('event: ping\ndata: \n\n') } }],
     [{ retry: 0 }, { retry: 0, opening: 'retry: 0\n\n' }],
     [
       { retry: 500, padding: 10 },
@@ -217,7 +218,7 @@ describe('layers', () => {
 
   test('the layer further out stays as it was', () => {
     resolveOptions({ heartbeat: 50 }, app)
-    expect(app.heartbeat).toEqual({ interval: 1_000, frame: ':\n\n' })
+    expect(app.heartbeat).toEqual({ interval: 1_000, frame: new SharedText(':\n\n') })
     expect(app.given).toMatchObject({ heartbeat: 1_000 })
   })
 })

@@ -1,5 +1,5 @@
 // Not run but compiled: what users write must compile, and what cannot work must not.
-import type { AnyEvents, EventStream, Message } from '@tidings/core'
+import type { AnyEvents, ErrorStage, EventStream, Message } from '@tidings/core'
 import express, { type Request, type Response } from 'express'
 import express4 from 'express4'
 import { eventStream, lastEventIdOf, type SseHelper, sse } from '../src/index.ts'
@@ -65,7 +65,7 @@ export function withoutMiddleware(req: Request, res: Response): void {
 }
 
 export function options(res: Response): void {
-  sse({ headers: { 'x-request-id': '1', 'set-cookie': ['a=1', 'b=2'] }, status: 202, onError: (_error, { stage }) => stage satisfies 'handler' | 'onClose' })
+  sse({ headers: { 'x-request-id': '1', 'set-cookie': ['a=1', 'b=2'] }, status: 202, onError: (_error, { stage }) => stage satisfies ErrorStage })
   sse({ serialize: (data) => String(data), negotiate: false, stallTimeout: 10_000, maxBufferedBytes: 65_536 })
   // @ts-expect-error: no option of that name.
   sse({ heartBeat: 5_000 })

@@ -4,6 +4,7 @@ import type { Feed, Feedable, FeedPort, SharedFrames } from './feed.ts'
 import { type AnyEvents, encodeComment, encodeMessage, type Message } from './message.ts'
 import type { ErrorStage, ResolvedOptions } from './options.ts'
 import { type Sendable, sendAll } from './send-all.ts'
+import type { SharedText } from './shared-text.ts'
 import { endOnAbort, forgetOnAbort } from './shutdown.ts'
 import type { Sink, SinkOwner } from './sink.ts'
 
@@ -213,8 +214,7 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
     if (sink && this.#stalled(sink, present)) this.#end ? sink.destroy(closedError('stalled')) : this.#cut('stalled')
     else if (present >= this.#expiresAt) this.#endCleanly('expired')
     // While bytes wait, one more would tell nobody anything.
-    else if (heartbeat && !this.#end && present - this.#wroteAt >= heartbeat.interval && this.bufferedAmount === 0)
-      this.#write(this.#heartbeatFrame(heartbeat.frame))
+    else if (heartbeat && !this.#end && present - this.#wroteAt >= heartbeat.interval && this.bufferedAmount === 0) this.#beat(heartbeat.frame)
     return this.#nextLook(present)
   }
 
@@ -262,10 +262,11 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
     if (this.#waitsSince === NEVER) this.#beginWait(sink, this.#wroteAt)
   }
 
-  /** With the position of its channel, where that has moved: before the blank line that ends the frame. */
-  #heartbeatFrame(frame: string): string {
+  #beat(frame: SharedText): void {
     const position = this.#feed?.heartbeat() ?? ''
-    return position === '' ? frame : `${frame.slice(0, -1)}${position}\n`
+    if (position === '') this.#writeShared(frame)
+    // Before the blank line that ends the frame.
+    else this.#write(`${frame.text.slice(0, -1)}${position}\n`)
   }
 
   /** Whether bytes have waited for `stallTimeout` without one being taken. */

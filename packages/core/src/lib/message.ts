@@ -172,9 +172,15 @@ export function isBytes(value: unknown): value is ArrayBuffer | ArrayBufferView 
 }
 
 function dataLines(text: string): string {
-  // Two scans for single characters cost a third of one regular expression, and most data is one line.
-  if (text.indexOf('\n') === -1 && text.indexOf('\r') === -1) return `data: ${text}\n`
-  return `data: ${text.replace(LINE_END, '\ndata: ')}\n`
+  if (text.indexOf('\r') !== -1) return `data: ${text.replace(LINE_END, '\ndata: ')}\n`
+  // Most data is one line, and most of the rest has LF alone: slices cost half of what one regular expression does.
+  let lines = ''
+  let start = 0
+  for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', start)) {
+    lines += `data: ${text.slice(start, end)}\n`
+    start = end + 1
+  }
+  return start === 0 ? `data: ${text}\n` : `${lines}data: ${text.slice(start)}\n`
 }
 
 function commentLines(text: string): string {

@@ -1,5 +1,6 @@
 import { TidingsError } from './errors.ts'
 import { checkedEvent, checkedRetry, describe, encodeComment, encodeMessage, type Serialize } from './message.ts'
+import { SharedText } from './shared-text.ts'
 
 /** Where in the life of a stream something failed that no caller was there to catch. */
 export type ErrorStage =
@@ -73,7 +74,7 @@ export interface StreamOptions {
 export interface ResolvedOptions {
   /** What was given, for a nearer layer to override. */
   readonly given: StreamOptions
-  readonly heartbeat: { readonly interval: number; readonly frame: string } | undefined
+  readonly heartbeat: { readonly interval: number; readonly frame: SharedText } | undefined
   readonly opening: string
   readonly retry: number
   readonly maxBufferedBytes: number
@@ -169,13 +170,13 @@ function openingFrame(padding: number, retry: number | undefined): string {
 
 function resolveHeartbeat(value: unknown): ResolvedOptions['heartbeat'] {
   if (value === false) return undefined
-  if (typeof value !== 'object' || value === null) return { interval: duration('heartbeat', value), frame: encodeComment() }
+  if (typeof value !== 'object' || value === null) return { interval: duration('heartbeat', value), frame: new SharedText(encodeComment()) }
   const { interval, event, ...rest } = value as { interval?: unknown; event?: unknown }
   const [extra] = Object.keys(rest)
   if (extra !== undefined) throw invalid(`heartbeat takes { interval, event }, not ${describe(extra)}`)
   const name = option('heartbeat.event', () => checkedEvent(event))
   if (name === '' || name === 'message') throw invalid('heartbeat.event must have a name of its own, or every listener for messages gets it')
-  return { interval: duration('heartbeat.interval', interval), frame: encodeMessage({ event: name, data: '' }) }
+  return { interval: duration('heartbeat.interval', interval), frame: new SharedText(encodeMessage({ event: name, data: '' })) }
 }
 
 function resolveHeaders(headers: unknown): Array<[string, string | string[]]> {

@@ -8,6 +8,7 @@ import { type AnyEvents, describe, encodeMessage, type Message } from '../messag
 import { checkNames, invalidOption } from '../option-checks.ts'
 import { type ChannelErrorStage, type ChannelOptions, checkChannelOptions } from './channel-options.ts'
 import { type Flushable, flusher } from './flusher.ts'
+import { type ChannelMessage, type MessageSource, readMessages } from './messages.ts'
 import { ParsedValues, type PublishOptions, type ReservedEvents, toLogMessage } from './published.ts'
 import { type Hub, type Lag, Reader, type Snapshot, type SnapshotResult, type Start } from './reader.ts'
 import type { Filter, Source, View } from './view.ts'
@@ -47,15 +48,6 @@ export interface Subscription {
   readonly lastEventId: string
   /** Ends the subscription. The stream stays open. */
   close(): void
-}
-
-/** A message as `messages()` gives it. */
-export interface ChannelMessage {
-  readonly event: string
-  /** As it was published and parsed back; frozen, and shared with whoever else reads the channel. */
-  readonly data: unknown
-  readonly id: string
-  readonly topic: string | undefined
 }
 
 /** How the messages of a channel are read in the process. */
@@ -103,6 +95,7 @@ export interface Channel<Events extends object = AnyEvents> {
 }
 
 const SUBSCRIBE_OPTIONS = ['topics', 'filter', 'after', 'snapshot', 'lag']
+const MESSAGES_OPTIONS = ['after', 'topics', 'signal']
 const LAGS: readonly unknown[] = [undefined, 'reset', 'close', 'conflate']
 const POSITION_EVENT = 'position'
 
@@ -121,7 +114,7 @@ export function createChannel<Events extends object = AnyEvents>(options: Channe
   return new LogChannel(options) as unknown as Channel<Events>
 }
 
-class LogChannel implements Channel, Hub, Source, Flushable, LogFollower {
+class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogFollower {
   readonly tail: Tail
   readonly resetEvent: string
   readonly #options: ChannelOptions
@@ -176,12 +169,13 @@ class LogChannel implements Channel, Hub, Source, Flushable, LogFollower {
     }
     const change = (edit: (topics: Set<string>) => void): void => {
       const { view } = reader
+      if (!reader.isOpen) return
       if (!view.topics) throw invalidOption('this subscription gets all topics; subscribe with topics to change them')
       const next = new Set(view.topics)
       edit(next)
       this.#views.remove(reader)
       reader.changeView(this.#views.find(next, filter))
-      if (!stream.closed) this.#views.add(reader)
+      if (reader.isOpen) this.#views.add(reader)
     }
     return {
       add: (...more) =>
@@ -199,23 +193,12 @@ class LogChannel implements Channel, Hub, Source, Flushable, LogFollower {
     }
   }
 
-  async *messages({ after, topics, signal }: MessagesOptions = {}): AsyncIterableIterator<ChannelMessage> {
-    const view = this.#views.find(topicsOf(topics), undefined)
-    const start = this.#startOf('', after)
-    let cursor = start === 'now' ? this.tail.head : 'id' in start ? this.locate(start.id) : start.offset
-    while (!signal?.aborted) {
-      if (cursor === undefined || (cursor < this.floor && view.hasGap(cursor)))
-        throw new TidingsError('ERR_SSE_GAP', 'Messages that were to be read are not kept any more; read faster, keep more history, or begin anew')
-      const entry = view.nextAfter(cursor)
-      if (entry) {
-        cursor = entry.offset
-        yield { event: entry.event, data: this.valueOf(entry), id: entry.id, topic: entry.topic }
-      } else {
-        cursor = this.head
-        if (this.#ended || this.#closed) return
-        await this.#nextMessage(signal)
-      }
-    }
+  messages(options: MessagesOptions = {}): AsyncIterableIterator<ChannelMessage> {
+    checkNames('messages', options, MESSAGES_OPTIONS)
+    this.tail.trimAged(Date.now())
+    const start = this.#startOf('', options.after)
+    const cursor = start === 'now' ? this.head : 'id' in start ? this.locate(start.id) : start.offset
+    return readMessages(this, this.#views.find(topicsOf(options.topics), undefined), cursor, options.signal)
   }
 
   end(): void {
@@ -243,8 +226,11 @@ class LogChannel implements Channel, Hub, Source, Flushable, LogFollower {
 
   // What the log says.
 
-  entry({ topic }: LogEntry): void {
-    this.#views.concernedBy(topic, this.#stirred)
+  entry({ topic, offset }: LogEntry): void {
+    for (const view of this.#views.concernedBy(topic)) {
+      view.stir(offset)
+      this.#stirred.add(view)
+    }
     if (this.#stirred.size > 0) flusher.schedule(this)
     if (this.#waiting.size > 0) this.#wakeReaders()
   }
@@ -252,7 +238,11 @@ class LogChannel implements Channel, Hub, Source, Flushable, LogFollower {
   flush(): void {
     const views = [...this.#stirred]
     this.#stirred.clear()
-    for (const view of views) for (const reader of this.#views.readersOf(view)) reader.deliver()
+    for (const view of views) {
+      for (const reader of this.#views.readersOf(view)) reader.deliver()
+      // A filter that publishes has stirred it again.
+      if (!this.#stirred.has(view)) view.calm()
+    }
   }
 
   // What readers and views ask.
@@ -267,6 +257,15 @@ class LogChannel implements Channel, Hub, Source, Flushable, LogFollower {
 
   get isOver(): boolean {
     return this.#ended
+  }
+
+  get isFinal(): boolean {
+    return this.#ended || this.#closed
+  }
+
+  onNext(wake: () => void): () => void {
+    this.#waiting.add(wake)
+    return () => this.#waiting.delete(wake)
   }
 
   idOf(offset: number): string {
@@ -338,18 +337,6 @@ class LogChannel implements Channel, Hub, Source, Flushable, LogFollower {
     const waiting = [...this.#waiting]
     this.#waiting.clear()
     for (const wake of waiting) wake()
-  }
-
-  #nextMessage(signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        signal?.removeEventListener('abort', wake)
-        this.#waiting.delete(wake)
-        resolve()
-      }
-      this.#waiting.add(wake)
-      signal?.addEventListener('abort', wake)
-    })
   }
 }
 

@@ -16,10 +16,16 @@ export interface PublishOptions {
 export type ReservedEvents = ReadonlySet<string>
 
 /** A message as its log keeps it: checked and encoded, so that what happens to its data later changes nothing. */
-export function toLogMessage(message: Message, { topic, key }: PublishOptions, serialize: Serialize | undefined, reserved: ReservedEvents): LogMessage {
+export function toLogMessage(message: Message, { topic, key }: PublishOptions, serialize: Serialize = JSON.stringify, reserved: ReservedEvents): LogMessage {
   const parts = typeof message === 'string' ? { data: message } : message
+  let serialized = ''
   // What is no message at all is refused here, with the text that says so.
-  const frame = encodeMessage(parts, { serialize })
+  const frame = encodeMessage(parts, {
+    serialize: (data) => {
+      serialized = serialize(data)
+      return serialized
+    },
+  })
   if (parts.id !== undefined) throw new TidingsError('ERR_SSE_ID_OWNED', 'A channel gives its messages their ids; publish without one')
   if (!('data' in parts)) throw new TidingsError('ERR_SSE_INVALID_MESSAGE', "A channel's message needs data; for an empty one write { data: '' }")
   const event = parts.event || 'message'
@@ -28,7 +34,8 @@ export function toLogMessage(message: Message, { topic, key }: PublishOptions, s
       'ERR_SSE_RESERVED_EVENT',
       `The event ${JSON.stringify(event)} is the channel's own; name it otherwise, or set the channel's resetEvent`,
     )
-  return { block: frame.slice(0, -1), event, data: textOf(parts.data, serialize), isText: typeof parts.data === 'string' || isBytes(parts.data), topic, key }
+  const isText = typeof parts.data === 'string' || isBytes(parts.data)
+  return { block: frame.slice(0, -1), event, data: isText ? textOf(parts.data) : serialized, isText, topic, key }
 }
 
 /** Gives the data of messages as it was published and parsed back: once, frozen, and shared by all who ask. */
@@ -52,7 +59,10 @@ export class ParsedValues {
 }
 
 function deepFrozen<Value>(value: Value): Value {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+  // Bytes cannot be frozen.
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value) || isBytes(value)) return value
+  // First itself: what a parser other than JSON's makes may lead back to it.
+  Object.freeze(value)
   for (const each of Object.values(value)) deepFrozen(each)
-  return Object.freeze(value)
+  return value
 }

@@ -62,7 +62,7 @@ export class Reader implements Feed {
   #told = NOTHING_TOLD
   /** While a snapshot is taken, nothing else is written. */
   #held = false
-  /** Whether it is behind the head, and so gets what it missed rather than what happens. */
+  /** From when it could not be given all there is until it has been: so long its cursor alone says what it has had. */
   #behind = true
 
   constructor(hub: Hub, view: View, take: Snapshot | undefined, lag: Lag) {
@@ -76,9 +76,14 @@ export class Reader implements Feed {
     return this.#view
   }
 
+  /** Whether the stream is fed by it. */
+  get isOpen(): boolean {
+    return this.#port !== undefined
+  }
+
   /** The id of its position: a reader that has had all that concerns it stands at the head. */
   get lastEventId(): string {
-    this.#settleAtHead()
+    this.#passQuiet()
     return this.#hub.idOf(this.#cursor)
   }
 
@@ -105,6 +110,7 @@ export class Reader implements Feed {
   /** Writes what follows the cursor until the port is full or nothing is left. */
   deliver(): void {
     const port = this.#port
+    this.#passQuiet()
     try {
       while (port?.ready && !this.#held) {
         if (this.#cursor < this.#hub.floor && this.#view.hasGap(this.#cursor)) {
@@ -121,8 +127,9 @@ export class Reader implements Feed {
         this.#cursor = batch.to
         if (batch.isEmpty) continue
         this.#told = batch.last
-        if (!port.writeShared(batch)) this.#behind = true
+        port.writeShared(batch)
       }
+      this.#behind = true
     } catch (error) {
       this.#hub.report(error, 'filter')
       port?.fail(error)
@@ -131,8 +138,9 @@ export class Reader implements Feed {
 
   /** Reads another view from its present position on. */
   changeView(view: View): void {
-    this.#settleAtHead()
+    this.#passQuiet()
     this.#view = view
+    this.#behind = true
     this.deliver()
   }
 
@@ -152,13 +160,14 @@ export class Reader implements Feed {
   }
 
   closed(): void {
+    if (!this.#port) return
     this.#port = undefined
     this.#hub.forget(this)
   }
 
   heartbeat(): string {
     if (this.#held) return ''
-    this.#settleAtHead()
+    this.#passQuiet()
     if (this.#cursor === this.#told) return ''
     this.#told = this.#cursor
     return this.#hub.positionBlock(this.#cursor)
@@ -169,9 +178,9 @@ export class Reader implements Feed {
     return this.#lag === 'conflate' && this.#behind ? this.#view.conflatedAfter(this.#cursor) : this.#view.batchAfter(this.#cursor)
   }
 
-  /** Nothing that concerns it follows its cursor: then it stands at the head, whatever others got meanwhile. */
-  #settleAtHead(): void {
-    if (!this.#held && this.#cursor < this.#hub.head && !this.#view.hasGap(this.#cursor) && !this.#view.nextAfter(this.#cursor)) this.#cursor = this.#hub.head
+  /** What has come for others meanwhile does not concern it: who has had all there is stands behind that, too. */
+  #passQuiet(): void {
+    if (!this.#behind) this.#cursor = Math.max(this.#cursor, this.#view.quietUntil)
   }
 
   #reset(reason: ResetReason, lastEventId: string): void {
@@ -211,6 +220,8 @@ export class Reader implements Feed {
     if (after !== undefined) {
       const offset = this.#hub.locate(after)
       if (offset === undefined) throw new TidingsError('ERR_SSE_INVALID_MESSAGE', 'snapshot says after an id that its channel never gave out')
+      // Another one, as a lagging reader gets it, might be the same: that would go round for ever.
+      if (this.#view.hasGap(offset)) throw new TidingsError('ERR_SSE_GAP', 'snapshot is so old that what followed it is not kept any more; take it anew')
       this.#cursor = offset
     }
     this.#told = this.#cursor

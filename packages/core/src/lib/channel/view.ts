@@ -26,12 +26,29 @@ export class View {
   readonly #batches = new Map<number, Batch>()
   readonly #conflated = new Map<number, Batch>()
   #head = -1
+  /** While something waits for its readers to be woken, the offset before that. */
+  #stirredAfter: number | undefined
 
   constructor(source: Source, topics: ReadonlySet<string> | undefined, filter: Filter | undefined, name: string) {
     this.#source = source
     this.topics = topics
     this.filter = filter
     this.name = name
+  }
+
+  /** Up to where a reader that was given all there was has still had all. */
+  get quietUntil(): number {
+    return this.#stirredAfter ?? this.#source.tail.head
+  }
+
+  /** A message for its readers has come, of which they will be told. */
+  stir(offset: number): void {
+    this.#stirredAfter ??= offset - 1
+  }
+
+  /** Its readers have been told of all that has come. */
+  calm(): void {
+    this.#stirredAfter = undefined
   }
 
   /** Whether something that the view might show is gone, of what followed `cursor`. */

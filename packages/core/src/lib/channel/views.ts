@@ -47,10 +47,10 @@ export class Views {
     return this.#readers.keys()
   }
 
-  /** Adds the views that a message of this topic may concern. */
-  concernedBy(topic: string | undefined, into: Set<View>): void {
-    for (const view of this.#ofAll) into.add(view)
-    if (topic !== undefined) for (const view of this.#byTopic.get(topic) ?? []) into.add(view)
+  /** The views that a message of this topic may concern. */
+  *concernedBy(topic: string | undefined): Generator<View> {
+    yield* this.#ofAll
+    if (topic !== undefined) yield* this.#byTopic.get(topic) ?? []
   }
 
   #open(view: View, reader: Reader): void {

@@ -29,9 +29,10 @@ export class Tail {
   add(entry: LogEntry): void {
     this.head = entry.offset
     this.#entries.push(entry)
-    this.#bytes += entry.block.length
+    this.#bytes += byteLength(entry.block)
     if (entry.topic !== undefined) this.#topics.add(entry.topic, entry.offset)
-    while (this.size > this.#bounds.messages || this.#bytes > this.#bounds.bytes) this.#dropOldest()
+    // The newest is kept whatever its size, or nobody would ever get it.
+    while (this.size > this.#bounds.messages || (this.#bytes > this.#bounds.bytes && this.size > 1)) this.#dropOldest()
     this.trimAged(entry.at)
   }
 
@@ -72,7 +73,7 @@ export class Tail {
   #dropOldest(): void {
     const entry = this.#entries[this.#trimmed]
     if (!entry) return
-    this.#bytes -= entry.block.length
+    this.#bytes -= byteLength(entry.block)
     if (entry.topic !== undefined) this.#topics.trim(entry.topic, entry.offset)
     this.#entries[this.#trimmed++] = undefined
     // Moving the rest down now and then costs each entry one move.
@@ -81,4 +82,15 @@ export class Tail {
       this.#trimmed = 0
     }
   }
+}
+
+/** In UTF-8. (A lone surrogate, which no sound text has, counts two bytes of its three.) */
+function byteLength(text: string): number {
+  let bytes = text.length
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index)
+    if (unit > 0x7ff && (unit < 0xd800 || unit > 0xdfff)) bytes += 2
+    else if (unit > 0x7f) bytes++
+  }
+  return bytes
 }
