@@ -1,7 +1,7 @@
 import { clock, now, type Watched } from './clock.ts'
 import { type CloseReason, closedError, TidingsError } from './errors.ts'
 import type { Feed, Feedable, FeedPort, SharedFrames } from './feed.ts'
-import { type AnyEvents, encodeComment, encodeMessage, type Message } from './message.ts'
+import { type AnyEvents, encodeComment, encodeFrame, encodeMessage, type Message } from './message.ts'
 import type { ErrorStage, ResolvedOptions } from './options.ts'
 import { type Sendable, sendAll } from './send-all.ts'
 import type { SharedText } from './shared-text.ts'
@@ -113,7 +113,7 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
   send(message: Message): Promise<boolean> {
     if (this.#end) return GONE
     if (this.#feed && typeof message === 'object' && message?.id !== undefined) throw idOwned('a message with an id of its own cannot be sent on it')
-    return this.#write(encodeMessage(message, this.#options))
+    return this.#write(encodeFrame(message, this.#options.serialize, this.#sink?.joinLong))
   }
 
   sendAll<Item>(source: Sendable<Item>, map?: (item: Item) => Message): Promise<boolean> {
@@ -218,7 +218,7 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
     return this.#nextLook(present)
   }
 
-  #write(frames: string): Promise<boolean> {
+  #write(frames: string | Uint8Array): Promise<boolean> {
     const sink = this.#sink
     if (!sink) return GONE
     if (sink.bufferedAmount - this.#sharedBytes > this.#options.maxBufferedBytes) {
@@ -245,11 +245,12 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
   }
 
   /** Hands frames to the sink. One that throws, as a response that others have wrapped may, ends its own stream and no other's. */
-  #put(frames: string | SharedFrames): boolean {
+  #put(frames: string | Uint8Array | SharedFrames): boolean {
     const sink = this.#sink
+    if (!sink) return false
     try {
-      if (typeof frames === 'string') return sink?.write(frames) ?? false
-      return sink?.writeShared ? sink.writeShared(frames) : (sink?.write(frames.bare) ?? false)
+      if (typeof frames === 'string' || frames instanceof Uint8Array) return sink.write(frames)
+      return sink.writeShared ? sink.writeShared(frames) : sink.write(frames.bare)
     } catch (error) {
       this.#cut('error', error)
       this.#report(error, 'transport')

@@ -48,6 +48,8 @@ export interface EncodeOptions {
   serialize?: Serialize | undefined
 }
 
+// From here on joining text costs more than everything else about a frame.
+const LONG_LINE = 16_384
 const LINE_END = /\r\n|\r|\n/g
 const LINE_BREAK = /[\r\n]/
 const ID_BREAK = /[\r\n\0]/
@@ -89,7 +91,15 @@ const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
  * // 'event: goal\ndata: {"minute":12}\nid: 7\n\n'
  */
 export function encodeMessage(message: Message, options?: EncodeOptions): string {
-  if (typeof message === 'string') return `${dataLines(message)}\n`
+  return encodeFrame(message, options?.serialize, undefined) as string
+}
+
+/** Joins a frame around data that is one long line. A transport knows how to do it without copying the data twice. */
+export type JoinLong = (before: string, line: string, after: string) => Uint8Array
+
+/** What {@link encodeMessage} does, with long lines joined by `joinLong` where there is one. */
+export function encodeFrame(message: Message, serialize: Serialize | undefined, joinLong: JoinLong | undefined): string | Uint8Array {
+  if (typeof message === 'string') return frameOf('', message, '', joinLong)
   if (typeof message !== 'object' || message === null || isBytes(message) || Array.isArray(message)) throw notAMessage(message)
 
   let head = ''
@@ -129,7 +139,16 @@ export function encodeMessage(message: Message, options?: EncodeOptions): string
     return `${frame}\n`
   }
   if (event !== undefined && event !== '' && event !== 'message') head += `event: ${event}\n`
-  return `${head}${retry}${dataLines(textOf(data, options?.serialize))}${tail}\n`
+  return frameOf(head + retry, textOf(data, serialize), tail, joinLong)
+}
+
+function frameOf(head: string, text: string, tail: string, joinLong: JoinLong | undefined): string | Uint8Array {
+  if (joinLong && text.length >= LONG_LINE && isOneLine(text)) return joinLong(`${head}data: `, text, `\n${tail}\n`)
+  return `${head}${dataLines(text)}${tail}\n`
+}
+
+function isOneLine(text: string): boolean {
+  return text.indexOf('\n') === -1 && text.indexOf('\r') === -1
 }
 
 /**

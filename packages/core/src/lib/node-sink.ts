@@ -2,6 +2,7 @@ import { type IncomingMessage, ServerResponse } from 'node:http'
 import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { SharedFrames } from './feed.ts'
+import type { JoinLong } from './message.ts'
 import type { Sink, SinkOwner } from './sink.ts'
 
 /** A request as `node:http` or the compatibility API of `node:http2` hands it to a listener. */
@@ -52,6 +53,10 @@ export class NodeSink implements Sink {
 
   writeShared({ bare, chunk }: SharedFrames): boolean {
     return this.#isPlain() ? this.#writeRaw(chunk) : this.write(bare)
+  }
+
+  get joinLong(): JoinLong {
+    return joinLong
   }
 
   end(last: boolean): void {
@@ -145,6 +150,20 @@ export class NodeSink implements Sink {
     }
     this.#owner.gone(reason, cause)
   }
+}
+
+/**
+ * A frame around one long line, in one buffer: as fast as `Buffer.from(line)` alone, since the line is copied once and no text is
+ * joined. Text without other characters than ASCII, as JSON often is, needs no transcoding either.
+ */
+export function joinLong(before: string, line: string, after: string): Buffer {
+  const length = Buffer.byteLength(line)
+  const start = Buffer.byteLength(before)
+  const frame = Buffer.allocUnsafeSlow(start + length + Buffer.byteLength(after))
+  frame.write(before, 0)
+  frame.write(line, start, length === line.length ? 'latin1' : 'utf8')
+  frame.write(after, start + length)
+  return frame
 }
 
 /** Whether the peer is gone already, so that nothing would ever say that it left. */

@@ -1,5 +1,6 @@
 import type { TidingsError } from './errors.ts'
 import type { SharedFrames } from './feed.ts'
+import type { JoinLong } from './message.ts'
 
 /** What a transport offers to the one event stream that writes to it. Each transport has one: Node's response, a web stream. */
 export interface Sink {
@@ -10,6 +11,8 @@ export interface Sink {
   write(frames: string | Uint8Array): boolean
   /** The same for frames that many streams share, where the transport has a shorter way for those. */
   writeShared?(frames: SharedFrames): boolean
+  /** Joins a frame around one long line into bytes for `write`, where the transport has a shorter way than by text. */
+  readonly joinLong?: JoinLong
   /** Ends cleanly after what was written. `last` also lets go of the connection underneath, for a process that shuts down. */
   end(last: boolean): void
   /** Cuts the transport at once; what waits in it is dropped. Where a transport can carry the reason, it is the one given. */
