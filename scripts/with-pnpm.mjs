@@ -1,11 +1,28 @@
 // Runs a script of package.json under the pnpm that package.json names, so that `npm start` and `npm test` need Node and npm alone.
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { pathToFileURL } from 'node:url'
+import { endWithParent, handSignalsOn } from './signals.mjs'
 
-const { packageManager } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
-const { status, error } = spawnSync('npx', ['--yes', packageManager, 'run', ...process.argv.slice(2)], {
-  stdio: 'inherit',
-  shell: process.platform === 'win32',
-})
-if (error) throw error
-process.exit(status ?? 1)
+/** Resolves to the exit code of the script, which is not 0 when a signal came. */
+export async function withPnpm(...args) {
+  const { packageManager } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+  const windows = process.platform === 'win32'
+  const child = spawn('npx', ['--yes', packageManager, 'run', ...args], {
+    stdio: 'inherit',
+    shell: windows,
+    detached: !windows,
+    // A test that passed on one Node says nothing of another, so turbo has to tell them apart. And who tries a project out has not
+    // agreed to be counted.
+    env: { ...process.env, TIDINGS_NODE_VERSION: process.version, TURBO_TELEMETRY_DISABLED: '1' },
+  })
+  const stop = handSignalsOn(child)
+  const [code] = await once(child, 'exit')
+  return stop() || (code ?? 1)
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  endWithParent()
+  process.exitCode = await withPnpm(...process.argv.slice(2))
+}

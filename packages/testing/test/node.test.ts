@@ -10,7 +10,10 @@ function nodeListener(app: AppUnderTest): Listener {
   resolveOptions(app.options)
   return async (req, res) => {
     const route = routeFor(app, req.url, req.method)
-    if (!route) return res.writeHead(404).end()
+    if (!route) {
+      res.writeHead(404).end()
+      return
+    }
     const options = { ...app.options, ...route.callOptions }
     try {
       for (const [name, value] of Object.entries(route.headers ?? {})) res.setHeader(name, value)

@@ -1,0 +1,193 @@
+// What users get is the packed tarball, not this repository: pack every public package, lint what was packed, install it into empty
+// folders beside the frameworks it is for, compile programs against its types there, and run them.
+import { spawn } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const work = mkdtempSync(join(tmpdir(), 'tidings-packages-'))
+const read = (...path) => readFileSync(join(...path), 'utf8')
+const manifest = (...path) => JSON.parse(read(...path, 'package.json'))
+/** The command of a package that the root has installed. */
+const command = (name, bin) => [process.execPath, join(root, 'node_modules', name, manifest(root, 'node_modules', name).bin[bin])]
+
+const publint = command('publint', 'publint')
+const attw = command('@arethetypeswrong/cli', 'attw')
+const vitest = command('vitest', 'vitest')
+// The older compiler leaves the packages' own declarations to the newer one: checking them takes it three times as long.
+const compilers = [
+  { compiler: command('typescript', 'tsc'), skipLibCheck: 'false' },
+  { compiler: command('typescript6', 'tsc6'), skipLibCheck: 'true' },
+]
+
+const packages = readdirSync(join(root, 'packages'))
+  .map((folder) => ({ folder: join(root, 'packages', folder), ...manifest(root, 'packages', folder) }))
+  .filter((each) => !each.private)
+const tarball = (name) => {
+  const { version } = packages.find((each) => each.name === name)
+  return join(work, `${name.replace('@', '').replace('/', '-')}-${version}.tgz`)
+}
+
+const EVENT = ':\n\nevent: goal\ndata: {"minute":12}\nid: 42\n\n'
+const node = { lib: ['ES2023'], types: ['node'] }
+const web = { lib: ['ES2023', 'DOM', 'DOM.Iterable'], types: [] }
+// Each has a folder to itself, so that a package which needs another's framework fails. `beside` are dependencies of the package in
+// this repository, whose versions are taken, under the names that users install them by.
+const consumers = [
+  { source: 'express.ts', tidings: 'express', beside: { express: 'express', '@types/express': '@types/express' }, options: node },
+  { source: 'express.ts', tidings: 'express', beside: { express: 'express4', '@types/express': '@types/express4' }, options: node },
+  { source: 'koa.ts', tidings: 'koa', beside: { koa: 'koa', '@types/koa': '@types/koa' }, options: node },
+  { source: 'koa.ts', tidings: 'koa', beside: { koa: 'koa2', '@types/koa': '@types/koa2' }, options: node },
+  {
+    source: 'hono.ts',
+    tidings: 'hono',
+    beside: { hono: 'hono', '@hono/node-server': '@hono/node-server', '@types/node': '@types/node' },
+    options: { ...web, types: ['node'] },
+  },
+  { source: 'hono-web.ts', tidings: 'hono', beside: { hono: 'hono' }, options: web },
+  { source: 'core-node.ts', tidings: 'core', beside: { '@types/node': '@types/node' }, options: node },
+  { source: 'core-web.ts', tidings: 'core', beside: {}, options: web },
+]
+
+let passed = 0
+const failures = []
+
+async function check(name, run) {
+  const began = performance.now()
+  try {
+    await run()
+    passed += 1
+    console.log(`ok    ${name} (${((performance.now() - began) / 1000).toFixed(1)} s)`)
+    return true
+  } catch (error) {
+    failures.push(name)
+    console.log(`FAIL  ${name}\n${error.message.trimEnd().replace(/^/gm, '        ')}`)
+    return false
+  }
+}
+
+/** Resolves to what the command printed; rejects with all of it, unless it succeeded. */
+function run([file, ...first], args, cwd) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, [...first, ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'], shell: process.platform === 'win32', timeout: 120_000 })
+    let out = ''
+    let all = ''
+    child.stdout.on('data', (chunk) => {
+      out += chunk
+      all += chunk
+    })
+    child.stderr.on('data', (chunk) => {
+      all += chunk
+    })
+    child.once('error', reject)
+    child.once('close', (code, signal) => {
+      if (code === 0) resolve(out)
+      else reject(new Error(`${[file, ...first, ...args].join(' ')}\nended with ${signal ?? code}\n${all}`))
+    })
+  })
+}
+
+/** Runs the jobs, as many at a time as there are processors. */
+async function inParallel(jobs) {
+  const waiting = [...jobs]
+  const worker = async () => {
+    for (let job = waiting.shift(); job; job = waiting.shift()) await job()
+  }
+  await Promise.all(Array.from({ length: availableParallelism() }, worker))
+}
+
+function checkContents({ name, folder, exports }, files) {
+  for (const needed of ['LICENSE', 'README.md']) {
+    if (!files.has(needed)) throw new Error(`${name} is packed without ${needed}`)
+  }
+  const targets = Object.values(exports).flatMap((target) => (typeof target === 'string' ? target : Object.values(target)))
+  for (const target of targets) {
+    if (!files.has(target.slice(2))) throw new Error(`exports names ${target}, which is not packed`)
+  }
+  for (const file of files) {
+    // Neither tsc nor the cache of builds removes what a file that was renamed once became.
+    const source = file.replace(/^dist\//, 'src/').replace(/(\.d\.ts|\.js)(\.map)?$/, '.ts')
+    if (file.startsWith('dist/') && !existsSync(join(folder, source))) throw new Error(`${file} is packed, but ${source} is gone; remove dist and build again`)
+  }
+}
+
+async function checkTarball(each) {
+  const packed = tarball(each.name)
+  await check(`${each.name}: contents`, async () => {
+    const files = new Set(
+      (await run(['tar'], ['-tzf', packed]))
+        .trim()
+        .split(/\r?\n/)
+        .map((line) => line.replace(/^package\//, '')),
+    )
+    checkContents(each, files)
+  })
+  await check(`${each.name}: publint`, () => run(publint, ['run', packed, '--strict']))
+  await check(`${each.name}: are the types wrong`, () => run(attw, [packed, '--profile', 'esm-only', '--no-definitely-typed', '--no-color', '--no-emoji']))
+}
+
+/** An empty folder with the package, the core it stands on, and what a user would install beside it. */
+async function install(folder, tidings, beside) {
+  mkdirSync(folder)
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'consumer', private: true }))
+  const names = new Set(['@tidings/core', `@tidings/${tidings}`])
+  const others = Object.entries(beside).map(([name, version]) => `${name}@${version}`)
+  const flags = ['--prefer-offline', '--no-audit', '--no-fund', '--no-package-lock', '--ignore-scripts', '--legacy-peer-deps', '--loglevel=error']
+  await run(['npm'], ['install', ...flags, ...[...names].map(tarball), ...others], folder)
+}
+
+/** The versions that a package of this repository (or the root, as for @types/node) has of what its users install beside it. */
+function versionsOf(tidings, beside) {
+  const installedAt = (name) => [join(root, 'packages', tidings), root].map((each) => join(each, 'node_modules', name)).find(existsSync)
+  return Object.fromEntries(Object.entries(beside).map(([name, here]) => [name, manifest(installedAt(here)).version]))
+}
+
+async function checkConsumer({ source, tidings, beside, options }, index) {
+  const versions = versionsOf(tidings, beside)
+  const [framework] = Object.keys(versions).filter((name) => !name.startsWith('@types/'))
+  const title = `${source.replace('.ts', '')}${framework ? ` with ${framework} ${versions[framework]}` : ''}`
+  const folder = join(work, `consumer-${index}`)
+  if (!(await check(`${title}: npm install`, () => install(folder, tidings, versions)))) return
+
+  for (const extension of ['mts', 'cts']) cpSync(join(root, 'scripts/consumers', source), join(folder, `app.${extension}`))
+  const compilerOptions = { module: 'nodenext', target: 'es2022', strict: true, outDir: 'out', ...options }
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['app.mts', 'app.cts'] }))
+  for (const { compiler, skipLibCheck } of compilers) {
+    const version = (await run(compiler, ['--version'])).trim().replace('Version', 'TypeScript')
+    await check(`${title}: ${version}, as an ES module and as CommonJS`, () => run(compiler, ['-p', '.', '--skipLibCheck', skipLibCheck], folder))
+  }
+  for (const [kind, file] of [
+    ['import', 'out/app.mjs'],
+    ['require', 'out/app.cjs'],
+  ]) {
+    await check(`${title}: ${kind}, one event`, async () => {
+      const received = await run([process.execPath], [file], folder)
+      if (received !== EVENT) throw new Error(`received ${JSON.stringify(received)}\nexpected ${JSON.stringify(EVENT)}`)
+    })
+  }
+}
+
+/** `@tidings/testing` is used inside a test runner, so its program is a test. */
+async function checkTesting() {
+  const folder = join(work, 'consumer-testing')
+  if (!(await check('testing: npm install', () => install(folder, 'testing', versionsOf('testing', { '@types/node': '@types/node' }))))) return
+  // The repository's own: another copy would cost more than all the rest of this script.
+  symlinkSync(join(root, 'node_modules/vitest'), join(folder, 'node_modules/vitest'), 'junction')
+  cpSync(join(root, 'scripts/consumers/testing.test.ts'), join(folder, 'testing.test.ts'))
+  const compilerOptions = { module: 'nodenext', target: 'es2022', strict: true, noEmit: true, ...web, types: ['node'] }
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['testing.test.ts'] }))
+  // Left out are the declarations of vitest, and so our own.
+  await check('testing: TypeScript 7', () => run(compilers[0].compiler, ['-p', '.', '--skipLibCheck', 'true'], folder))
+  await check('testing: inside vitest', () => run(vitest, ['run', '--root', folder, '--reporter=dot'], folder))
+}
+
+try {
+  await run(['pnpm'], ['--filter', './packages/*', 'pack', '--pack-destination', work], root)
+  await inParallel([...consumers.map((each, index) => () => checkConsumer(each, index)), checkTesting, ...packages.map((each) => () => checkTarball(each))])
+  console.log(failures.length === 0 ? `${passed} package checks passed` : `${failures.length} package checks failed, ${passed} passed: ${failures.join('; ')}`)
+} finally {
+  rmSync(work, { recursive: true, force: true })
+}
+if (failures.length > 0) process.exitCode = 1
