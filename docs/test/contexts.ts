@@ -9,6 +9,12 @@ export const CONTEXTS: Readonly<Record<string, string>> = {
     'declare const news: { after(id: string): Promise<Array<{ id: string }>> }',
     "declare function sessionOf(req: import('express').Request): string",
   ),
+  channel: declarations(
+    "declare const app: import('express').Express",
+    "declare const channel: import('@tidings/core').Channel",
+    "declare const stream: import('@tidings/core').EventStream",
+    'declare const database: { readTable(): Promise<{ rows: object[]; lastEventId: string }> }',
+  ),
   koa: declarations("declare const app: import('koa')"),
   hono: declarations("declare const app: import('hono').Hono"),
   stream: declarations("declare const stream: import('@tidings/core').EventStream"),

@@ -17,26 +17,56 @@ function namesUnder(page: string, heading: string): string[] {
   return rowsUnder(page, heading).map(([cell]) => /^`(\w+)/.exec(cell as string)?.[1] ?? `${page} names nothing in ${cell}`)
 }
 
-test('the README has one row for each option', () => {
-  const names = wordsOf('options.ts', 'const NAMES = [', ']')
-  expect(names.length).toBeGreaterThan(5)
-  expect(namesUnder('README.md', '## Options').sort()).toEqual(names.sort())
+/** The options and members that have a table, by the heading over it and the interface in the sources. */
+const TABLES = [
+  { page: 'README.md', heading: '## Options', file: 'options.ts', type: 'StreamOptions' },
+  { page: 'README.md', heading: '## The stream', file: 'event-stream.ts', type: 'EventStream' },
+  { page: 'docs/channels.md', heading: '### createChannel', file: 'channel/channel-options.ts', type: 'ChannelOptions' },
+  { page: 'docs/channels.md', heading: '### history', file: 'log/history-bounds.ts', type: 'HistoryBounds' },
+  { page: 'docs/channels.md', heading: '### publish', file: 'channel/published.ts', type: 'PublishOptions' },
+  { page: 'docs/channels.md', heading: '### subscribe', file: 'channel/channel.ts', type: 'SubscribeOptions' },
+  { page: 'docs/channels.md', heading: '### messages', file: 'channel/channel.ts', type: 'MessagesOptions' },
+  { page: 'docs/channels.md', heading: '### The channel', file: 'channel/channel.ts', type: 'Channel' },
+  { page: 'docs/channels.md', heading: '### The subscription', file: 'channel/channel.ts', type: 'Subscription' },
+]
+
+/** The body of an exported interface in a source of core. */
+function bodyOf(file: string, type: string): string {
+  const source = readFileSync(`${ROOT}/packages/core/src/lib/${file}`, 'utf8')
+  const body = new RegExp(`export interface ${type}\\b[^{]*\\{\\n([\\s\\S]*?)\\n\\}`).exec(source)?.[1]
+  if (body === undefined) throw new Error(`${file} has no ${type}`)
+  return body
+}
+
+test.each(TABLES)('$page: $heading has one row for each member of $type', ({ page, heading, file, type }) => {
+  const members = new Set([...bodyOf(file, type).matchAll(/^ {2}(?:readonly )?(\w+)[?(:<]/gm)].map(([, name]) => name as string))
+  expect(members.size).toBeGreaterThan(2)
+  expect(namesUnder(page, heading).sort()).toEqual([...members].sort())
 })
 
-test('the README tells the defaults that the sources tell', () => {
-  const source = readFileSync(`${ROOT}/packages/core/src/lib/options.ts`, 'utf8')
-  const told = [...source.matchAll(/@default (.+)\n\s+\*\/\n\s+(\w+)\?:/g)].map(([, value, name]) => [name, value])
-  expect(told.length).toBeGreaterThan(5)
-  const rows = new Map(rowsUnder('README.md', '## Options').map(([name, , value]) => [name?.replaceAll('`', ''), value?.replaceAll('`', '')]))
-  expect(told.map(([name]) => [name, rows.get(name)])).toEqual(told)
+test.each(TABLES.filter(({ type }) => /Options|Bounds/.test(type)))('$page: $heading tells the defaults that $type tells', ({ page, heading, file, type }) => {
+  // Each option with the docstring before it, which may name a default.
+  const options = bodyOf(file, type).matchAll(/(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s+)?^ {2}(\w+)\?:/gm)
+  const told = [...options].map(([, docstring = '', name]) => [name, /@default (.+?)\s*(?:\n|$)/.exec(docstring)?.[1] ?? 'unset'])
+  const rows = rowsUnder(page, heading).map(([name, , value]) => [name, value].map((cell) => cell?.replaceAll('`', '')))
+  // No docstring names it, since it is what anyone takes for granted.
+  const known = new Map([['headers', '{}']])
+  expect(rows.sort()).toEqual(told.map(([name = '', value]) => [name, known.get(name) ?? value]).sort())
 })
 
-test('the README has one row for each member of a stream', () => {
-  const source = readFileSync(`${ROOT}/packages/core/src/lib/event-stream.ts`, 'utf8')
-  const [, body = ''] = /export interface EventStream[^{]*\{\n([\s\S]*?)\n\}/.exec(source) ?? []
-  const members = new Set([...body.matchAll(/^ {2}(?:readonly )?(\w+)[(:<]/gm)].map(([, name]) => name as string))
-  expect(members.size).toBeGreaterThan(5)
-  expect(namesUnder('README.md', '## The stream').sort()).toEqual([...members].sort())
+test('docs/channels.md has one row for each reason of a reset', () => {
+  const reasons = wordsOf('channel/reader.ts', 'export type ResetReason =', '\n\n')
+  expect(reasons).toHaveLength(3)
+  expect(namesUnder('docs/channels.md', '## Gaps').sort()).toEqual(reasons.sort())
+})
+
+test('docs/errors.md has one row for each stage', () => {
+  const stages = [
+    ...wordsOf('options.ts', 'export type ErrorStage =', '\n\n'),
+    ...wordsOf('channel/channel-options.ts', 'export type ChannelErrorStage =', '\n\n'),
+  ]
+  expect(stages.length).toBeGreaterThan(5)
+  expect(namesUnder('docs/errors.md', '## Stages').sort()).toEqual(stages.sort())
 })
 
 test('docs/errors.md has one row for each code', () => {

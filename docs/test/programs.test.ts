@@ -88,6 +88,35 @@ test('docs/frameworks.md: the countdown ends by itself', async () => {
   expect(ended).toBe(true)
 })
 
+test('docs/channels.md: a client that comes back gets exactly what it missed, and one of another epoch is told so', async () => {
+  const block = only('docs/channels.md', 'history: { messages: 10_000 }')
+  await using program = await start(block)
+  const read = (lastEventId: string): ReturnType<typeof readEventStream> =>
+    readEventStream(fetch(program.origin + block.run?.path, { headers: { 'last-event-id': lastEventId } }), { until: 3, timeout: 15_000 })
+  const minutes = ({ events }: Awaited<ReturnType<typeof read>>): number[] => events.map(({ data }) => JSON.parse(data).minute)
+
+  const before = await readEventStream(ask(block, program), { until: 2, timeout: 15_000 })
+  const [, last = 0] = minutes(before)
+  await readEventStream(ask(block, program), { until: 2, timeout: 15_000 }) // What happens meanwhile.
+  expect(minutes(await read(before.events[1]?.id ?? ''))).toEqual([last + 1, last + 2, last + 3])
+  const [reset] = (await read('of-another-epoch')).events
+  expect([reset?.event, reset?.data]).toEqual(['reset', '{"reason":"unknown","lastEventId":"of-another-epoch"}'])
+})
+
+test('docs/channels.md: beyond the limit a room that nobody reads is let go', async () => {
+  const block = only('docs/channels.md', 'MOST')
+  await using program = await start({ ...block, code: block.code.replace('MOST = 1_000', 'MOST = 2') })
+  const enter = (name: string, lastEventId = ''): Promise<Response> => fetch(`${program.origin}/rooms/${name}`, { headers: { 'last-event-id': lastEventId } })
+  const kitchen = await enter('kitchen')
+  const { events } = await readEventStream(enter('attic'), { until: 1 })
+  await readEventStream(enter('cellar'), { until: 1 })
+  const [reset] = (await readEventStream(enter('attic', events[0]?.id), { until: 1 })).events
+  expect([reset?.event, reset?.data]).toEqual(['reset', `{"reason":"unknown","lastEventId":"${events[0]?.id}"}`])
+  await enter('kitchen')
+  const [, second] = (await readEventStream(kitchen, { until: 2 })).events
+  expect(second?.event).toBe('joined')
+})
+
 test('docs/shutdown.md: SIGTERM tells clients when to return, ends the stream and the process', async () => {
   const block = only('docs/shutdown.md', 'SIGTERM')
   await using program = await start(block)

@@ -15,7 +15,7 @@ afterAll(() => rmSync(directory, { recursive: true }))
 
 test('every block of code has a language that is known to be code or not to be', () => {
   const others = new Set(blocks.map(({ language }) => language).filter((language) => !LANGUAGES.includes(language)))
-  expect([...others].sort()).toEqual(['caddyfile', 'haproxy', 'html', 'nginx', 'sh', 'vcl'])
+  expect([...others].sort()).toEqual(['caddyfile', 'haproxy', 'html', 'nginx', 'sh', 'text', 'vcl'])
 })
 
 test('every block that is not checked says why, and no more than a few are', () => {

@@ -15,24 +15,29 @@ const CONTENT_POLICY =
  * @param {AbortSignal} signal
  */
 export function expressApp(newsroom, signal) {
-  const desk = newsroom.desks.express
-  startWire((text) => newsroom.publish({ text, posted: false }, [desk]))
+  startWire((text) => newsroom.publish(text, 'agency'))
+  const snapshot = () => newsroom.latest('agency', 'form')
 
   const app = express()
   app.use(sse({ retry: 1_000, signal }))
 
   app.get('/express/events', (req, res) => {
-    const stream = res.sse()
-    desk.join(stream, req.query.client)
+    const stream = newsroom.clients.add(res.sse(), req.query.client)
+    newsroom.channel.subscribe(stream, { topics: ['agency', 'form'], snapshot })
   })
 
-  app.post('/express/cut', (req, res) => {
-    res.sendStatus(desk.cut(req.query.client, req.query.away) ? 204 : 404)
+  app.post('/express/drop', (req, res) => {
+    res.sendStatus(newsroom.clients.drop(req.query.client, req.query.away) ? 204 : 404)
   })
 
-  app.post('/headlines', express.json({ limit: '2kb' }), (req, res) => {
+  app.post('/restart', (_req, res) => {
+    newsroom.restart()
+    res.sendStatus(204)
+  })
+
+  app.post('/headlines', express.json({ limit: '2kb' }), async (req, res) => {
     const text = headlineIn(req.body)
-    if (text) res.status(201).json({ id: newsroom.publish({ text, posted: true }) })
+    if (text) res.status(201).json({ id: await newsroom.publish(text, 'form') })
     else res.status(400).json({ error: `A headline has 1 to ${LONGEST_HEADLINE} characters, and comes as JSON: { "text": … }.` })
   })
 

@@ -8,19 +8,20 @@ import { measureLoad } from './sources/load.js'
  * @param {AbortSignal} signal
  */
 export function honoApp(newsroom, signal) {
-  const desk = newsroom.desks.hono
+  const snapshot = () => newsroom.latest('form')
 
   const app = new Hono().basePath('/hono')
   app.use(sse({ retry: 1_000, signal }))
 
   app.get('/events', (c) =>
     c.var.sse((stream) => {
-      desk.join(stream, c.req.query('client'))
+      newsroom.clients.add(stream, c.req.query('client'))
+      newsroom.channel.subscribe(stream, { topics: ['form'], snapshot })
       return stream.sendAll(measureLoad(newsroom), (data) => ({ event: 'load', data }))
     }),
   )
 
-  app.post('/cut', (c) => c.body(null, desk.cut(c.req.query('client'), c.req.query('away')) ? 204 : 404))
+  app.post('/drop', (c) => c.body(null, newsroom.clients.drop(c.req.query('client'), c.req.query('away')) ? 204 : 404))
 
   return app
 }

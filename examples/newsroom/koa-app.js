@@ -1,7 +1,8 @@
 import Router from '@koa/router'
 import { sse } from '@tidings/koa'
 import Koa from 'koa'
-import { playMatches } from './sources/matches.js'
+import { slowDown } from './slow-line.js'
+import { playMatches, scoresOf } from './sources/matches.js'
 
 /**
  * The scores.
@@ -9,19 +10,21 @@ import { playMatches } from './sources/matches.js'
  * @param {AbortSignal} signal
  */
 export function koaApp(newsroom, signal) {
-  const desk = newsroom.desks.koa
-  const matches = playMatches((board) => desk.send({ event: 'score', data: board }))
+  const matches = playMatches((board) => {
+    for (const score of scoresOf(board)) newsroom.channel.publish(score, { topic: 'scores', key: score.data.home })
+  })
+  const snapshot = () => [...newsroom.latest('form'), ...scoresOf(matches.board)]
 
   const router = new Router({ prefix: '/koa' })
 
   router.get('/events', (ctx) => {
-    const stream = ctx.sse()
-    stream.send({ event: 'score', data: matches.board })
-    desk.join(stream, ctx.query.client)
+    if (ctx.query.slow) slowDown(ctx.res)
+    const stream = newsroom.clients.add(ctx.sse(), ctx.query.client)
+    newsroom.channel.subscribe(stream, { topics: ['scores', 'form'], snapshot, lag: 'conflate' })
   })
 
-  router.post('/cut', (ctx) => {
-    ctx.status = desk.cut(ctx.query.client, ctx.query.away) ? 204 : 404
+  router.post('/drop', (ctx) => {
+    ctx.status = newsroom.clients.drop(ctx.query.client, ctx.query.away) ? 204 : 404
   })
 
   const app = new Koa()

@@ -1,33 +1,60 @@
-import { randomBytes } from 'node:crypto'
-import { Desk } from './desk.js'
+import { createChannel } from '@tidings/core'
+import { Clients } from './clients.js'
+
+const KEPT = 20
 
 /**
- * A headline as every desk sends it.
- * @typedef {{ text: string, posted: boolean, at: number }} Headline
+ * Where a headline comes from. It is the topic that it is published on.
+ * @typedef {'agency' | 'form'} Origin
+ * @typedef {{ text: string, origin: Origin, at: number }} Headline
  */
 
-/** Three desks, one for each framework, and the numbering of headlines that they share. */
+/** One channel for three frameworks: what each of them wants of it are topics. And the last headlines, for whoever comes new. */
 export class Newsroom {
-  // Random, so that an id which a page has kept from an earlier run is not taken for one of this run.
-  #run = randomBytes(4).toString('hex')
-  #published = 0
-  desks = { express: new Desk(this.#run), koa: new Desk(this.#run), hono: new Desk(this.#run) }
+  channel = newChannel()
+  clients = new Clients()
+  /** @type {Headline[]} */
+  #headlines = []
 
-  /** How many streams are open, over all desks. */
+  /** How many streams are open. */
   get readers() {
-    return Object.values(this.desks).reduce((sum, desk) => sum + desk.readers, 0)
+    return this.clients.size
   }
 
   /**
-   * Sends a headline to all desks, or to one, and returns the id that it has there.
-   * @param {Omit<Headline, 'at'>} headline
-   * @param {Desk[]} desks
+   * Sends a headline to all who want those of its origin. Resolves to its id.
+   * @param {string} text
+   * @param {Origin} origin
    */
-  publish(headline, desks = Object.values(this.desks)) {
-    const number = ++this.#published
-    const id = `${this.#run}-${number}`
-    const message = { event: 'headline', id, data: { ...headline, at: Date.now() } }
-    for (const desk of desks) desk.publish(number, message)
-    return id
+  publish(text, origin) {
+    const headline = { text, origin, at: Date.now() }
+    // First the state, of which snapshots are taken, then the message.
+    this.#headlines = [...this.#headlines, headline].slice(-KEPT)
+    return this.channel.publish(messageOf(headline), { topic: origin })
   }
+
+  /**
+   * The last headlines, as a snapshot has them.
+   * @param {...Origin} origins
+   */
+  latest(...origins) {
+    return this.#headlines.filter(({ origin }) => origins.includes(origin)).map(messageOf)
+  }
+
+  /** Does to the channel what a restart of the process would: it begins anew, and knows no id that was given out before. */
+  restart() {
+    const before = this.channel
+    this.channel = newChannel()
+    before.close()
+  }
+}
+
+function newChannel() {
+  // The page shows where it stands, so it is told by an event; an id alone is seen by nothing but the browser.
+  return createChannel({ history: { messages: 1_000 }, position: 'message' })
+}
+
+/** @param {Headline} data */
+function messageOf(data) {
+  return { event: 'headline', data }
 }

@@ -11,25 +11,32 @@ export class Desk {
   #status = element('p', 'status')
   #log = element('ol', 'log')
   #wire
-  /** How long the last connection was away; told together with what the server says was missed. */
-  #back = 0
+  #away = 0
+  #openedAt = 0
+  /** The line of the log that says what came late, and how much that was. */
+  #back = { line: undefined, words: '', late: 0 }
 
   /**
    * @param {string} name
-   * @param {Record<string, (data: any, id: string) => void>} handlers for each event, apart from `resume`
+   * @param {Record<string, (data: any, id: string) => void>} handlers for each event of this column alone
    */
   constructor(name, handlers) {
+    const all = {
+      ...handlers,
+      headline: (data, id) => this.#addHeadline(data, id, handlers.headline),
+      position: (_, id) => this.#resume(id),
+      reset: (data) => this.#reset(data),
+    }
     this.#section = document.getElementById(name)
-    this.#names = ['resume', ...Object.keys(handlers)]
+    this.#names = Object.keys(all)
     this.#wire = new Wire(name, {
-      onEvent: (event, data, id) => (event === 'resume' ? this.#resume(data) : handlers[event](data, id)),
+      onEvent: (event, data, id) => all[event](data, id),
       onChange: () => this.#showStatus(),
-      onBack: (milliseconds) => {
-        this.#back = milliseconds
-      },
+      onOpen: (away) => this.#opened(away),
     })
     this.#log.setAttribute('aria-live', 'polite')
-    const buttons = element('p', 'buttons', this.#cutButton('Cut this connection', 1_000), this.#cutButton('Cut for 8 s', 8_000))
+    const buttons = element('p', 'buttons', this.#dropButton('Cut this connection', 1_000), this.#dropButton('Drop me for 10 s', 10_000))
+    if (this.#section.dataset.slow !== undefined) buttons.append(this.#slowButton())
     this.#section.querySelector('.line').prepend(this.#status, buttons, this.#log)
   }
 
@@ -42,36 +49,72 @@ export class Desk {
     this.#note('Let go while the page was hidden')
   }
 
-  /** @param {{ text: string, posted: boolean, at: number }} headline */
-  addHeadline({ text, posted, at }) {
+  /** @param {{ text: string, origin: string, at: number }} headline */
+  #addHeadline({ text, origin, at }, id, onHeadline) {
+    const late = this.#away > 0 && at < this.#openedAt && at > this.#openedAt - this.#away
+    const kicker = `${timeOfDay(at)}${origin === 'form' ? ' · from the form' : ''}${late ? ` · ${Math.round((Date.now() - at) / 1_000)} s late` : ''}`
     const title = element('span', 'title', text)
     title.dir = 'auto'
-    const item = element('li', posted ? 'posted' : '', element('span', 'kicker', `${timeOfDay(at)}${posted ? ' · from the form' : ''}`), title)
-    prepend(this.#headlines, item, SHOWN)
+    prepend(this.#headlines, element('li', origin === 'form' ? 'posted' : '', element('span', 'kicker', kicker), title), SHOWN)
+    if (late) this.#cameLate()
+    onHeadline(id)
   }
 
   get #headlines() {
     return this.#section.querySelector('.headlines')
   }
 
-  #resume({ after, missed, gap }) {
-    if (!after || gap) this.#headlines.replaceChildren()
-    if (!this.#back) return this.#note('Connected')
-    const count = `${missed} missed ${missed === 1 ? 'headline' : 'headlines'} replayed`
-    const what = gap ? 'the server no longer knows that id, so all that it keeps came' : missed ? count : 'nothing missed'
-    this.#note(`Back after ${Math.round(this.#back).toLocaleString('en-GB')} ms with Last-Event-ID ${after || '(none)'}: ${what}`)
-    this.#back = 0
+  #opened(away) {
+    this.#away = away
+    this.#openedAt = Date.now()
+    this.#back.line = undefined
+    // Without an id the whole state comes, also to one that was dropped in the middle of it.
+    if (!this.#wire.lastEventId) this.#headlines.replaceChildren()
   }
 
-  #cutButton(label, milliseconds) {
-    const button = element('button', '', label)
-    button.type = 'button'
-    button.onclick = async () => {
+  /** The server says where this stream stands: as it begins, and now and then. */
+  #resume(id) {
+    if (this.#back.line) return
+    const words = this.#away ? `Back after ${Math.round(this.#away).toLocaleString('en-GB')} ms with Last-Event-ID ${id}: ` : 'Connected'
+    this.#back = { line: this.#note(words + (this.#away ? 'no headline missed' : '')), words, late: 0 }
+  }
+
+  #cameLate() {
+    const { line, words } = this.#back
+    const late = ++this.#back.late
+    line?.lastChild.replaceWith(` ${words}${late} missed ${late === 1 ? 'headline has' : 'headlines have'} come`)
+  }
+
+  /** Something may be gone; what follows is the state as it is now. */
+  #reset({ reason, lastEventId }) {
+    this.#headlines.replaceChildren()
+    this.#back = { line: this.#note(`Reset (${reason}): the server cannot tell what followed ${lastEventId}, and sends how it stands`), words: '', late: 0 }
+    this.#away = 0
+  }
+
+  #dropButton(label, milliseconds) {
+    return this.#button(label, async () => {
       if (this.#wire.state !== 'live') return this.#note('Nothing to cut: it is not back yet')
-      const done = await this.#wire.cut(milliseconds).catch(() => false)
+      const done = await this.#wire.drop(milliseconds).catch(() => false)
       this.#note(done ? `Cut by the server, with retry: ${milliseconds}` : 'The server had nothing to cut')
       if (done) this.#section.style.setProperty('--away', `${milliseconds}ms`)
-    }
+    })
+  }
+
+  #slowButton() {
+    const button = this.#button('Be a slow reader', () => {
+      this.#wire.slow = !this.#wire.slow
+      button.textContent = this.#wire.slow ? 'Read at full speed' : 'Be a slow reader'
+      this.#note(this.#wire.slow ? 'From now on the line takes one write every 5 s' : 'The line is fast again')
+      this.open()
+    })
+    return button
+  }
+
+  #button(label, onClick) {
+    const button = element('button', '', label)
+    button.type = 'button'
+    button.onclick = onClick
     return button
   }
 
@@ -83,11 +126,13 @@ export class Desk {
     this.#status.replaceChildren(
       element('strong', '', words[state]),
       element('span', '', `${received} ${received === 1 ? 'event' : 'events'}`),
-      element('code', 'position', lastEventId || 'no id yet'),
+      element('code', 'position', lastEventId.replace(/(?<=^\w{6})\w+/, '…') || 'no id yet'),
     )
   }
 
   #note(text) {
-    prepend(this.#log, element('li', '', element('time', '', timeOfDay()), ` ${text}`), LOGGED)
+    const line = element('li', '', element('time', '', timeOfDay()), ` ${text}`)
+    prepend(this.#log, line, LOGGED)
+    return line
   }
 }

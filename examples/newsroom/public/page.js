@@ -1,7 +1,7 @@
 import { Desk } from './desk.js'
 import { element } from './element.js'
 import { createGauges } from './gauges.js'
-import { showScores } from './scoreboard.js'
+import { showScore } from './scoreboard.js'
 
 const FRAMEWORKS = { express: 'Express', koa: 'Koa', hono: 'Hono' }
 const form = document.getElementById('form')
@@ -10,7 +10,7 @@ const showLoad = createGauges(document.getElementById('gauges'))
 
 const desks = {
   express: new Desk('express', { headline: headlineFor('express') }),
-  koa: new Desk('koa', { headline: headlineFor('koa'), score: showScores }),
+  koa: new Desk('koa', { headline: headlineFor('koa'), score: showScore }),
   hono: new Desk('hono', { headline: headlineFor('hono'), load: showLoad }),
 }
 // A browser keeps six HTTP/1.1 connections to a host, over all its tabs. One that nobody looks at need not hold three.
@@ -26,9 +26,10 @@ document.getElementById('date').textContent = new Date().toLocaleDateString('en-
 const sent = { id: '', at: 0, arrived: new Map() }
 
 function headlineFor(desk) {
-  return (headline, id) => {
-    desks[desk].addHeadline(headline)
-    sent.arrived.set(`${desk} ${id}`, performance.now() - sent.at)
+  return (id) => {
+    // What a snapshot brings has no id of its own, and comes with the one before it.
+    const arrival = `${desk} ${id}`
+    if (!sent.arrived.has(arrival)) sent.arrived.set(arrival, performance.now() - sent.at)
     if (id === sent.id) showArrival()
   }
 }
@@ -46,6 +47,8 @@ form.addEventListener('submit', async (event) => {
     outcome.replaceChildren(`Not sent. ${words}`)
   }
 })
+
+document.getElementById('restart').addEventListener('click', () => fetch('/restart', { method: 'POST' }).catch(() => {}))
 
 async function post(text) {
   const body = JSON.stringify({ text })

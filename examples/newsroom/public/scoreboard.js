@@ -1,12 +1,25 @@
 import { element } from './element.js'
 
-/** Shows how the matches stand. */
-export function showScores({ minute, over, matches, scored }) {
-  document.getElementById('minute').textContent = over ? 'Full time' : `${minute}′`
-  document.getElementById('matches').replaceChildren(...matches.map((match, index) => showMatch(match, scored.includes(index))))
+/** How each match stood when it was last told, and where that is shown. */
+const shown = new Map()
+let skipped = 0
+
+/** Shows how a match stands. */
+export function showScore(match) {
+  const before = shown.get(match.home)
+  const scored = before !== undefined && match.goals.some((goals, side) => goals > before.match.goals[side])
+  const row = rowOf(match, scored)
+  if (before) before.row.replaceWith(row)
+  else document.getElementById('matches').append(row)
+  shown.set(match.home, { match, row })
+
+  document.getElementById('minute').textContent = match.over ? 'Full time' : `${match.minute}′`
+  // A score is published every minute, so those between were out of date before they could be read.
+  skipped += Math.max(0, match.minute - (before?.match.minute ?? match.minute) - 1)
+  document.getElementById('skipped').textContent = skipped > 0 ? `· ${skipped} skipped, being out of date` : ''
 }
 
-function showMatch({ home, away, goals, last }, justScored) {
+function rowOf({ home, away, goals, last }, justScored) {
   const [forHome, forAway] = goals
   const side = (name, own, other) => element('span', own > other ? 'side ahead' : 'side', name)
   return element(

@@ -4,16 +4,18 @@ export class Wire {
   state = 'connecting'
   received = 0
   lastEventId = ''
+  /** Whether the server is to treat it as one at the end of a slow line. */
+  slow = false
   #desk
   #tell
   #source
   #awaySince = 0
-  // Names this stream to the server, which is asked to cut it.
+  // Names this stream to the server, which is asked to drop it.
   #client = crypto.getRandomValues(new Uint32Array(2)).join('-')
 
   /**
    * @param {string} desk
-   * @param {{ onEvent(name: string, data: any, id: string): void, onChange(): void, onBack(milliseconds: number): void }} tell
+   * @param {{ onEvent(name: string, data: any, id: string): void, onChange(): void, onOpen(away: number): void }} tell
    */
   constructor(desk, tell) {
     this.#desk = desk
@@ -25,6 +27,7 @@ export class Wire {
     const query = new URLSearchParams({ client: this.#client })
     // An EventSource sends the header when it comes back by itself. A new one knows of no id, and says it in the query.
     if (this.lastEventId) query.set('lastEventId', this.lastEventId)
+    if (this.slow) query.set('slow', 'yes')
     this.#source?.close()
     const source = new EventSource(`/${this.#desk}/events?${query}`)
     this.#source = source
@@ -38,7 +41,7 @@ export class Wire {
       source.addEventListener(name, (event) => {
         this.received++
         this.lastEventId = event.lastEventId || this.lastEventId // Empty before the first id, also where this page knows one.
-        this.#tell.onEvent(name, JSON.parse(event.data), event.lastEventId)
+        this.#tell.onEvent(name, event.data && JSON.parse(event.data), event.lastEventId)
         this.#tell.onChange()
       })
     }
@@ -52,16 +55,16 @@ export class Wire {
     this.#become('paused')
   }
 
-  /** Asks the server to cut this stream, and to be left alone for so long. */
-  async cut(milliseconds) {
+  /** Asks the server to drop this stream, and to be left alone for so long. */
+  async drop(milliseconds) {
     const query = new URLSearchParams({ client: this.#client, away: String(milliseconds) })
-    const answer = await fetch(`/${this.#desk}/cut?${query}`, { method: 'POST' })
+    const answer = await fetch(`/${this.#desk}/drop?${query}`, { method: 'POST' })
     return answer.ok
   }
 
   #opened() {
     this.#become('live')
-    if (this.#awaySince) this.#tell.onBack(performance.now() - this.#awaySince)
+    this.#tell.onOpen(this.#awaySince && performance.now() - this.#awaySince)
     this.#awaySince = 0
   }
 

@@ -13,7 +13,7 @@ const SCORERS = ['Adeyemi', 'Brandt', 'Castellan', 'Dunmore', 'Eklund', 'Farrow'
 
 /**
  * @typedef {{ home: string, away: string, goals: [number, number], last: string }} Match
- * @typedef {{ minute: number, over: boolean, matches: Match[], scored: number[] }} Board `scored`: the matches with a goal in this minute
+ * @typedef {{ minute: number, over: boolean, matches: Match[] }} Board
  */
 
 /**
@@ -40,9 +40,17 @@ export function playMatches(onMinute) {
   }
 }
 
+/**
+ * A message for each match: how it stands, and in which minute.
+ * @param {Board} board
+ */
+export function scoresOf({ minute, over, matches }) {
+  return matches.map((match) => ({ event: 'score', data: { ...match, minute, over } }))
+}
+
 /** @returns {Board} */
 function kickOff() {
-  return { minute: 0, over: false, scored: [], matches: FIXTURES.map(([home = '', away = '']) => ({ home, away, goals: [0, 0], last: '' })) }
+  return { minute: 0, over: false, matches: FIXTURES.map(([home = '', away = '']) => ({ home, away, goals: [0, 0], last: '' })) }
 }
 
 /**
@@ -52,12 +60,10 @@ function kickOff() {
 function playMinute(board) {
   const minute = board.minute + 1
   const matches = board.matches.map((match) => playOn(match, minute))
-  const scored = [...matches.keys()].filter((index) => matches[index] !== board.matches[index])
-  return { minute, over: minute === FULL_TIME, matches, scored }
+  return { minute, over: minute === FULL_TIME, matches }
 }
 
 /**
- * The same object where nothing happens.
  * @param {Match} match
  * @param {number} minute
  * @returns {Match}

@@ -8,6 +8,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 
 const HERE = new URL('..', import.meta.url)
 const FRAMEWORKS = ['express', 'koa', 'hono']
+/** The frame that tells a stream's position, after whatever state it begins with. */
+const POSITION = 'event: position\n'
 
 interface Newsroom {
   process: ChildProcess
@@ -71,6 +73,12 @@ class Reader {
       if (frame === undefined) throw new Error(`ended without ${text}`)
       if (frame.includes(text)) return frame
     }
+  }
+
+  /** Reads on, and tells whether the stream ends. */
+  async ended(): Promise<boolean> {
+    while ((await this.next()) !== undefined);
+    return true
   }
 
   /** The headlines up to the one with this text. */
@@ -144,12 +152,23 @@ describe('the newsroom', () => {
     const id = await publish('  Ferry \n “on time” <b> ')
     const frames = await Promise.all(readers.map((reader) => reader.until('Ferry “on time”')))
     const at = /"at":(\d+)/.exec(frames[0] ?? '')?.[1]
-    const frame = `event: headline\ndata: {"text":"Ferry “on time” <b>","posted":true,"at":${at}}\nid: ${id}\n\n`
+    const frame = `event: headline\ndata: {"text":"Ferry “on time” <b>","origin":"form","at":${at}}\nid: ${id}\n\n`
     expect(frames).toEqual([frame, frame, frame])
     for (const reader of readers) reader.leave()
   })
 
-  it.each(FRAMEWORKS)('replays on %s exactly what a reader missed, and says how much that is', async (name) => {
+  it.each(FRAMEWORKS)('begins on %s with the last headlines, and then with its position', async (name) => {
+    for (let number = 0; number < 22; number++) await publish(`Headline ${number}`)
+    const reader = await read(name)
+    const first = await reader.until('event: headline\n')
+    // Twenty are kept; on Express, the agency may have spoken in between.
+    expect(first).toMatch(/"Headline [23]"/)
+    expect(first).not.toContain('id: ')
+    expect(await reader.until(POSITION)).toMatch(/^event: position\ndata: \nid: [\w.~-]+\n\n$/)
+    reader.leave()
+  })
+
+  it.each(FRAMEWORKS)('gives a reader that comes back on %s exactly what it missed', async (name) => {
     const stays = await read(name)
     const leaves = await read(name)
     const seen = await publish(`Seen on ${name}`)
@@ -159,40 +178,65 @@ describe('the newsroom', () => {
     await publish('Missed twice')
 
     const returns = await read(name, seen)
-    const resumed = await returns.until('event: resume\n')
-    // On Express, the agency may have spoken in between.
-    const missed = Number(/"missed":(\d+)/.exec(resumed)?.[1])
-    expect(name === 'express' ? Math.min(missed, 2) : missed).toBe(2)
-    expect(resumed).toBe(`event: resume\ndata: {"after":"${seen}","missed":${missed},"gap":false}\nid: ${seen}\n\n`)
+    expect(await returns.until('id: ')).toBe(`event: position\ndata: \nid: ${seen}\n\n`)
     await publish(`Live again on ${name}`)
     const frames = await returns.headlinesUntil(`"Live again on ${name}"`)
-    expect(frames.length).toBeGreaterThan(missed)
+    expect(frames.length).toBeGreaterThan(2)
     expect(frames).toEqual(await stays.headlinesUntil(`"Live again on ${name}"`))
     for (const reader of [stays, returns]) reader.leave()
   })
 
-  it('says so when it cannot know what a reader missed', async () => {
-    const ids: string[] = []
-    for (let number = 0; number < 22; number++) ids.push(await publish(`Headline ${number}`))
-    // Twenty are kept. To whoever has seen the last of the others, nothing is lost.
-    const [lost = '', last = ''] = ids
-    const expected: Array<[lastEventId: string, gap: boolean]> = [
-      ['', false],
-      [last, false],
-      [lost, true],
-      ['another-run', true],
-    ]
-    for (const [lastEventId, gap] of expected) {
-      const reader = await read('koa', lastEventId)
-      expect(await reader.until('event: resume\n')).toBe(`event: resume\ndata: {"after":"${lastEventId}","missed":20,"gap":${gap}}\nid: ${last}\n\n`)
-      expect(await reader.next()).toContain('"Headline 2"')
+  it.each(FRAMEWORKS)('says on %s when it cannot know what a reader missed, and how things stand', async (name) => {
+    await publish('Kept')
+    const reader = await read(name, 'another-run')
+    const [, reset] = [await reader.next(), await reader.next()]
+    expect(reset).toBe('event: reset\ndata: {"reason":"unknown","lastEventId":"another-run"}\n\n')
+    await reader.until('"Kept"')
+    await reader.until(POSITION)
+    reader.leave()
+  })
+
+  it('begins a new epoch, which ends every stream and knows no id of before', async () => {
+    const readers = await Promise.all(FRAMEWORKS.map((name) => read(name)))
+    const before = await publish('Of the old epoch')
+    await Promise.all(readers.map((reader) => reader.until('"Of the old epoch"')))
+    expect((await fetch(`${newsroom.url}/restart`, { method: 'POST' })).status).toBe(204)
+    for (const reader of readers) expect(await reader.ended()).toBe(true)
+    for (const name of FRAMEWORKS) {
+      const reader = await read(name, before)
+      expect(await reader.until('event: reset\n')).toContain(`{"reason":"unknown","lastEventId":"${before}"}`)
+      await reader.until('"Of the old epoch"')
+      const id = await publish(`Of the new epoch on ${name}`)
+      expect(await reader.until(`"Of the new epoch on ${name}"`)).toContain(`id: ${id}\n`)
       reader.leave()
     }
   })
 
-  it.each(FRAMEWORKS)('cuts on %s the stream of the client that asks, and no other', async (name) => {
+  it('gives a slow reader of each match what is newest, and one that keeps up every minute', { timeout: 60_000 }, async () => {
+    const [slow, fast] = await Promise.all([Reader.open(`${newsroom.url}/koa/events?slow=yes`), read('koa')])
+    // The first match's, from when it took its state on.
+    const minutes = async (reader: Reader): Promise<number[]> => {
+      const found: number[] = []
+      await reader.until(POSITION)
+      const end = Date.now() + 11_000
+      while (Date.now() < end) {
+        const { minute, over } = JSON.parse((await reader.until('"home":"Harbour Town"')).split('data: ')[1]?.split('\n')[0] ?? '')
+        if (over) break
+        found.push(minute)
+      }
+      reader.leave()
+      return found
+    }
+    const [ofSlow, ofFast] = await Promise.all([minutes(slow), minutes(fast)])
+    expect(ofFast.length).toBeGreaterThan(5)
+    expect(ofFast).toEqual(ofFast.map((_, index) => (ofFast[0] ?? 0) + index))
+    expect(ofSlow.length).toBeLessThan(5)
+    expect(ofSlow.length).toBeGreaterThan(0)
+  })
+
+  it.each(FRAMEWORKS)('drops on %s the stream of the client that asks, and no other', async (name) => {
     const [cut, other, nameless] = await Promise.all([read(name, undefined, 'one'), read(name, undefined, 'two'), read(name, undefined, '')])
-    const ask = (query: string): Promise<Response> => fetch(`${newsroom.url}/${name}/cut?${query}`, { method: 'POST' })
+    const ask = (query: string): Promise<Response> => fetch(`${newsroom.url}/${name}/drop?${query}`, { method: 'POST' })
     expect((await ask('client=one&away=8000')).status).toBe(204)
     expect(await cut.until('retry: 8000')).toBe('retry: 8000\n\n')
     expect(await cut.next()).toBeUndefined()
@@ -218,8 +262,9 @@ describe('the newsroom', () => {
     const response = await send(body, type)
     expect(response.status).toBe(status)
     expect(await response.json()).toEqual({ error: expect.any(String) })
-    const reader = await read('koa', before)
-    expect(await reader.until('event: resume\n')).toContain('"missed":0')
+    const reader = await read('hono', before)
+    await publish('After')
+    expect(await reader.until('event: headline\n')).toContain('"After"')
     reader.leave()
   })
 
@@ -245,7 +290,7 @@ describe('a newsroom of one test', () => {
     newsroom = await start()
     const { process, url } = newsroom
     const readers = await Promise.all(FRAMEWORKS.map((name) => Reader.open(`${url}/${name}/events`)))
-    for (const reader of readers) await reader.until('event: resume\n')
+    for (const reader of readers) await reader.until(POSITION)
     const exited = once(process, 'exit')
     process.kill(signal)
     for (const reader of readers) {

@@ -1,0 +1,29 @@
+import { setTimeout } from 'node:timers/promises'
+
+const PACE = 50
+
+/**
+ * Stands in for the SDK of a language model: gives an answer token by token, and takes its time.
+ * @param {string} prompt
+ */
+export async function* complete(prompt) {
+  for (const token of answerTo(prompt)) {
+    await setTimeout(PACE)
+    yield token
+  }
+}
+
+/**
+ * The whole answer, in tokens as models make them: pieces of words with their spaces.
+ * @param {string} prompt
+ * @returns {string[]}
+ */
+export function answerTo(prompt) {
+  return (
+    `You asked: “${prompt}”
+
+That is a long story, and this is a model that knows only one. There was once a lighthouse keeper who wrote down every ship that passed. When the fog came he could see nothing, and yet ships passed all the same; so in the morning he rowed across to the harbour and asked which ones he had missed. He wrote them into his book between the others, in their order, each one once.
+
+Where the harbour master could not remember, the keeper drew a line across the page, so that whoever read the book would know.`.match(/\s*\S{1,6}/g) ?? []
+  )
+}

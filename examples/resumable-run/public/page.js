@@ -1,0 +1,47 @@
+const [form, prompt, reload, text, state] = ['form', 'prompt', 'reload', 'text', 'state'].map((id) => document.getElementById(id))
+
+/** What survives a reload: which run, the text so far, and the id after which it goes on. One item, so that they cannot disagree. */
+let kept = JSON.parse(sessionStorage.getItem('run') ?? 'null')
+let source
+
+function keep(change) {
+  kept = { ...kept, ...change }
+  sessionStorage.setItem('run', JSON.stringify(kept))
+  text.textContent = kept.text
+}
+
+function listen() {
+  source?.close()
+  // Reconnecting by itself it sends its id in a header; a new one, as after a reload, says it in the query.
+  source = new EventSource(`/runs/${kept.run}?lastEventId=${encodeURIComponent(kept.id)}`)
+  const how = kept.id ? `Resumed after ${kept.id}` : 'From the start'
+  source.onopen = () => show(how)
+  source.onmessage = ({ data, lastEventId }) => keep({ text: kept.text + JSON.parse(data).token, id: lastEventId })
+  // Some of it is gone, so all that the server has comes: the text begins anew.
+  source.addEventListener('reset', ({ lastEventId }) => keep({ text: '', id: lastEventId }))
+  source.addEventListener('failed', () => show('The model failed; this is as far as it came'))
+  source.onerror = () => {
+    // 204 and 404 stop it for good: all of it has come, or the server has forgotten the run. All else it tries again.
+    show(source.readyState === EventSource.CLOSED ? 'Nothing more will come' : 'Away, and coming back')
+  }
+}
+
+function show(words) {
+  state.textContent = words
+}
+
+form.onsubmit = async (event) => {
+  event.preventDefault()
+  const body = JSON.stringify({ prompt: prompt.value })
+  const answer = await fetch('/runs', { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+  const { run, error } = await answer.json()
+  if (error) return show(error)
+  keep({ run, text: '', id: '' })
+  listen()
+}
+reload.onclick = () => location.reload()
+
+if (kept) {
+  keep({})
+  listen()
+}

@@ -1,0 +1,59 @@
+// A run goes on without its readers: it is a channel that ends, and a page is one reader of it.
+import { randomUUID } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
+import { createChannel } from '@tidings/core'
+import { lastEventIdOf, sse } from '@tidings/express'
+import express from 'express'
+import { complete } from './model.js'
+
+const MOST_RUNS = Number(process.env.MOST_RUNS ?? 100)
+/** @type {Map<string, import('@tidings/core').Channel>} */
+const runs = new Map()
+
+/** @param {string} prompt */
+function start(prompt) {
+  const name = randomUUID()
+  const run = createChannel({ history: { messages: 10_000 } }) // More than any answer has: a run is kept whole.
+  runs.set(name, run)
+  // The oldest is forgotten. Who reads it gets the rest of it; who comes back to it, 404.
+  for (const oldest of runs.keys()) if (runs.size > MOST_RUNS) runs.delete(oldest)
+  produce(run, prompt)
+  return name
+}
+
+/** @param {import('@tidings/core').Channel} run @param {string} prompt */
+async function produce(run, prompt) {
+  try {
+    for await (const token of complete(prompt)) run.publish({ data: { token } })
+  } catch (error) {
+    console.error(error)
+    run.publish({ event: 'failed', data: '' })
+  }
+  run.end()
+}
+
+const shutdown = new AbortController()
+const app = express()
+app.use(sse({ retry: 1_000, signal: shutdown.signal }))
+app.use(express.static(fileURLToPath(new URL('public', import.meta.url))))
+
+app.post('/runs', express.json({ limit: '2kb' }), (req, res) => {
+  const prompt = req.body?.prompt
+  if (typeof prompt !== 'string') return res.status(400).json({ error: 'A prompt comes as JSON: { "prompt": … }.' })
+  res.status(201).json({ run: start(prompt) })
+})
+
+app.get('/runs/:name', async (req, res) => {
+  const run = runs.get(req.params.name)
+  if (!run) return res.status(404).end() // A reader creates nothing.
+  if (await run.ended(lastEventIdOf(req), { after: 'start' })) return res.status(204).end()
+  run.subscribe(res.sse(), { after: 'start' })
+})
+
+const server = app.listen(Number(process.env.PORT ?? 3000), '127.0.0.1')
+server.once('listening', () => console.log(`Ask at http://localhost:${/** @type {import('node:net').AddressInfo} */ (server.address()).port}`))
+process.once('SIGTERM', () => {
+  shutdown.abort()
+  server.close()
+  setTimeout(() => server.closeAllConnections(), 500).unref()
+})
