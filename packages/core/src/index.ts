@@ -5,10 +5,11 @@ export type { PublishOptions } from './lib/channel/published.ts'
 export type { Lag, ResetReason, Snapshot, SnapshotResult } from './lib/channel/reader.ts'
 export type { Filter } from './lib/channel/view.ts'
 export { type CloseReason, type ErrorCode, type ErrorDetails, TidingsError } from './lib/errors.ts'
-export type { EventStream } from './lib/event-stream.ts'
+export type { EventStream, Sendable } from './lib/event-stream.ts'
 export type { HistoryBounds } from './lib/log/history-bounds.ts'
 export { memoryLog, type TailedLog } from './lib/log/memory-log.ts'
 export type { AppendOptions, LogEntry, LogFollower, LogMessage, LogPage, MessageLog } from './lib/log/message-log.ts'
+export type { Tail } from './lib/log/tail.ts'
 export {
   type AnyEvents,
   type EncodeOptions,
@@ -20,4 +21,3 @@ export {
   type Serialize,
 } from './lib/message.ts'
 export type { ErrorStage, StreamOptions } from './lib/options.ts'
-export type { Sendable } from './lib/send-all.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { SinkStream } from '../src/lib/event-stream.ts'
 import { resolveOptions, type StreamOptions } from '../src/lib/options.ts'
+import { SinkStream } from '../src/lib/sink-stream.ts'
 import { ended, HeldSink, openStream } from './held-sink.ts'
 
 /** As a response whose `write` somebody has wrapped, badly. */

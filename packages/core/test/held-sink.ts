@@ -1,7 +1,8 @@
 import type { CloseReason, TidingsError } from '../src/lib/errors.ts'
-import { type EventStream, SinkStream } from '../src/lib/event-stream.ts'
+import type { EventStream } from '../src/lib/event-stream.ts'
 import { resolveOptions, type StreamOptions } from '../src/lib/options.ts'
 import type { Sink, SinkOwner } from '../src/lib/sink.ts'
+import { SinkStream } from '../src/lib/sink-stream.ts'
 
 /**
  * A transport in memory whose peer the test plays: it takes everything at once until `hold()`, then only what `take()` says.

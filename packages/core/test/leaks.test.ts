@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events'
 import { afterAll, describe, expect, test } from 'vitest'
-import { SinkStream } from '../src/lib/event-stream.ts'
 import { resolveOptions } from '../src/lib/options.ts'
+import { SinkStream } from '../src/lib/sink-stream.ts'
 import { eventStreamResponse } from '../src/web.ts'
 import { HeldSink, turn } from './held-sink.ts'
 import { watchTimers } from './timers.ts'

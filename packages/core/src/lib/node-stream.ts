@@ -1,10 +1,11 @@
 import { refusalOf } from './accept.ts'
 import { alreadyBegun, type TidingsError } from './errors.ts'
-import { closedStream, type OwnedEventStream, SinkStream } from './event-stream.ts'
+import type { OwnedEventStream } from './event-stream.ts'
 import { readLastEventId } from './last-event-id.ts'
 import { drainBody, hasLeft, type NodeRequest, type NodeResponse, NodeSink } from './node-sink.ts'
 import type { ResolvedOptions } from './options.ts'
 import { MISLEADING_HEADERS, responseHeaders } from './response-head.ts'
+import { closedStream, SinkStream } from './sink-stream.ts'
 
 /**
  * Opens the stream on a response that has not begun: its head and first bytes leave at once.

@@ -1,9 +1,6 @@
 import { TidingsError } from './errors.ts'
-import type { EventStream } from './event-stream.ts'
+import type { EventStream, Sendable } from './event-stream.ts'
 import { describe, isBytes, type Message } from './message.ts'
-
-/** What `sendAll` takes. A Node `Readable` is an async iterable. */
-export type Sendable<Item> = Iterable<Item> | AsyncIterable<Item> | ReadableStream<Item>
 
 type Pulled = IteratorResult<unknown, unknown>
 

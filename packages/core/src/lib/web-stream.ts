@@ -1,7 +1,8 @@
 import { alreadyBegun } from './errors.ts'
-import { type OwnedEventStream, SinkStream } from './event-stream.ts'
+import type { OwnedEventStream } from './event-stream.ts'
 import { readLastEventId } from './last-event-id.ts'
 import type { ResolvedOptions } from './options.ts'
+import { SinkStream } from './sink-stream.ts'
 import { WebSink } from './web-sink.ts'
 
 /** What is read of a fetch `Request`. */

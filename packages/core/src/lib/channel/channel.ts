@@ -31,8 +31,8 @@ export interface SubscribeOptions {
   /** The present state, for a client that begins without history or has lost some of it. */
   snapshot?: Snapshot | undefined
   /**
-   * What happens to a client that falls behind what is kept: it is told by the reset event (`'reset'`), or its stream ends
-   * (`'close'`). `'conflate'` lets it skip messages that a newer one of their key supersedes, so that it falls behind less.
+   * What happens to a connected client that falls behind what is kept: it is told by the reset event (`'reset'`), or its stream
+   * ends (`'close'`); when it comes back, the reset event tells it. `'conflate'` lets it skip messages that a newer one of their key supersedes, so that it falls behind less.
    * @default 'reset'
    */
   lag?: Lag | undefined
@@ -88,7 +88,7 @@ export interface Channel<Events extends object = AnyEvents> {
    * `EventSource`. A client without an id (`''`) has had all of an ended channel unless the route would begin at `after`.
    */
   ended(lastEventId: string, options?: Pick<SubscribeOptions, 'after'>): Promise<boolean>
-  /** Ends all subscriptions and their streams, and lets go of the log where the channel made it. Idempotent. */
+  /** Ends all subscriptions and their streams, at once and without a `retry`, and lets go of the log where the channel made it. Idempotent. */
   close(): void
   /** How many streams are subscribed. */
   readonly subscribers: number

@@ -1,6 +1,7 @@
 import { TidingsError } from '../errors.ts'
 import type { LogEntry, LogMessage } from '../log/message-log.ts'
-import { encodeMessage, isBytes, type Message, type Serialize, textOf } from '../message.ts'
+import { describe, encodeMessage, isBytes, type Message, type Serialize, textOf } from '../message.ts'
+import { invalidOption } from '../option-checks.ts'
 
 /** Where a message of a channel belongs. */
 export interface PublishOptions {
@@ -34,8 +35,15 @@ export function toLogMessage(message: Message, { topic, key }: PublishOptions, s
       'ERR_SSE_RESERVED_EVENT',
       `The event ${JSON.stringify(event)} is the channel's own; name it otherwise, or set the channel's resetEvent`,
     )
+  checkName('topic', topic)
+  checkName('key', key)
   const isText = typeof parts.data === 'string' || isBytes(parts.data)
   return { block: frame.slice(0, -1), event, data: isText ? textOf(parts.data) : serialized, isText, topic, key }
+}
+
+/** A number, say, would match no topic that a reader can name. */
+function checkName(option: string, value: unknown): void {
+  if (value !== undefined && typeof value !== 'string') throw invalidOption(`${option} must be a string, got ${describe(value)}`)
 }
 
 /** Gives the data of messages as it was published and parsed back: once, frozen, and shared by all who ask. */

@@ -219,7 +219,12 @@ export class Reader implements Feed {
     const { messages, after } = snapshotParts(result)
     if (after !== undefined) {
       const offset = this.#hub.locate(after)
-      if (offset === undefined) throw new TidingsError('ERR_SSE_INVALID_MESSAGE', 'snapshot says after an id that its channel never gave out')
+      // Another reset would take the same snapshot again, and again.
+      if (offset === undefined || this.#view.hasGap(offset))
+        throw new TidingsError(
+          'ERR_SSE_GAP',
+          'snapshot says after an id whose followers are not kept, or that its channel never gave out; take it from newer state',
+        )
       // Another one, as a lagging reader gets it, might be the same: that would go round for ever.
       if (this.#view.hasGap(offset)) throw new TidingsError('ERR_SSE_GAP', 'snapshot is so old that what followed it is not kept any more; take it anew')
       this.#cursor = offset

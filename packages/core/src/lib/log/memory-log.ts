@@ -40,6 +40,7 @@ class MemoryLog implements TailedLog {
 
   async read(after: number, limit: number): Promise<LogPage> {
     const { tail } = this
+    tail.trimAged(Date.now())
     const entries: LogEntry[] = []
     for (let offset = Math.max(after, tail.floor) + 1; offset <= tail.head && entries.length < limit; offset++) {
       entries.push(tail.at(offset) as LogEntry)
