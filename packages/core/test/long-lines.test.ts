@@ -5,12 +5,22 @@ import { joinLong } from '../src/lib/node-sink.ts'
 
 test('W1 W3 W12 a long line goes out as the same bytes as by text', () => {
   const piece = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 })
-  const message = fc.record({ data: piece.map((text) => text.repeat(20_000).slice(0, 20_000)), event: fc.constantFrom('', 'é'), id: fc.constantFrom('', '7', 'ü') })
+  const message = fc.record({
+    data: piece.map((text) => text.repeat(20_000).slice(0, 20_000)),
+    event: fc.constantFrom('', 'é'),
+    id: fc.constantFrom('', '7', 'ü'),
+  })
   fc.assert(
-    fc.property(fc.oneof(message, piece.map((text) => text.repeat(17_000))), (sent: Message) => {
-      const frame = encodeFrame(sent, undefined, joinLong)
-      expect(Buffer.from(frame as string).equals(Buffer.from(encodeMessage(sent)))).toBe(true)
-    }),
+    fc.property(
+      fc.oneof(
+        message,
+        piece.map((text) => text.repeat(17_000)),
+      ),
+      (sent: Message) => {
+        const frame = encodeFrame(sent, undefined, joinLong)
+        expect(Buffer.from(frame as string).equals(Buffer.from(encodeMessage(sent)))).toBe(true)
+      },
+    ),
     { numRuns: 200 },
   )
 })

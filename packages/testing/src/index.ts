@@ -1,3 +1,4 @@
 export type { AdapterUnderTest, AppUnderTest, Listener, RouteUnderTest } from './lib/adapter-under-test.ts'
 export { describeAdapter } from './lib/describe-adapter.ts'
+export { describeLog, type LogUnderTest } from './lib/describe-log.ts'
 export { type EventStreamRecording, type ReadOptions, type ReceivedEvent, readEventStream, type SupertestTest } from './lib/read-event-stream.ts'

@@ -1,0 +1,101 @@
+import { getEventListeners } from 'node:events'
+import { describe, expect, test } from 'vitest'
+import { createChannel } from '../src/index.ts'
+import type { Channel } from '../src/lib/channel/channel.ts'
+import { resolveOptions } from '../src/lib/options.ts'
+import { SinkStream } from '../src/lib/sink-stream.ts'
+import { HeldSink, turn } from './held-sink.ts'
+import { flushed } from './joined-channel.ts'
+import { watchTimers } from './timers.ts'
+
+const CYCLES = 10_000
+const OPTIONS = resolveOptions({ heartbeat: 1_000, onError: () => {} })
+
+async function collect(): Promise<void> {
+  for (let round = 0; round < 3; round++) {
+    await turn()
+    global.gc?.()
+  }
+}
+
+/** A stream that joins, gets something or not, and leaves in one of several ways. */
+function visit(channel: Channel, cycle: number): SinkStream {
+  const stream = new SinkStream(OPTIONS, cycle % 5 === 0 ? 'unknown' : '')
+  const sink = new HeldSink(stream)
+  stream.open(sink)
+  const filter = cycle % 4 === 0 ? () => cycle % 8 === 0 : undefined
+  const snapshot = cycle % 3 === 0 ? async () => ({ event: 'state', data: cycle }) : undefined
+  const subscription = channel.subscribe(stream, { topics: [`t${cycle % 1_000}`], filter, snapshot })
+  subscription.add(`u${cycle}`)
+  if (cycle % 7 === 0) sink.hold()
+  void channel.publish('x', { topic: `t${cycle % 1_000}` })
+  if (cycle % 6 === 0) subscription.close()
+  if (cycle % 2 === 0) sink.leave()
+  else stream.close()
+  if (sink.state === 'ended' && sink.bufferedAmount > 0) sink.take()
+  return stream
+}
+
+describe('L4 after 10,000 subscriptions', () => {
+  test('L4 no subscriber, no stream, no timer remains, and the heap is flat', async () => {
+    const timers = watchTimers()
+    const channel = createChannel({ history: { messages: 100 } })
+    const streams: WeakRef<SinkStream>[] = []
+    const round = async (): Promise<number> => {
+      for (let cycle = 0; cycle < CYCLES; cycle++) {
+        const stream = visit(channel, cycle)
+        if (cycle % 20 === 0) streams.push(new WeakRef(stream))
+        if (cycle % 500 === 499) await turn()
+      }
+      await flushed()
+      expect(channel.subscribers).toBe(0)
+      await collect()
+      return process.memoryUsage().heapUsed
+    }
+    await round()
+    const before = await round()
+    const after = await round()
+    // Each view or reader that was kept would be a kilobyte.
+    expect(after - before).toBeLessThan(1_000_000)
+    await collect()
+    expect(streams.filter((stream) => stream.deref())).toHaveLength(0)
+    channel.close()
+    timers.stop()
+  })
+
+  test('L4 readers in the process that left are forgotten while they wait', async () => {
+    const channel = createChannel()
+    const readers: WeakRef<object>[] = []
+    const controller = new AbortController()
+    for (let cycle = 0; cycle < 1_000; cycle++) {
+      const messages = channel.messages({ signal: controller.signal })
+      void messages.next()
+      await messages.return?.()
+      readers.push(new WeakRef(messages))
+    }
+    await collect()
+    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0)
+    // One may still lie on this function's own stack.
+    expect(readers.filter((reader) => reader.deref()).length).toBeLessThan(10)
+    channel.close()
+  })
+
+  test('L4 a channel that is let go can be collected, with what it kept and those who read it', async () => {
+    const made: WeakRef<object>[] = []
+    const make = async (): Promise<void> => {
+      for (let index = 0; index < 100; index++) {
+        const channel = createChannel()
+        const stream = visit(channel, index)
+        void channel.messages().next()
+        if (index % 2 === 0) channel.end()
+        if (index % 3 === 0) channel.close()
+        made.push(new WeakRef(channel), new WeakRef(stream))
+      }
+      await flushed()
+    }
+    await make()
+    await collect()
+    await collect()
+    expect(made.filter((each) => each.deref())).toHaveLength(0)
+  })
+})

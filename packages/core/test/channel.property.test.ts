@@ -1,0 +1,264 @@
+import fc from 'fast-check'
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { BookkeepingClient, type ClientOptions, evenOnes, World } from './channel-world.ts'
+import { turn } from './held-sink.ts'
+import { flushed, type Joined, openChannel } from './joined-channel.ts'
+import { EventStreamParser } from './parsers.ts'
+
+/** `TIDINGS_RUNS=100000 npx vitest run channel.property` runs longer, and `TIDINGS_SEED` repeats a run. */
+const RUNS = Number(process.env['TIDINGS_RUNS'] ?? 1_200)
+const SEED = Number(process.env['TIDINGS_SEED'] ?? Date.now() % 2 ** 31)
+
+// The clock stands still, so that no run is paced, and each seed gives one course of events.
+beforeEach(() => void vi.spyOn(performance, 'now').mockReturnValue(0))
+afterEach(() => void vi.restoreAllMocks())
+
+const TOPICS = ['a', 'b', 'c', 'd']
+const MOST_CLIENTS = 6
+
+type Step =
+  | { do: 'publish'; topic: string | undefined; size: number; count: number }
+  | { do: 'turn' }
+  | { do: 'restart' }
+  | { do: 'connect'; client: number }
+  | { do: 'take' | 'drop'; client: number; bytes: number }
+
+const client = fc.nat({ max: MOST_CLIENTS - 1 })
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 10,
+    arbitrary: fc.record({
+      do: fc.constant('publish' as const),
+      topic: fc.option(fc.constantFrom(...TOPICS), { nil: undefined }),
+      size: fc.oneof({ weight: 500, arbitrary: fc.nat({ max: 60 }) }, { weight: 1, arbitrary: fc.integer({ min: 10_000, max: 40_000 }) }),
+      count: fc.integer({ min: 1, max: 5 }),
+    }),
+  },
+  { weight: 10, arbitrary: fc.constant({ do: 'turn' as const }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('connect' as const), client }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('take' as const), client, bytes: fc.nat({ max: 400 }) }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('drop' as const), client, bytes: fc.nat({ max: 300 }) }) },
+  { weight: 1, arbitrary: fc.constant({ do: 'restart' as const }) },
+)
+
+const history = fc
+  .record(
+    {
+      messages: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constant(1_000)),
+      bytes: fc.oneof(fc.integer({ min: 40, max: 4_000 }), fc.constant(100_000)),
+    },
+    { requiredKeys: [] },
+  )
+  .map(({ messages, bytes }) => ({ messages, bytes }))
+
+const clientOptions: fc.Arbitrary<ClientOptions> = fc.record({
+  topics: fc.option(fc.subarray(TOPICS, { minLength: 0 }), { nil: undefined }),
+  filter: fc.oneof(
+    fc.constant(undefined),
+    fc.constant(evenOnes),
+    fc.constant(1).map(() => (message: Parameters<typeof evenOnes>[0]) => evenOnes(message)),
+  ),
+  after: fc.constantFrom(undefined, 'start' as const),
+  snapshot: fc.constantFrom('none', 'none', 'none', 'sync', 'async', 'says after', 'says an old after'),
+  lag: fc.constantFrom('reset', 'reset', 'close'),
+  capacity: fc.oneof(fc.constant(Number.POSITIVE_INFINITY), fc.nat({ max: 500 })),
+  framed: fc.boolean(),
+})
+
+async function play(world: World, clients: BookkeepingClient[], steps: Step[]): Promise<void> {
+  const poll = (): void => {
+    for (const each of clients) each.poll()
+  }
+  for (const each of clients) each.connect()
+  for (const next of steps) {
+    if (next.do === 'publish') for (let count = next.count; count > 0; count--) world.publish(next.topic, next.size + count)
+    else if (next.do === 'turn') await turn()
+    else if (next.do === 'restart') {
+      for (const each of clients) each.drop(0)
+      world.restart()
+    } else if (next.do === 'connect') clients[next.client % clients.length]?.connect()
+    else clients[next.client % clients.length]?.[next.do](next.bytes)
+    poll()
+  }
+  // Then nothing happens any more but that all come back and read what there is.
+  for (let round = 0; round < 12; round++) {
+    for (const each of clients) {
+      each.connect()
+      each.take(Number.POSITIVE_INFINITY)
+    }
+    await turn()
+    poll()
+  }
+  for (const each of clients) each.isComplete()
+}
+
+describe('C2 whatever happens', () => {
+  const total = { runs: 0, messages: 0, resets: 0, snapshots: 0, drops: 0 }
+  afterAll(() => console.log(`C2: seed ${SEED}, ${JSON.stringify(total)}`))
+
+  test(`C1 C2 C3 each client gets what it asked for, once and in order, or is told where something may be gone (seed ${SEED})`, {
+    timeout: 60_000 + RUNS * 50,
+  }, async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        history,
+        fc.constantFrom(true, true, false),
+        fc.array(clientOptions, { minLength: 1, maxLength: MOST_CLIENTS }),
+        fc.array(step, { minLength: 20, maxLength: 120, size: 'max' }),
+        async (bounds, position, options, steps) => {
+          const world = new World(bounds, position)
+          // Without positions nothing says where a snapshot ends.
+          const each = position ? options : options.map((option) => ({ ...option, snapshot: 'none' as const }))
+          await play(
+            world,
+            each.map((option) => new BookkeepingClient(world, option)),
+            steps,
+          )
+          const failures = world.errors.filter((error) => (error as { code?: string }).code !== 'ERR_SSE_GAP')
+          expect(failures).toEqual([])
+          world.channel.close()
+          expect(world.channel.subscribers).toBe(0)
+          total.runs++
+          for (const name of ['messages', 'resets', 'snapshots', 'drops'] as const) total[name] += world.seen[name]
+        },
+      ),
+      { numRuns: RUNS, seed: SEED },
+    )
+    // A run of such lengths that shows little would prove little.
+    expect(total.messages).toBeGreaterThan(RUNS * 10)
+    expect(total.resets).toBeGreaterThan(RUNS)
+    expect(total.snapshots).toBeGreaterThan(RUNS / 4)
+    expect(total.drops).toBeGreaterThan(RUNS)
+  })
+})
+
+describe('C9 conflation', () => {
+  type Move =
+    | { do: 'publish'; key: string | undefined; topic: string; value: number; count: number }
+    | { do: 'flush' | 'hold' | 'take' }
+    | { do: 'drop'; share: number }
+
+  const move: fc.Arbitrary<Move> = fc.oneof(
+    {
+      weight: 10,
+      arbitrary: fc.record({
+        do: fc.constant('publish' as const),
+        key: fc.constantFrom('x', 'y', 'z', undefined),
+        topic: fc.constantFrom('a', 'b', 'c'),
+        value: fc.nat({ max: 9 }),
+        count: fc.integer({ min: 1, max: 3 }),
+      }),
+    },
+    { weight: 8, arbitrary: fc.constant({ do: 'flush' as const }) },
+    { weight: 3, arbitrary: fc.constant({ do: 'hold' as const }) },
+    { weight: 3, arbitrary: fc.constant({ do: 'take' as const }) },
+    { weight: 2, arbitrary: fc.record({ do: fc.constant('drop' as const), share: fc.double({ min: 0, max: 1, noNaN: true }) }) },
+  )
+  interface Price {
+    key: string | undefined
+    value: number
+    topic: string
+    offset: number
+  }
+
+  test(`C9 a reader that is behind ends in the same state as one that never was, and its ids are exact (seed ${SEED})`, async () => {
+    let skipped = 0
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom<string[] | undefined>(undefined, ['a', 'b']),
+        fc.boolean(),
+        fc.array(move, { minLength: 10, maxLength: 60, size: 'max' }),
+        async (topics, filters, moves) => {
+          const { channel, join, id } = openChannel()
+          const filter = filters ? ({ data }: { data: unknown }) => (data as Price).value % 3 !== 0 : undefined
+          const published: Price[] = []
+          const got: number[] = []
+          let lastEventId = id(0)
+          let parser = new EventStreamParser()
+          let read = 0
+          const connect = (): Joined => {
+            const next = join({ topics, filter, lag: 'conflate' }, lastEventId)
+            parser = new EventStreamParser()
+            read = 0
+            return next
+          }
+          let joined = connect()
+          /** Reads a share of what waits. */
+          const receive = (share: number): void => {
+            const before = parser.events.length
+            const bytes = new TextEncoder().encode(joined.text)
+            const end = read + Math.round((bytes.length - read) * share)
+            parser.feed(bytes.subarray(read, end))
+            read = end
+            for (const { data, lastEventId: last } of parser.events.slice(before)) {
+              const { offset } = JSON.parse(data) as Price
+              expect(last).toBe(id(offset))
+              got.push(offset)
+            }
+            lastEventId = parser.lastEventId || lastEventId
+          }
+          for (const next of moves) {
+            if (next.do === 'publish') {
+              for (let count = 0; count < next.count; count++) {
+                const { key, topic, value } = next
+                const data = { key, topic, value: (value + count) % 10, offset: published.length + 1 }
+                published.push(data)
+                void channel.publish({ data }, { topic, key })
+              }
+            } else if (next.do === 'flush') await flushed()
+            else if (next.do === 'drop') {
+              receive(next.share)
+              joined.sink.leave()
+              joined = connect()
+            } else joined.sink[next.do]()
+          }
+          await flushed()
+          joined.sink.take()
+          receive(1)
+          const wanted = published.filter(({ topic, value }) => (!topics || topics.includes(topic)) && (!filter || value % 3 !== 0))
+          expect(got).toEqual([...new Set(got)].sort((a, b) => a - b))
+          expect(got.filter((offset) => !wanted.some((price) => price.offset === offset))).toEqual([])
+          // Whatever it did not get, it got a newer one of that key instead.
+          for (const { offset, key } of wanted) {
+            if (got.includes(offset)) continue
+            skipped++
+            const newer = wanted.findLast((price) => price.key === key)?.offset ?? 0
+            expect([key === undefined, newer > offset && got.includes(newer)], `${offset} was skipped`).toEqual([false, true])
+          }
+          channel.close()
+        },
+      ),
+      { numRuns: Math.min(RUNS, 400), seed: SEED },
+    )
+    expect(skipped).toBeGreaterThan(100)
+  })
+
+  test('C9 of each key the newest that it asked for, in order, and all without a key', async () => {
+    const { channel, join, id } = openChannel()
+    const { sink } = join({ topics: ['a', 'b'], filter: ({ data }) => data !== 'x3', lag: 'conflate' })
+    const plain = join({ topics: ['a', 'b'] })
+    sink.hold()
+    plain.sink.hold()
+    await channel.publish('first', { topic: 'a' })
+    await flushed()
+    for (const [data, topic, key] of [
+      ['x1', 'a', 'x'],
+      ['y1', 'a', 'y'],
+      ['none', 'a', undefined],
+      ['x2', 'b', 'x'],
+      ['x3', 'b', 'x'],
+      ['y2', 'c', 'y'],
+    ] as const)
+      await channel.publish(data, { topic, key })
+    await flushed()
+    sink.take()
+    expect(sink.frames.slice(3)).toEqual([`data: y1\nid: ${id(3)}\n\ndata: none\nid: ${id(4)}\n\ndata: x2\nid: ${id(5)}\n\n`])
+    plain.sink.take()
+    expect(plain.sink.frames.slice(3).join('').split('data: ')).toHaveLength(6)
+    // At the head again, it gets all that happens.
+    await channel.publish('y3', { topic: 'a', key: 'y' })
+    await channel.publish('y4', { topic: 'a', key: 'y' })
+    await flushed()
+    expect(sink.frames.at(-1)).toBe(`data: y3\nid: ${id(8)}\n\ndata: y4\nid: ${id(9)}\n\n`)
+  })
+})

@@ -1,0 +1,979 @@
+import { describe, expect, expectTypeOf, test, vi } from 'vitest'
+import { createChannel } from '../src/index.ts'
+import type { SubscribeOptions } from '../src/lib/channel/channel.ts'
+import type { ChannelOptions } from '../src/lib/channel/channel-options.ts'
+import { clock } from '../src/lib/clock.ts'
+import type { ErrorCode } from '../src/lib/errors.ts'
+import { memoryLog, type TailedLog } from '../src/lib/log/memory-log.ts'
+import type { Message } from '../src/lib/message.ts'
+import { resolveOptions } from '../src/lib/options.ts'
+import { closedStream } from '../src/lib/sink-stream.ts'
+import { ended, openStream, turn } from './held-sink.ts'
+import { flushed, openChannel } from './joined-channel.ts'
+import { received } from './parsers.ts'
+
+const coded = (code: ErrorCode) => expect.objectContaining({ code })
+const RETRY = /^retry: [0-9]+\n\n$/
+
+/** What the clock does when the interval of an idle stream has passed. */
+function beat(stream: { look(present: number): number }): void {
+  stream.look(performance.now() + 1_000_000)
+}
+
+describe('C1 order', () => {
+  test('C1 each subscriber gets what it asked for in the order of the calls, each once, a turn as one write', async () => {
+    const { channel, join, id } = openChannel()
+    const all = join()
+    const some = join({ topics: ['a', 'c'] })
+    await Promise.all([
+      channel.publish('1', { topic: 'a' }),
+      channel.publish({ event: 'e', data: { n: 2 } }, { topic: 'b' }),
+      channel.publish({ data: '3\n4', retry: 7, comment: 'why' }),
+      channel.publish({ event: 'message', data: new TextEncoder().encode('5') }, { topic: 'c' }),
+    ])
+    await flushed()
+    expect(all.sink.frames).toEqual([
+      ':\n\n',
+      `id: ${id(0)}\n\n`,
+      `data: 1\nid: ${id(1)}\n\nevent: e\ndata: {"n":2}\nid: ${id(2)}\n\n: why\nretry: 7\ndata: 3\ndata: 4\nid: ${id(3)}\n\ndata: 5\nid: ${id(4)}\n\n`,
+    ])
+    expect(some.sink.frames).toEqual([':\n\n', `id: ${id(0)}\n\n`, `data: 1\nid: ${id(1)}\n\ndata: 5\nid: ${id(4)}\n\n`])
+  })
+
+  test('C1 publish resolves to the id that the message has on the wire', async () => {
+    const { channel, join } = openChannel()
+    const { sink } = join()
+    const id = await channel.publish('a')
+    await flushed()
+    expect(sink.frames.at(-1)).toBe(`data: a\nid: ${id}\n\n`)
+  })
+
+  test('C1 what is published while others are told comes after, once', async () => {
+    const { channel, join, id } = openChannel()
+    const filter = vi.fn(({ data }: { data: unknown }) => {
+      if (data === 'first') void channel.publish('second')
+      return data !== 'third'
+    })
+    const before = join()
+    const a = join({ filter })
+    const leaving = join()
+    leaving.stream.onClose(() => void channel.publish('third'))
+    void channel.publish('first')
+    await flushed()
+    leaving.sink.leave()
+    await flushed()
+    const expected = `id: ${id(0)}\n\ndata: first\nid: ${id(1)}\n\ndata: second\nid: ${id(2)}\n\n`
+    expect(a.text).toBe(expected)
+    expect(before.text).toBe(`${expected}data: third\nid: ${id(3)}\n\n`)
+    expect(filter.mock.calls.map(([{ data }]) => data)).toEqual(['first', 'second', 'third'])
+  })
+
+  test('C1 messages, sends and comments keep the order in which they were written', async () => {
+    const { channel, join, id } = openChannel()
+    const { stream, text: _, ...joined } = join()
+    void channel.publish('a')
+    await flushed()
+    void stream.send({ event: 'own', data: 'b' })
+    void stream.comment('c')
+    void channel.publish('d')
+    await flushed()
+    expect(joined.sink.frames.slice(2).join('')).toBe(`data: a\nid: ${id(1)}\n\nevent: own\ndata: b\n\n: c\n\ndata: d\nid: ${id(2)}\n\n`)
+  })
+
+  test('C1 a slow reader goes on from where it stands when it drains', async () => {
+    const { channel, join, id } = openChannel()
+    const slow = join()
+    const fast = join()
+    slow.sink.hold()
+    for (const data of ['a', 'b', 'c']) {
+      void channel.publish(data)
+      await flushed()
+    }
+    expect(slow.text).toBe(`id: ${id(0)}\n\ndata: a\nid: ${id(1)}\n\n`)
+    slow.sink.take()
+    expect(slow.sink.frames.at(-1)).toBe(`data: b\nid: ${id(2)}\n\ndata: c\nid: ${id(3)}\n\n`)
+    expect(slow.text).toBe(fast.text)
+  })
+
+  test('C1 C8 what is long comes in several writes, each with its ids, and nothing falls between them', async () => {
+    const { channel, join, id } = openChannel()
+    const frame = (n: number): string => `data: ${String(n).repeat(30_000)}\nid: ${id(n)}\n\n`
+    for (let n = 1; n <= 7; n++) void channel.publish(String(n).repeat(30_000))
+    const { sink } = join({ after: 'start' })
+    expect(sink.frames.slice(2).map((each) => each.length)).toEqual([[1, 2, 3], [4, 5, 6], [7]].map((part) => part.map(frame).join('').length))
+    expect(sink.frames.slice(2).join('')).toBe([1, 2, 3, 4, 5, 6, 7].map(frame).join(''))
+    expect(join({}, id(3)).sink.frames.slice(2)).toEqual([[4, 5, 6].map(frame).join(''), frame(7)])
+  })
+
+  test('C1 a reader that its own sends have filled misses nothing', async () => {
+    const { channel, join, id } = openChannel()
+    const { stream, sink, text: _, ...rest } = join()
+    sink.hold()
+    void stream.send('own')
+    void channel.publish('a', { topic: 'x' })
+    await flushed()
+    expect(rest.subscription.lastEventId).toBe(id(0))
+    sink.take()
+    expect(sink.frames.at(-1)).toBe(`data: a\nid: ${id(1)}\n\n`)
+    expect(rest.subscription.lastEventId).toBe(id(1))
+  })
+})
+
+describe('C3 gaps', () => {
+  const reset = (reason: string, from: string, id?: string) =>
+    `event: reset\ndata: ${JSON.stringify({ reason, lastEventId: from })}\n${id === undefined ? '' : `id: ${id}\n`}\n`
+
+  test.each(['nonsense', '\uFFFD', '0-0', `${'0'.repeat(32)}-1`])(
+    'C3 an id that the log never gave out (%j) is unknown, and all that is kept follows',
+    async (strange) => {
+      const { channel, join, id } = openChannel({ history: { messages: 2 } })
+      for (const data of ['a', 'b', 'c']) await channel.publish(data)
+      expect(join({}, strange).text).toBe(`${reset('unknown', strange, id(1))}data: b\nid: ${id(2)}\n\ndata: c\nid: ${id(3)}\n\n`)
+    },
+  )
+
+  test('C3 an id of the future is unknown', async () => {
+    const { join, id } = openChannel()
+    expect(join({}, id(1)).text).toBe(reset('unknown', id(1), id(0)))
+  })
+
+  test('C3 an id whose successors are gone is trimmed; the one on the floor is not', async () => {
+    const { channel, join, id } = openChannel({ history: { messages: 2 } })
+    for (const data of ['a', 'b', 'c', 'd']) await channel.publish(data)
+    const rest = `data: c\nid: ${id(3)}\n\ndata: d\nid: ${id(4)}\n\n`
+    expect(join({}, id(1)).text).toBe(reset('trimmed', id(1), id(2)) + rest)
+    expect(join({}, id(2)).text).toBe(`id: ${id(2)}\n\n${rest}`)
+    expect(join({}, id(3)).text).toBe(`id: ${id(3)}\n\ndata: d\nid: ${id(4)}\n\n`)
+    expect(join({}, id(4)).text).toBe(`id: ${id(4)}\n\n`)
+  })
+
+  test('C3 no gap is said where only messages of other topics are gone', async () => {
+    const { channel, join, id } = openChannel({ history: { messages: 2 } })
+    await channel.publish('a', { topic: 'a' })
+    for (const data of ['b', 'c', 'd']) await channel.publish(data, { topic: 'b' })
+    expect(join({ topics: ['a'] }, id(1)).text).toBe(`id: ${id(1)}\n\n`)
+    expect(join({ topics: ['a'] }, id(0)).text).toBe(reset('trimmed', id(0), id(2)))
+    expect(join({ topics: ['z'] }, id(0)).text).toBe(`id: ${id(0)}\n\n`)
+    expect(join({ topics: ['z', 'b'] }, id(1)).text).toBe(`${reset('trimmed', id(1), id(2))}data: c\nid: ${id(3)}\n\ndata: d\nid: ${id(4)}\n\n`)
+  })
+
+  test('C3 a reader that fell off is told before anything else, and goes on from the oldest kept', async () => {
+    const { channel, join, id } = openChannel({ history: { messages: 2 } })
+    const { sink, stream } = join()
+    sink.hold()
+    for (const data of ['a', 'b', 'c', 'd']) {
+      void channel.publish(data)
+      await flushed()
+    }
+    sink.take()
+    expect(sink.frames.slice(2)).toEqual([`data: a\nid: ${id(1)}\n\n`, reset('lagged', id(1), id(2)), `data: c\nid: ${id(3)}\n\ndata: d\nid: ${id(4)}\n\n`])
+    expect(stream.closed).toBe(false)
+  })
+
+  test("C3 lag 'close' ends the stream of one that fell off, so that it is told when it comes back", async () => {
+    const { channel, join, id } = openChannel({ history: { messages: 2 } })
+    const { sink, stream } = join({ lag: 'close' })
+    sink.hold()
+    for (const data of ['a', 'b', 'c', 'd']) {
+      void channel.publish(data)
+      await flushed()
+    }
+    sink.take()
+    expect(sink.frames.slice(2)).toEqual([`data: a\nid: ${id(1)}\n\n`, expect.stringMatching(RETRY)])
+    expect([stream.closed, sink.state, channel.subscribers]).toEqual([true, 'ended', 0])
+    expect(join({ lag: 'close' }, id(1)).text).toContain(reset('trimmed', id(1), id(2)))
+  })
+
+  test('C3 resetEvent names it', async () => {
+    const { channel, join, id } = openChannel({ resetEvent: 'start-over' })
+    expect(join({}, 'x').text).toBe(`event: start-over\ndata: {"reason":"unknown","lastEventId":"x"}\nid: ${id(0)}\n\n`)
+    await channel.publish({ event: 'reset', data: 'free again' })
+  })
+
+  test('C3 a snapshot follows the reset, and the position the snapshot', async () => {
+    const { channel, join, id } = openChannel({ history: { messages: 2 } })
+    for (const data of ['a', 'b', 'c', 'd']) await channel.publish(data)
+    expect(join({ snapshot: () => 'state' }, id(1)).text).toBe(`${reset('trimmed', id(1))}data: state\n\nid: ${id(4)}\n\n`)
+    expect(join({ snapshot: () => 'state' }, 'x').text).toBe(`${reset('unknown', 'x')}data: state\n\nid: ${id(4)}\n\n`)
+  })
+
+  test('C3 a live reader of a quiet topic is told of no gap however many others come and go', async () => {
+    const { channel, join, id, log } = openChannel({ history: { messages: 2 } })
+    const { sink } = join({ topics: ['quiet'] })
+    const other = { block: 'data: x\n', event: 'message', data: 'x', isText: true, key: undefined }
+    for (let index = 0; index < 100_010; index++) void log.append({ ...other, topic: `t${index}` })
+    void channel.publish('a', { topic: 'quiet' })
+    await flushed()
+    expect(sink.frames.slice(2)).toEqual([`data: a\nid: ${id(100_011)}\n\n`])
+  })
+})
+
+describe('C4 positions', () => {
+  test('C4 by a block of an id alone, at once', () => {
+    const { join, id } = openChannel()
+    const { sink } = join()
+    expect(sink.frames).toEqual([':\n\n', `id: ${id(0)}\n\n`])
+    expect(received(sink.frames.join(''))).toEqual({ events: [], lastEventId: id(0), reconnectionTime: undefined })
+  })
+
+  test("C4 by an event where 'message' is asked for", () => {
+    const { join, id } = openChannel({ position: 'message' })
+    const { text } = join()
+    expect(text).toBe(`event: position\ndata: \nid: ${id(0)}\n\n`)
+    expect(received(text).events).toEqual([{ type: 'position', data: '', lastEventId: id(0) }])
+  })
+
+  test('C4 not at all where false is asked for; messages and resets carry theirs all the same', async () => {
+    const { channel, join, id } = openChannel({ position: false })
+    const joined = join()
+    const begun = join({ snapshot: () => 's' })
+    await channel.publish('a')
+    await flushed()
+    expect(joined.text).toBe(`data: a\nid: ${id(1)}\n\n`)
+    expect(begun.text).toBe(`data: s\n\ndata: a\nid: ${id(1)}\n\n`)
+    expect(join({}, 'x').text).toBe(`event: reset\ndata: {"reason":"unknown","lastEventId":"x"}\nid: ${id(0)}\n\ndata: a\nid: ${id(1)}\n\n`)
+  })
+
+  test.each<[ChannelOptions['position'], (id: string) => string]>([
+    [true, (id) => `:\nid: ${id}\n\n`],
+    ['message', (id) => `:\n\nevent: position\ndata: \nid: ${id}\n\n`],
+    [false, () => ':\n\n'],
+  ])('C4 a heartbeat carries it when it has moved, and only then (position: %j)', async (position, expected) => {
+    const { channel, join, id } = openChannel({ position })
+    const { stream, sink } = join({ topics: ['a'] }, '', { heartbeat: 1_000 })
+    const beats = (): string[] => {
+      const before = sink.frames.length
+      beat(stream)
+      return sink.frames.slice(before)
+    }
+    expect(beats()).toEqual([':\n\n'])
+    await channel.publish('other', { topic: 'b' })
+    await flushed()
+    expect(beats()).toEqual([expected(id(1))])
+    expect(beats()).toEqual([':\n\n'])
+    await channel.publish('own', { topic: 'a' })
+    await flushed()
+    expect(beats()).toEqual([':\n\n'])
+    clock.unwatch(stream)
+  })
+
+  test('C4 a named heartbeat carries it too, and dispatches once', async () => {
+    const { channel, join, id } = openChannel()
+    const { stream, sink } = join({ topics: ['a'] }, '', { heartbeat: { interval: 1_000, event: 'beat' } })
+    await channel.publish('other', { topic: 'b' })
+    await flushed()
+    beat(stream)
+    expect(sink.frames.at(-1)).toBe(`event: beat\ndata: \nid: ${id(1)}\n\n`)
+    expect(received(sink.frames.at(-1) ?? '').events).toEqual([{ type: 'beat', data: '', lastEventId: id(1) }])
+  })
+
+  test('C4 a heartbeat goes past nothing that the client has yet to get', async () => {
+    const { channel, join, id } = openChannel()
+    const { stream, sink, subscription } = join({ topics: ['a'] }, '', { heartbeat: 1_000 })
+    void channel.publish('other', { topic: 'b' })
+    void channel.publish('own', { topic: 'a' })
+    void channel.publish('other', { topic: 'b' })
+    beat(stream)
+    expect(subscription.lastEventId).toBe(id(1))
+    await flushed()
+    expect(sink.frames.slice(2)).toEqual([`:\nid: ${id(1)}\n\n`, `data: own\nid: ${id(2)}\n\n`])
+    expect(subscription.lastEventId).toBe(id(3))
+  })
+
+  test('C4 no heartbeat carries one while a snapshot is taken', async () => {
+    const { join, id } = openChannel()
+    let done = (_: string): void => {}
+    const { stream, sink } = join({ snapshot: () => new Promise((resolve) => (done = resolve)) }, '', { heartbeat: 1_000 })
+    beat(stream)
+    done('s')
+    await turn()
+    expect(sink.frames.slice(1)).toEqual([':\n\n', `data: s\n\nid: ${id(0)}\n\n`])
+  })
+})
+
+describe('C5 snapshots', () => {
+  test('C5 a synchronous one comes before what is published later in the same turn', async () => {
+    const { channel, join, id } = openChannel()
+    let state = 0
+    const change = (): void => {
+      state++
+      void channel.publish({ data: state })
+    }
+    change()
+    const { sink } = join({ snapshot: () => ({ event: 'state', data: state }) })
+    change()
+    await flushed()
+    expect(sink.frames.slice(1)).toEqual([`event: state\ndata: 1\n\nid: ${id(1)}\n\n`, `data: 2\nid: ${id(2)}\n\n`])
+  })
+
+  test('C5 what happens while an asynchronous one is taken follows it', async () => {
+    const { channel, join, id } = openChannel()
+    let done = (_: Message[]): void => {}
+    const { sink } = join({ snapshot: () => new Promise<Message[]>((resolve) => (done = resolve)) })
+    await channel.publish('a')
+    await flushed()
+    expect(sink.frames).toEqual([':\n\n'])
+    done([{ event: 'x', data: 1 }, 'y'])
+    await turn()
+    expect(sink.frames.slice(1)).toEqual([`event: x\ndata: 1\n\ndata: y\n\nid: ${id(0)}\n\n`, `data: a\nid: ${id(1)}\n\n`])
+  })
+
+  test('C5 one that says after what it was taken is followed by nothing that it has', async () => {
+    const { channel, join, id } = openChannel()
+    let done = (_: { messages: Message[]; after: string }): void => {}
+    const { sink } = join({ snapshot: () => new Promise<{ messages: Message[]; after: string }>((resolve) => (done = resolve)) })
+    const a = await channel.publish('a')
+    await channel.publish('b')
+    done({ messages: ['has a'], after: a })
+    await turn()
+    expect(sink.frames.slice(1)).toEqual([`data: has a\n\nid: ${id(1)}\n\n`, `data: b\nid: ${id(2)}\n\n`])
+  })
+
+  test('C5 an empty one is a position alone', () => {
+    const { join, id } = openChannel()
+    expect(join({ snapshot: () => [] }).text).toBe(`id: ${id(0)}\n\n`)
+  })
+
+  test('C5 is not taken for one that comes with an id that is good, or with after', async () => {
+    const { channel, join, id } = openChannel()
+    await channel.publish('a')
+    const snapshot = vi.fn(() => 'state')
+    expect(join({ snapshot }, id(0)).text).toBe(`id: ${id(0)}\n\ndata: a\nid: ${id(1)}\n\n`)
+    expect(join({ snapshot, after: 'start' }).text).toBe(`id: ${id(0)}\n\ndata: a\nid: ${id(1)}\n\n`)
+    expect(join({ snapshot, after: id(1) }).text).toBe(`id: ${id(1)}\n\n`)
+    expect(snapshot).not.toHaveBeenCalled()
+  })
+
+  test('C5 one in flight is shared by those who stand at the same position, and by no others', async () => {
+    const { channel, join, id } = openChannel()
+    const snapshot = vi.fn(async () => {
+      await turn()
+      return 'state'
+    })
+    const first = [join({ snapshot }), join({ snapshot }), join({ snapshot, topics: ['a'] })]
+    void channel.publish('x')
+    const second = join({ snapshot })
+    await turn()
+    await turn()
+    expect(snapshot).toHaveBeenCalledTimes(2)
+    for (const { text } of first) expect(text.startsWith(`data: state\n\nid: ${id(0)}\n\n`)).toBe(true)
+    expect(second.text).toBe(`data: state\n\nid: ${id(1)}\n\n`)
+    join({ snapshot })
+    expect(snapshot).toHaveBeenCalledTimes(3)
+  })
+
+  test('C5 a client that drops in the middle of one starts over', async () => {
+    const { channel, join } = openChannel()
+    await channel.publish('a')
+    const snapshot = vi.fn(() => ['one', 'two'])
+    const { text } = join({ snapshot })
+    const half = received(text.slice(0, text.indexOf('data: two') + 5))
+    expect(half).toMatchObject({ events: [{ data: 'one', lastEventId: '' }], lastEventId: '' })
+    expect(join({ snapshot }, half.lastEventId).text).toBe(text)
+  })
+
+  test('C5 a stream that ends while one is taken gets no more of it', async () => {
+    const { channel, join, errors } = openChannel()
+    const { stream, sink } = join({
+      snapshot: async () => {
+        await turn()
+        return 's'
+      },
+    })
+    sink.leave()
+    await turn()
+    await turn()
+    expect([stream.closed, sink.frames.length, channel.subscribers, errors]).toEqual([true, 1, 0, []])
+  })
+})
+
+describe('C6 topics and filters', () => {
+  test('C6 hold for replay as for live', async () => {
+    const { channel, join, id } = openChannel<{ message: number }>()
+    const options: SubscribeOptions = { topics: ['a', 'b'], filter: ({ data }) => (data as number) > 1 }
+    const publish = async (): Promise<void> => {
+      await channel.publish({ data: 1 }, { topic: 'a' })
+      await channel.publish({ data: 2 }, { topic: 'b' })
+      await channel.publish({ data: 3 }, { topic: 'c' })
+      await channel.publish({ data: 4 })
+      await channel.publish({ data: 5 }, { topic: 'a' })
+    }
+    const live = join(options)
+    await publish()
+    await flushed()
+    const expected = `id: ${id(0)}\n\ndata: 2\nid: ${id(2)}\n\ndata: 5\nid: ${id(5)}\n\n`
+    expect([live.text, join(options, id(0)).text, join({ ...options, after: 'start' }).text]).toEqual([expected, expected, expected])
+  })
+
+  test('C6 a filter sees the message as it was published and parsed back: once, frozen, and shared', async () => {
+    const parse = vi.fn(JSON.parse)
+    const { channel, join, id } = openChannel({ parse })
+    const seen: unknown[] = []
+    const filter = (message: unknown) => seen.push(message) > 0
+    join({ filter })
+    join({ filter: (message) => filter(message) })
+    const data = { at: new Date(0), deep: { list: [1] } }
+    void channel.publish({ event: 'e', data }, { topic: 't' })
+    data.deep.list.push(2)
+    await flushed()
+    expect(seen).toEqual([0, 1].map(() => ({ event: 'e', data: { at: '1970-01-01T00:00:00.000Z', deep: { list: [1] } }, id: id(1), topic: 't' })))
+    const [first, second] = seen as { data: { deep: { list: number[] } } }[]
+    expect(first?.data).toBe(second?.data)
+    expect(Object.isFrozen(first?.data.deep.list)).toBe(true)
+    expect(parse).toHaveBeenCalledTimes(1)
+  })
+
+  test('C6 values that another parser makes are frozen too, with circles and bytes', async () => {
+    const circle: { bytes: Uint8Array; itself?: unknown } = { bytes: Uint8Array.of(1) }
+    circle.itself = circle
+    const { channel } = openChannel({ serialize: () => 'x', parse: () => circle })
+    const messages = channel.messages()
+    void channel.publish({ data: {} })
+    expect((await messages.next()).value?.data).toBe(circle)
+    expect(Object.isFrozen(circle)).toBe(true)
+  })
+
+  test('C6 a subscription costs nothing for what others get', async () => {
+    const { channel, join } = openChannel()
+    const filter = vi.fn(() => true)
+    const { sink } = join({ topics: ['mine'], filter })
+    const write = vi.spyOn(sink, 'write')
+    for (let index = 0; index < 1_000; index++) void channel.publish('x', { topic: `t${index}` })
+    await flushed()
+    expect([filter.mock.calls.length, write.mock.calls.length]).toEqual([0, 0])
+    void channel.publish('x', { topic: 'mine' })
+    await flushed()
+    expect([filter.mock.calls.length, write.mock.calls.length]).toEqual([1, 1])
+  })
+
+  test('C6 subscriptions of the same topics and filter share its runs; another function does not', async () => {
+    const { channel, join } = openChannel()
+    const filter = vi.fn(() => true)
+    for (let index = 0; index < 10; index++) join({ topics: index % 2 ? ['a', 'b'] : ['b', 'a'], filter })
+    const own = vi.fn(() => true)
+    join({ topics: ['a', 'b'], filter: own })
+    void channel.publish('x', { topic: 'a' })
+    await flushed()
+    expect([filter.mock.calls.length, own.mock.calls.length]).toEqual([1, 1])
+  })
+
+  test('C6 a topic that is added counts from the present position; one that is taken away is gone', async () => {
+    const { channel, join, id } = openChannel()
+    const joined = join({ topics: ['a'] })
+    await channel.publish('1', { topic: 'b' })
+    joined.subscription.add('b', 'c')
+    await channel.publish('2', { topic: 'b' })
+    await channel.publish('3', { topic: 'a' })
+    await flushed()
+    joined.subscription.remove('a', 'nothing')
+    await channel.publish('4', { topic: 'a' })
+    await channel.publish('5', { topic: 'c' })
+    await flushed()
+    expect(joined.text).toBe(`id: ${id(0)}\n\ndata: 2\nid: ${id(2)}\n\ndata: 3\nid: ${id(3)}\n\ndata: 5\nid: ${id(5)}\n\n`)
+  })
+
+  test('C6 a topic added to a reader that is behind counts from where that stands', async () => {
+    const { channel, join, id } = openChannel()
+    const { sink, subscription } = join({ topics: ['a'] })
+    sink.hold()
+    await channel.publish('1', { topic: 'a' })
+    await flushed()
+    await channel.publish('2', { topic: 'b' })
+    await channel.publish('3', { topic: 'a' })
+    await flushed()
+    subscription.add('b')
+    sink.take()
+    expect(sink.frames.slice(2).join('')).toBe([1, 2, 3].map((n) => `data: ${n}\nid: ${id(n)}\n\n`).join(''))
+  })
+
+  test('C6 a topic added between a publish and its delivery loses nothing of the others', async () => {
+    const { channel, join, id } = openChannel()
+    const { sink, subscription } = join({ topics: ['a'] })
+    void channel.publish('1', { topic: 'a' })
+    subscription.add('b')
+    subscription.remove('a')
+    await flushed()
+    expect(sink.frames.slice(2).join('')).toBe(`data: 1\nid: ${id(1)}\n\n`)
+  })
+
+  test('C6 topics of a subscription to all of them cannot be changed', () => {
+    const { join } = openChannel()
+    const { subscription } = join()
+    expect(() => subscription.add('a')).toThrow(coded('ERR_SSE_INVALID_OPTION'))
+    expect(() => subscription.remove('a')).toThrow(coded('ERR_SSE_INVALID_OPTION'))
+  })
+})
+
+describe('C7 whatever throws hurts its own', () => {
+  test.each<[string, SubscribeOptions, string]>([
+    ['filter', { filter: () => fail('filter') }, 'filter'],
+    ['snapshot', { snapshot: () => fail('snapshot') }, 'snapshot'],
+    ['async snapshot', { snapshot: async () => fail('snapshot') }, 'snapshot'],
+    ['snapshot that is none', { snapshot: () => 7 as never }, 'snapshot'],
+    ['snapshot of undefined', { snapshot: () => undefined as never }, 'snapshot'],
+    ['snapshot of null', { snapshot: () => null as never }, 'snapshot'],
+    ['snapshot with an id', { snapshot: () => ({ id: '1', data: '' }) }, 'snapshot'],
+    ['snapshot after an id that is unknown', { snapshot: () => ({ messages: [], after: 'x' }) }, 'snapshot'],
+  ])('C7 a throwing %s cuts its own stream, tells onError, and leaves the others alone', async (_, options, stage) => {
+    const { channel, join, errors, id } = openChannel()
+    const before = join()
+    const broken = join(options)
+    const after = join()
+    void channel.publish('a')
+    await flushed()
+    void channel.publish('b')
+    await flushed()
+    const expected = `id: ${id(0)}\n\ndata: a\nid: ${id(1)}\n\ndata: b\nid: ${id(2)}\n\n`
+    expect([before.text, after.text]).toEqual([expected, expected])
+    expect(broken.sink.state).toBe('destroyed')
+    expect(await ended(broken.stream)).toMatchObject({ reason: 'error', cause: errors[0]?.error })
+    expect(errors.map((error) => error.stage)).toEqual([stage])
+    expect(channel.subscribers).toBe(2)
+  })
+
+  function fail(what: string): never {
+    throw new Error(`${what} broke`)
+  }
+
+  test('C7 a snapshot so old that its successors are gone is said to be, and not taken for ever', async () => {
+    const { channel, join, errors } = openChannel({ history: { messages: 1 } })
+    const old = await channel.publish('a')
+    await channel.publish('b')
+    await channel.publish('c')
+    const snapshot = vi.fn(() => ({ messages: ['state'], after: old }))
+    const { stream } = join({ snapshot })
+    expect([stream.closed, snapshot.mock.calls.length]).toEqual([true, 1])
+    expect(errors).toEqual([{ error: coded('ERR_SSE_GAP'), stage: 'snapshot' }])
+  })
+
+  test('C7 a filter that throws is not asked at a heartbeat, nor for the position', async () => {
+    const { channel, join, id } = openChannel()
+    const { stream, subscription } = join(
+      {
+        topics: ['a'],
+        filter: () => {
+          throw new Error('broken')
+        },
+      },
+      '',
+      { heartbeat: 1_000 },
+    )
+    void channel.publish('x', { topic: 'a' })
+    beat(stream)
+    expect(subscription.lastEventId).toBe(id(0))
+    await flushed()
+    expect(stream.closed).toBe(true)
+  })
+
+  test('C7 a sink that throws ends its own stream', async () => {
+    const { channel, join, id } = openChannel()
+    const transport = vi.fn()
+    const broken = join({}, '', { onError: transport })
+    const sound = join()
+    broken.sink.write = () => {
+      throw new Error('wrapped badly')
+    }
+    void channel.publish('a')
+    await flushed()
+    expect(sound.text).toBe(`id: ${id(0)}\n\ndata: a\nid: ${id(1)}\n\n`)
+    expect(transport).toHaveBeenCalledWith(expect.objectContaining({ message: 'wrapped badly' }), { stage: 'transport' })
+    expect([broken.stream.closed, channel.subscribers]).toEqual([true, 1])
+  })
+
+  test('C7 an onError that throws stops nothing', async () => {
+    const quiet = vi.spyOn(console, 'error').mockImplementation(() => {})
+    const { channel, join, id } = openChannel({
+      onError: () => {
+        throw new Error('told badly')
+      },
+    })
+    join({
+      filter: () => {
+        throw new Error('broken')
+      },
+    })
+    const sound = join()
+    void channel.publish('a')
+    await flushed()
+    expect(sound.text).toBe(`id: ${id(0)}\n\ndata: a\nid: ${id(1)}\n\n`)
+    expect(quiet).toHaveBeenCalledWith(expect.objectContaining({ message: 'broken' }), expect.objectContaining({ message: 'told badly' }))
+    quiet.mockRestore()
+  })
+})
+
+describe('C10 the end', () => {
+  test('C10 subscribers get the rest, a final id, a retry and a clean end', async () => {
+    const { channel, join, id } = openChannel()
+    const all = join()
+    const some = join({ topics: ['a'] })
+    const slow = join()
+    slow.sink.hold()
+    void channel.publish('1', { topic: 'a' })
+    await flushed()
+    void channel.publish('2', { topic: 'b' })
+    channel.end()
+    channel.end()
+    await flushed()
+    expect(all.sink.frames.slice(2)).toEqual([`data: 1\nid: ${id(1)}\n\n`, `data: 2\nid: ${id(2)}\n\n`, expect.stringMatching(RETRY)])
+    expect(some.sink.frames.slice(2)).toEqual([`data: 1\nid: ${id(1)}\n\n`, `id: ${id(2)}\n\n`, expect.stringMatching(RETRY)])
+    expect([all.sink.state, some.sink.state, slow.sink.state]).toEqual(['ended', 'ended', 'open'])
+    slow.sink.take()
+    expect(slow.text.replace(/retry.*/, '')).toBe(all.text.replace(/retry.*/, ''))
+    expect([slow.sink.state, channel.subscribers]).toEqual(['ended', 0])
+  })
+
+  test('C10 who comes later gets what it lacks, and its end', async () => {
+    const { channel, join, id } = openChannel()
+    await channel.publish('1')
+    await channel.publish('2')
+    channel.end()
+    expect(join({}, id(1)).sink.frames.slice(1)).toEqual([`id: ${id(1)}\n\n`, `data: 2\nid: ${id(2)}\n\n`, expect.stringMatching(RETRY)])
+    expect(join({}, id(2)).sink.frames.slice(1)).toEqual([`id: ${id(2)}\n\n`, expect.stringMatching(RETRY)])
+    expect(join({ after: 'start' }).sink.state).toBe('ended')
+    expect(channel.subscribers).toBe(0)
+  })
+
+  test('C10 ended() says whether nothing will follow', async () => {
+    const { channel, id, log } = openChannel()
+    await channel.publish('1')
+    await channel.publish('2')
+    for (const each of ['', id(2), 'x']) expect(await channel.ended(each)).toBe(false)
+    channel.end()
+    expect(await channel.ended(id(2))).toBe(true)
+    expect(await channel.ended(id(2), { after: 'start' })).toBe(true)
+    expect(await channel.ended('')).toBe(true)
+    expect(await channel.ended('', { after: id(2) })).toBe(true)
+    for (const each of [id(1), id(0), 'x', log.idOf(3)]) expect(await channel.ended(each), each).toBe(false)
+    expect(await channel.ended('', { after: 'start' })).toBe(false)
+    expect(await channel.ended('', { after: id(1) })).toBe(false)
+  })
+
+  test('C10 an empty run has ended for all', async () => {
+    const { channel } = openChannel()
+    channel.end()
+    expect(await channel.ended('', { after: 'start' })).toBe(true)
+  })
+
+  test('C10 publishing after the end, or after close, is refused', () => {
+    for (const stop of ['end', 'close'] as const) {
+      const { channel } = openChannel()
+      channel[stop]()
+      expect(() => channel.publish('late')).toThrow(coded('ERR_SSE_CHANNEL_ENDED'))
+    }
+  })
+
+  test('C10 close ends all streams at once, and those that come later', async () => {
+    const { channel, join } = openChannel()
+    const { stream } = join()
+    channel.close()
+    channel.close()
+    expect(await ended(stream)).toMatchObject({ reason: 'local' })
+    expect(join().stream.closed).toBe(true)
+    expect(channel.subscribers).toBe(0)
+  })
+
+  test('C10 a subscription that is closed leaves its stream open, and counts once', async () => {
+    const { channel, join, id } = openChannel()
+    const other = join()
+    const joined = join({ topics: ['a'] })
+    joined.subscription.close()
+    joined.subscription.close()
+    joined.subscription.add('b')
+    expect(channel.subscribers).toBe(1)
+    void channel.publish('x', { topic: 'b' })
+    await flushed()
+    expect(joined.text).toBe(`id: ${id(0)}\n\n`)
+    expect(joined.stream.closed).toBe(false)
+    const again = channel.subscribe(joined.stream)
+    joined.subscription.close()
+    void channel.publish('y')
+    await flushed()
+    expect(joined.sink.frames.at(-1)).toBe(`data: y\nid: ${id(2)}\n\n`)
+    joined.sink.leave()
+    again.close()
+    other.stream.close()
+    expect(channel.subscribers).toBe(0)
+  })
+
+  test('C10 a stream that is closed already is subscribed to nothing', () => {
+    const { channel } = openChannel()
+    const snapshot = vi.fn(() => 's')
+    const subscription = channel.subscribe(closedStream(resolveOptions({}), '', 'unopened'), { snapshot, topics: ['a'] })
+    subscription.add('b')
+    subscription.close()
+    expect([channel.subscribers, snapshot.mock.calls.length]).toEqual([0, 0])
+  })
+})
+
+describe('C11 what belongs to the channel', () => {
+  test('C11 a subscribed stream sends no id of its own, until it is let go', async () => {
+    const { join } = openChannel()
+    const { stream, subscription } = join()
+    expect(() => stream.send({ data: 'x', id: '1' })).toThrow(coded('ERR_SSE_ID_OWNED'))
+    expect(() => stream.send({ id: '' })).toThrow(coded('ERR_SSE_ID_OWNED'))
+    await stream.send({ data: 'x', id: undefined })
+    subscription.close()
+    await expect(stream.send({ data: 'x', id: '1' })).resolves.toBe(true)
+  })
+
+  test('C11 a second channel, or the same one twice, is refused', async () => {
+    const { channel, join } = openChannel()
+    const { stream } = join()
+    expect(() => createChannel().subscribe(stream)).toThrow(coded('ERR_SSE_ID_OWNED'))
+    expect(() => channel.subscribe(stream)).toThrow(coded('ERR_SSE_ID_OWNED'))
+    expect(channel.subscribers).toBe(1)
+  })
+
+  test('C11 a message is published without an id', () => {
+    const { channel, log } = openChannel()
+    expect(() => channel.publish({ data: 'x', id: '1' })).toThrow(coded('ERR_SSE_ID_OWNED'))
+    expect(() => channel.publish({ data: 'x', id: '' })).toThrow(coded('ERR_SSE_ID_OWNED'))
+    expect(log.tail.head).toBe(0)
+  })
+
+  test('C11 nor under the names of its own events', async () => {
+    const { channel } = openChannel()
+    expect(() => channel.publish({ event: 'reset', data: '' })).toThrow(coded('ERR_SSE_RESERVED_EVENT'))
+    await channel.publish({ event: 'position', data: '' })
+    const told = openChannel({ position: 'message', resetEvent: 'gone' }).channel
+    for (const event of ['gone', 'position']) expect(() => told.publish({ event, data: '' })).toThrow(coded('ERR_SSE_RESERVED_EVENT'))
+    await told.publish({ event: 'reset', data: '' })
+  })
+
+  test('C11 a message that is none is refused as send refuses it', () => {
+    const { channel, log } = openChannel()
+    const wrong: [unknown, ErrorCode][] = [
+      [undefined, 'ERR_SSE_INVALID_MESSAGE'],
+      [null, 'ERR_SSE_INVALID_MESSAGE'],
+      [7, 'ERR_SSE_INVALID_MESSAGE'],
+      [[], 'ERR_SSE_INVALID_MESSAGE'],
+      [{ foo: 1 }, 'ERR_SSE_INVALID_MESSAGE'],
+      [{ event: 'a' }, 'ERR_SSE_INVALID_MESSAGE'],
+      [{ comment: 'no data' }, 'ERR_SSE_INVALID_MESSAGE'],
+      [{ retry: 1 }, 'ERR_SSE_INVALID_MESSAGE'],
+      [{ data: undefined }, 'ERR_SSE_INVALID_MESSAGE'],
+      [{ data: 1n }, 'ERR_SSE_INVALID_MESSAGE'],
+      [{ data: '', event: 'a\nb' }, 'ERR_SSE_INVALID_FIELD'],
+    ]
+    for (const [message, code] of wrong) expect(() => channel.publish(message as Message)).toThrow(coded(code))
+    for (const options of [{ topic: 42 }, { topic: null }, { key: 42 }])
+      expect(() => channel.publish('x', options as never)).toThrow(coded('ERR_SSE_INVALID_OPTION'))
+    expect(log.tail.head).toBe(0)
+  })
+
+  test("C11 shared bytes use the channel's serialize, once for each message", async () => {
+    const serialize = vi.fn((data: unknown) => `<${data}>`)
+    const { channel, join, id } = openChannel({ serialize, parse: (text) => text.slice(1, -1) })
+    const seen: unknown[] = []
+    const joined = [join({ filter: ({ data }) => seen.push(data) > 0 }, '', { serialize: () => 'not this' }), join({ snapshot: () => ({ data: 8 }) })]
+    serialize.mockClear()
+    void channel.publish({ data: 7 })
+    await flushed()
+    expect(serialize).toHaveBeenCalledTimes(1)
+    expect(joined.map(({ text }) => text)).toEqual([`id: ${id(0)}\n\ndata: <7>\nid: ${id(1)}\n\n`, `data: <8>\n\nid: ${id(0)}\n\ndata: <7>\nid: ${id(1)}\n\n`])
+    expect(seen).toEqual(['7'])
+  })
+
+  test('C11 what cannot work is refused at the call', () => {
+    const wrong: ChannelOptions[] = [
+      { foo: 1 } as never,
+      { history: { messages: 0 } },
+      { history: { age: Number.NaN } },
+      { history: { size: 1 } as never },
+      { history: {}, log: memoryLog() },
+      { position: 'yes' as never },
+      { resetEvent: '' },
+      { resetEvent: 'message' },
+      { serialize: 1 as never },
+      { onError: null as never },
+    ]
+    for (const options of wrong) expect(() => createChannel(options), JSON.stringify(options)).toThrow(coded('ERR_SSE_INVALID_OPTION'))
+    const { channel } = openChannel()
+    const subscriptions: SubscribeOptions[] = [
+      { topic: 'a' } as never,
+      { topics: 'abc' },
+      { topics: [1 as never] },
+      { lag: 'wait' as never },
+      { filter: 'x' as never },
+      { snapshot: {} as never },
+    ]
+    for (const options of subscriptions)
+      expect(() => channel.subscribe(openStream().stream, options), JSON.stringify(options)).toThrow(coded('ERR_SSE_INVALID_OPTION'))
+    expect(() => channel.messages({ topic: 'a' } as never)).toThrow(coded('ERR_SSE_INVALID_OPTION'))
+    expect(() => channel.messages({ topics: 'abc' })).toThrow(coded('ERR_SSE_INVALID_OPTION'))
+    expect(channel.subscribers).toBe(0)
+  })
+
+  test('C11 types: events and their data are checked, and any name of the map may be published', () => {
+    const { channel } = openChannel<{ goal: { minute: number }; message: string; card: 'red' }>()
+    const publishes = (): unknown => [
+      channel.publish('text'),
+      channel.publish({ data: 'text' }),
+      channel.publish({ event: 'goal', data: { minute: 1 } }, { topic: 'a', key: 'k', idempotencyKey: 'i' }),
+      channel.publish({ event: 'card', data: 'red' }),
+      // @ts-expect-error a name that is not in the map
+      channel.publish({ event: 'gaol', data: '' }),
+      // @ts-expect-error another event's data
+      channel.publish({ event: 'goal', data: 'red' }),
+      // @ts-expect-error no such option
+      channel.publish('text', { topics: ['a'] }),
+    ]
+    expectTypeOf(publishes).toBeFunction()
+    expectTypeOf(channel.publish).returns.toEqualTypeOf<Promise<string>>()
+    const any = createChannel()
+    expectTypeOf(any.publish).toBeCallableWith({ event: 'whatever', data: 1n })
+    expectTypeOf(any.publish).toBeCallableWith('text')
+  })
+})
+
+describe('C12 messages()', () => {
+  test('C12 gives them in order, from the call on', async () => {
+    const { channel, id } = openChannel()
+    await channel.publish('before')
+    const messages = channel.messages()
+    void channel.publish({ event: 'e', data: { n: 1 } }, { topic: 't' })
+    void channel.publish('two')
+    expect(await messages.next()).toEqual({ done: false, value: { event: 'e', data: { n: 1 }, id: id(2), topic: 't' } })
+    expect(await messages.next()).toEqual({ done: false, value: { event: 'message', data: 'two', id: id(3), topic: undefined } })
+    const waiting = messages.next()
+    void channel.publish('three')
+    expect((await waiting).value?.data).toBe('three')
+  })
+
+  test('C12 gives what is kept after an id, of the topics asked for', async () => {
+    const { channel, id } = openChannel()
+    for (const [data, topic] of [
+      ['1', 'a'],
+      ['2', 'b'],
+      ['3', 'a'],
+    ] as const)
+      await channel.publish(data, { topic })
+    channel.end()
+    const read = async (options: Parameters<typeof channel.messages>[0]): Promise<unknown[]> => {
+      const data: unknown[] = []
+      for await (const message of channel.messages(options)) data.push(message.data)
+      return data
+    }
+    expect(await read({ after: 'start' })).toEqual(['1', '2', '3'])
+    expect(await read({ after: id(1) })).toEqual(['2', '3'])
+    expect(await read({ after: 'start', topics: ['a'] })).toEqual(['1', '3'])
+    expect(await read({})).toEqual([])
+  })
+
+  test('C12 the values are frozen, and the same for all', async () => {
+    const { channel } = openChannel()
+    const [one, other] = [channel.messages(), channel.messages()]
+    void channel.publish({ data: { deep: [1] } })
+    const [first, second] = [(await one.next()).value, (await other.next()).value]
+    expect(first?.data).toBe(second?.data)
+    const data = first?.data as { deep: number[] } | undefined
+    expect(() => data?.deep.push(2)).toThrow(TypeError)
+  })
+
+  test('C12 rejects when its reader fell off, or came too late, and then is done', async () => {
+    const { channel } = openChannel({ history: { messages: 2 } })
+    const messages = channel.messages()
+    const only = channel.messages({ topics: ['a'] })
+    for (const data of ['a', 'b', 'c']) await channel.publish(data, { topic: 'b' })
+    await expect(messages.next()).rejects.toMatchObject({ code: 'ERR_SSE_GAP' })
+    expect(await messages.next()).toEqual({ done: true, value: undefined })
+    await expect(channel.messages({ after: 'x' }).next()).rejects.toMatchObject({ code: 'ERR_SSE_GAP' })
+    void channel.publish('mine', { topic: 'a' })
+    expect((await only.next()).value?.data).toBe('mine')
+  })
+
+  test('C12 ends with its signal, whether it waits or not', async () => {
+    const { channel } = openChannel()
+    const controller = new AbortController()
+    const messages = channel.messages({ signal: controller.signal })
+    const waiting = messages.next()
+    controller.abort()
+    expect(await waiting).toEqual({ done: true, value: undefined })
+    await channel.publish('late')
+    expect(await channel.messages({ after: 'start', signal: controller.signal }).next()).toEqual({ done: true, value: undefined })
+  })
+
+  test('C12 return() ends it while it waits, as a stream does whose peer leaves', async () => {
+    const { channel } = openChannel()
+    const messages = channel.messages()
+    const waiting = messages.next()
+    expect(await messages.return?.()).toEqual({ done: true, value: undefined })
+    expect(await waiting).toEqual({ done: true, value: undefined })
+    const { stream, sink } = openStream()
+    const sent = stream.sendAll(channel.messages(), ({ data }) => ({ data }))
+    await turn()
+    sink.leave()
+    expect(await sent).toBe(false)
+  })
+
+  test('C12 ends when the channel does', async () => {
+    for (const stop of ['end', 'close'] as const) {
+      const { channel } = openChannel()
+      const messages = channel.messages()
+      const waiting = messages.next()
+      channel[stop]()
+      expect(await waiting).toEqual({ done: true, value: undefined })
+    }
+  })
+})
+
+describe('G1 publishing', () => {
+  test('G1 with an idempotency key adds nothing the second time, and gives the first id', async () => {
+    const { channel, join, id } = openChannel()
+    const { sink } = join()
+    expect(await channel.publish('a', { idempotencyKey: 'k' })).toBe(id(1))
+    expect(await channel.publish('b', { idempotencyKey: 'k' })).toBe(id(1))
+    await flushed()
+    expect(sink.frames.slice(2)).toEqual([`data: a\nid: ${id(1)}\n\n`])
+  })
+
+  test('G1 a failure that nobody awaits goes to onError and is never unhandled', async () => {
+    const log: TailedLog = memoryLog()
+    const failure = new Error('the log is away')
+    log.append = () => Promise.reject(failure)
+    const told: unknown[] = []
+    const unhandled = vi.fn()
+    process.on('unhandledRejection', unhandled)
+    const channel = createChannel({ log, onError: (error, context) => told.push([error, context]) })
+    void channel.publish('a')
+    await expect(channel.publish('b')).rejects.toBe(failure)
+    await turn()
+    await turn()
+    process.off('unhandledRejection', unhandled)
+    expect(unhandled).not.toHaveBeenCalled()
+    expect(told).toEqual([
+      [failure, { stage: 'publish' }],
+      [failure, { stage: 'publish' }],
+    ])
+  })
+
+  test('G1 two channels on one log have one order and one set of ids', async () => {
+    const log = memoryLog()
+    const [one, other] = [createChannel({ log }), createChannel({ log })]
+    const [a, b] = [openStream(), openStream()]
+    one.subscribe(a.stream)
+    other.subscribe(b.stream)
+    void one.publish('1')
+    void other.publish('2')
+    await flushed()
+    expect(a.sink.frames.join('')).toBe(b.sink.frames.join(''))
+    expect(a.sink.frames.slice(2).join('')).toBe(`data: 1\nid: ${log.idOf(1)}\n\ndata: 2\nid: ${log.idOf(2)}\n\n`)
+    one.close()
+    void other.publish('3')
+    await flushed()
+    expect(b.sink.frames.at(-1)).toBe(`data: 3\nid: ${log.idOf(3)}\n\n`)
+  })
+
+  test('G1 what happens to the data after the call changes nothing', async () => {
+    const { channel, join, id } = openChannel()
+    const { sink } = join()
+    const bytes = new TextEncoder().encode('abc')
+    const data = { list: [1] }
+    void channel.publish({ data })
+    void channel.publish({ data: bytes })
+    data.list.push(2)
+    bytes.fill(0)
+    await flushed()
+    expect(sink.frames.at(-1)).toBe(`data: {"list":[1]}\nid: ${id(1)}\n\ndata: abc\nid: ${id(2)}\n\n`)
+  })
+})

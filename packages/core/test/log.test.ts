@@ -1,0 +1,165 @@
+import { describe, expect, test, vi } from 'vitest'
+import type { HistoryBounds } from '../src/lib/log/history-bounds.ts'
+import { memoryLog, type TailedLog } from '../src/lib/log/memory-log.ts'
+import type { LogMessage } from '../src/lib/log/message-log.ts'
+import { openChannel } from './joined-channel.ts'
+
+function message(data: string, topic?: string): LogMessage {
+  return { block: `data: ${data}\n`, event: 'message', data, isText: true, topic, key: undefined }
+}
+
+function filled(bounds: HistoryBounds, messages: string[], topic?: (index: number) => string | undefined): TailedLog {
+  const log = memoryLog(bounds)
+  for (const [index, data] of messages.entries()) void log.append(message(data, topic?.(index)))
+  return log
+}
+
+const many = (count: number): string[] => Array.from({ length: count }, (_, index) => String(index + 1))
+const kept = ({ tail }: TailedLog): (string | undefined)[] => many(tail.size).map((_, index) => tail.at(tail.floor + 1 + index)?.data)
+
+describe('C8 what a memory log keeps', () => {
+  test('C8 is bounded by messages', () => {
+    const log = filled({ messages: 3 }, many(5_000))
+    expect([kept(log), log.tail.floor, log.tail.head, log.tail.size]).toEqual([['4998', '4999', '5000'], 4_997, 5_000, 3])
+  })
+
+  test('C8 is bounded by bytes of UTF-8', () => {
+    // `data: x\n` is 8 bytes, `data: ä\n` 9, `data: €\n` 10 and `data: 💥\n` 11.
+    expect(kept(filled({ bytes: 24 }, ['1', '2', '3']))).toEqual(['1', '2', '3'])
+    expect(kept(filled({ bytes: 24 }, ['1', '2', '3', '4']))).toEqual(['2', '3', '4'])
+    for (const [letter, size] of [
+      ['ä', 9],
+      ['€', 10],
+      ['💥', 11],
+    ] as const) {
+      expect(kept(filled({ bytes: 2 * size }, [letter, letter]))).toEqual([letter, letter])
+      expect(kept(filled({ bytes: 2 * size - 1 }, [letter, letter]))).toEqual([letter])
+      expect(kept(filled({ bytes: 2 * size }, [letter, letter, letter]))).toEqual([letter, letter])
+    }
+  })
+
+  test('C8 the newest is kept whatever its size, since nobody would get it otherwise', () => {
+    expect(kept(filled({ bytes: 10 }, ['a', 'x'.repeat(100)]))).toEqual(['x'.repeat(100)])
+    expect(kept(filled({ bytes: 10 }, ['x'.repeat(100), 'b']))).toEqual(['b'])
+  })
+
+  test('C8 is bounded by age, also while nothing is appended', async () => {
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(1_000)
+    const log = filled({ age: 100 }, ['a', 'b'])
+    clock.mockReturnValue(1_050)
+    void log.append(message('c'))
+    clock.mockReturnValue(1_100)
+    expect((await log.read(0, 10)).entries).toHaveLength(3)
+    clock.mockReturnValue(1_101)
+    expect(await log.read(0, 10)).toMatchObject({ floor: 2, entries: [{ data: 'c' }] })
+    void log.append(message('d'))
+    clock.mockReturnValue(2_000)
+    expect(await log.read(0, 10)).toEqual({ entries: [], floor: 4 })
+    clock.mockRestore()
+  })
+
+  test('C8 who comes, or reads in the process, gets nothing that is too old', async () => {
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(1_000)
+    const { channel, join, id } = openChannel({ history: { age: 100 } })
+    await channel.publish('a')
+    await channel.publish('b')
+    clock.mockReturnValue(1_050)
+    await channel.publish('c')
+    clock.mockReturnValue(1_101)
+    expect(join({}, id(1)).text).toBe(`event: reset\ndata: {"reason":"trimmed","lastEventId":"${id(1)}"}\nid: ${id(2)}\n\ndata: c\nid: ${id(3)}\n\n`)
+    clock.mockReturnValue(1_151)
+    channel.end()
+    expect(await channel.messages({ after: 'start' }).next()).toEqual({ done: true, value: undefined })
+    clock.mockRestore()
+  })
+
+  test('C8 whichever bound is reached first counts, and the default is 1,000 messages', () => {
+    expect(filled({ messages: 5, bytes: 1_000 }, many(10)).tail.size).toBe(5)
+    expect(filled({ messages: 500, bytes: 80 }, many(9).concat(many(9))).tail.size).toBe(10)
+    expect(filled({}, many(1_500)).tail.size).toBe(1_000)
+  })
+
+  test('C8 from any position, reading costs its answer and not the length of what is kept', () => {
+    const log = filled({ messages: 100_000 }, many(100_000), (index) => (index % 1_000 === 7 ? 'rare' : 'common'))
+    const { tail } = log
+    const at = vi.spyOn(tail, 'at')
+    for (const from of [0, 50_000, 99_000]) {
+      let found = 0
+      for (let offset = tail.nextAfter(from, new Set(['rare'])); offset <= tail.head; offset = tail.nextAfter(offset, new Set(['rare']))) found++
+      expect(found).toBe((100_000 - from) / 1_000)
+    }
+    expect(at).not.toHaveBeenCalled()
+  })
+})
+
+describe('C3 the floors of topics', () => {
+  test('C3 are the offsets of their last trimmed messages', () => {
+    const { tail } = filled({ messages: 4 }, many(10), (index) => ['a', 'b', undefined][index % 3])
+    // 1a 2b 3 4a 5b 6 | 7a 8b 9 10a
+    const gaps = (topic: string) => many(11).map((_, cursor) => tail.hasGap(cursor, new Set([topic])))
+    expect(gaps('a').lastIndexOf(true)).toBe(3)
+    expect(gaps('b').lastIndexOf(true)).toBe(4)
+    expect(gaps('c')).not.toContain(true)
+    expect(tail.hasGap(5, undefined)).toBe(true)
+    expect(tail.hasGap(6, undefined)).toBe(false)
+    expect(tail.hasGap(0, new Set())).toBe(false)
+  })
+
+  test('C3 are remembered for topics that ran empty, and taken along when these come back', () => {
+    const log = filled({ messages: 2 }, many(5), (index) => (index === 0 ? 'a' : 'b'))
+    void log.append(message('again', 'a'))
+    expect([0, 1].map((cursor) => log.tail.hasGap(cursor, new Set(['a'])))).toEqual([true, false])
+    expect(log.tail.nextAfter(0, new Set(['a']))).toBe(6)
+  })
+
+  test('C3 once forgotten fold into one floor of the channel: a gap may then be false, and is never missed', () => {
+    const log = memoryLog({ messages: 1 })
+    for (let index = 1; index <= 100_003; index++) void log.append(message('x', `t${index}`))
+    const { tail } = log
+    // Of 100,002 trimmed topics the first two are forgotten.
+    const gap = (cursor: number, topic: string) => tail.hasGap(cursor, new Set([topic]))
+    expect([gap(0, 't1'), gap(1, 't1'), gap(2, 't1')]).toEqual([true, true, false])
+    expect([gap(1, 't2'), gap(2, 't2')]).toEqual([true, false])
+    expect([gap(2, 't3'), gap(3, 't3')]).toEqual([true, false])
+    expect([gap(1, 'never seen'), gap(2, 'never seen')]).toEqual([true, false])
+    void log.append(message('x', 't1'))
+    expect([gap(1, 't1'), gap(2, 't1'), gap(3, 't1')]).toEqual([true, false, false])
+    expect(tail.nextAfter(0, new Set(['t1']))).toBe(100_004)
+  })
+
+  test('C3 and the offsets of a topic hold whatever is trimmed', () => {
+    const log = memoryLog({ messages: 700 })
+    const all: { offset: number; topic: string }[] = []
+    for (let offset = 1; offset <= 5_000; offset++) {
+      const topic = `t${(offset * 7_919) % 13}`
+      all.push({ offset, topic })
+      void log.append(message(String(offset), topic))
+      if (offset % 97 > 0) continue
+      const { tail } = log
+      for (const after of [0, tail.floor, tail.floor + 100, offset - 20, offset - 1, offset]) {
+        const topics = new Set([topic, 't0', 't5'].slice(0, 1 + (offset % 3)))
+        const expected = all.find((each) => each.offset > Math.max(after, tail.floor) && topics.has(each.topic))?.offset
+        expect(tail.nextAfter(after, topics)).toBe(expected ?? Number.POSITIVE_INFINITY)
+        const lost = all.slice(0, tail.floor).some((each) => each.offset > after && topics.has(each.topic))
+        expect(tail.hasGap(after, topics)).toBe(lost)
+      }
+    }
+  })
+})
+
+describe('G1 a memory log', () => {
+  test('G1 has an epoch of 64 random bits or more, of its own', () => {
+    const epochs = Array.from({ length: 100 }, () => memoryLog().idOf(0).split('-')[0] ?? '')
+    expect(new Set(epochs).size).toBe(100)
+    for (const epoch of epochs) expect(epoch).toMatch(/^[0-9a-f]{16,}$/)
+  })
+
+  test('G1 remembers the last 10,000 idempotency keys', async () => {
+    const log = memoryLog()
+    const first = await log.append(message('a'), { idempotencyKey: '0' })
+    for (let index = 1; index < 10_000; index++) void log.append(message('x'), { idempotencyKey: String(index) })
+    expect(await log.append(message('a'), { idempotencyKey: '0' })).toBe(first)
+    void log.append(message('x'), { idempotencyKey: 'one more' })
+    expect(await log.append(message('a'), { idempotencyKey: '0' })).not.toBe(first)
+  })
+})
