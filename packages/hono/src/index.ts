@@ -10,11 +10,10 @@ import {
   resolveOptions,
   responseHeaders,
   runCallback,
-  type StreamCallback,
   takeOver,
   webStreamBody,
 } from '@tidings/core/adapter'
-import { lastEventIdOf as webLastEventIdOf } from '@tidings/core/web'
+import { type StreamCallback, lastEventIdOf as webLastEventIdOf } from '@tidings/core/web'
 import type { Context, MiddlewareHandler } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 

@@ -1,0 +1,101 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { cpus, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+const ANSWER_WITHIN = 90_000
+// Each connection is a file on both sides, and the usual limit is 1,024.
+const WITH_FILES = 'ulimit -n 20000 2>/dev/null || ulimit -n "$(ulimit -H -n)"; exec "$0" "$@"'
+const SERVER_CORE = 0
+const LOAD_CORE = 1
+
+const running = new Set()
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
+
+/** Compiles the load and the floor. Returns their paths and what removes them. */
+export function compile() {
+  const folder = mkdtempSync(join(tmpdir(), 'fan-out-'))
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const build = (name) => {
+    const binary = join(folder, name)
+    execFileSync('gcc', ['-O2', '-Wall', '-Wextra', '-o', binary, file(`${name}.c`)], { stdio: 'inherit' })
+    return binary
+  }
+  return { load: build('load'), floor: build('floor') }
+}
+
+/** Runs `use(server, load)` with both processes up, each on a core of its own, and ends them whatever comes. */
+export async function withServer({ node, binaries, variant, channels = 1, history = 10_000, flags = [], loadFlags = [] }, use) {
+  const started = []
+  try {
+    const command = variant === 'floor' ? [binaries.floor] : [node, ...flags, file('server.mjs'), variant, `${channels}`, `${history}`]
+    const server = await start(started, SERVER_CORE, command, variant === 'floor' ? floorCommand : JSON.stringify)
+    const load = await start(started, LOAD_CORE, [binaries.load, `${server.ready.port}`, `${server.ready.control}`, ...loadFlags], String)
+    return await use(server, load)
+  } finally {
+    await Promise.all(started.map(stop))
+  }
+}
+
+/** Runs a script in a process of its own and returns the JSON that it prints. */
+export async function runScript(node, name, flags = []) {
+  const started = []
+  try {
+    const { ready } = await start(started, SERVER_CORE, [node, ...flags, file(name)], String)
+    return ready
+  } finally {
+    await Promise.all(started.map(stop))
+  }
+}
+
+async function start(started, core, command, encode) {
+  const pinned = cpus().length > 1 ? ['taskset', '-c', `${core}`, ...command] : command
+  const child = spawn('sh', ['-c', WITH_FILES, ...pinned], { stdio: ['pipe', 'pipe', 'inherit'] })
+  started.push(child)
+  running.add(child)
+  child.stdin.on('error', () => {})
+  const failed = once(child, 'exit').then(([code, signal]) => {
+    throw new Error(`${command.join(' ')} ended with ${signal ?? code}`)
+  })
+  // Only who waits for an answer wants to know.
+  failed.catch(() => {})
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const answer = async () => {
+    const { value } = await Promise.race([failed, lines.next(), timeout(command)])
+    return JSON.parse(value)
+  }
+  return {
+    ready: await answer(),
+    ask(question) {
+      child.stdin.write(`${encode(question)}\n`)
+      return answer()
+    },
+  }
+}
+
+function timeout(command) {
+  return new Promise((_, reject) => {
+    const within = () => reject(new Error(`No answer from ${command.join(' ')} within ${ANSWER_WITHIN / 1000} s`))
+    setTimeout(within, ANSWER_WITHIN).unref()
+  })
+}
+
+async function stop(child) {
+  running.delete(child)
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return
+  const ended = once(child, 'exit')
+  child.kill('SIGKILL')
+  await ended
+}
+
+function floorCommand({ ask, messages, window, warmUp, ms }) {
+  return `${ask} ${messages ?? window} ${warmUp} ${ms}`
+}
+
+const file = (name) => fileURLToPath(new URL(name, import.meta.url))

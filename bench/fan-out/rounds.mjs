@@ -1,0 +1,27 @@
+import { median, rotated } from '../lib/stats.mjs'
+
+/** Measures all variants in every round, each round in another order. Returns the values of each figure by variant. */
+export async function interleaved(variants, rounds, measure) {
+  const measured = new Map(variants.map((variant) => [variant, {}]))
+  for (let round = 0; round < rounds; round++) {
+    for (const variant of rotated(variants, round)) {
+      const figures = await measure(variant, round)
+      for (const [name, value] of Object.entries(figures)) {
+        const values = measured.get(variant)
+        values[name] = [...(values[name] ?? []), value]
+      }
+    }
+  }
+  return measured
+}
+
+/** The median of a figure of `variant` over that of `other`; undefined where one was not measured. */
+export function ratio(measured, figure, variant, other) {
+  const [own, its] = [measured.get(variant)?.[figure], measured.get(other)?.[figure]]
+  return own && its ? median(own) / median(its) : undefined
+}
+
+/** Of all variants those that were asked for. */
+export function chosen(variants, only) {
+  return only ? variants.filter((variant) => only.includes(variant)) : variants
+}

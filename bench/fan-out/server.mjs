@@ -1,0 +1,149 @@
+// The server of one variant, in a process of its own: node server.mjs <variant> [channels] [history]
+// Commands come on stdin, a line of JSON each, and are answered by a line of JSON.
+import { createServer as createTcpServer } from 'node:net'
+import { createInterface } from 'node:readline'
+import { setTimeout as delay } from 'node:timers/promises'
+import { peakMemory, resetPeakMemory } from './memory.mjs'
+import { dataAt, dataOf } from './messages.mjs'
+import { createVariant } from './variants.mjs'
+
+const [name, channels = '1', history = '10000'] = process.argv.slice(2)
+const variant = await createVariant(name, { channels: Number(channels), history: Number(history) })
+
+let published = 0
+let acknowledged = 0
+let onAcknowledged = () => {}
+
+const control = createTcpServer((socket) => {
+  socket.on('data', (bytes) => {
+    acknowledged += bytes.length
+    onAcknowledged()
+  })
+  socket.on('error', () => {})
+})
+control.listen(0, '127.0.0.1')
+variant.server.listen(0, '127.0.0.1', 4096, () => answer({ port: variant.server.address().port, control: control.address().port }))
+
+createInterface({ input: process.stdin })
+  .on('line', async (line) => {
+    const { ask, ...question } = JSON.parse(line)
+    answer(await ANSWERS[ask](question))
+  })
+  // Whoever asked is gone.
+  .on('close', () => process.exit())
+
+const ANSWERS = {
+  /** So many messages at once, then the next when all connections have them. */
+  burst: ({ messages, warmUp, ms }) => measured(warmUp, ms, (until) => bursts(messages, until)),
+
+  /** One message a turn, with at most `window` that not all connections have. */
+  turns: ({ window, warmUp, ms }) => measured(warmUp, ms, (until) => turns(window, until)),
+
+  /** Open loop: each channel gets so many messages a second whatever becomes of them, stamped with the time at which they were due. */
+  async overload({ perSecond, ms }) {
+    const began = performance.now()
+    const cpuBefore = cpu()
+    const count = Math.round((variant.channels * perSecond * ms) / 1000)
+    const interval = 1000 / perSecond / variant.channels
+    for (let next = 0; next < count; ) {
+      for (const present = performance.now(); next < count && began + next * interval <= present; next++) {
+        variant.publish(dataAt(began + next * interval), next % variant.channels)
+      }
+      await delay(Math.max(1, began + next * interval - performance.now()))
+    }
+    return { messages: count, cpu: cpu() - cpuBefore, wall: performance.now() - began }
+  },
+
+  /** Adds messages numbered from 1 without waiting for anyone. */
+  async fill({ messages, size = 100, topics = 0, atOnce = 100 }) {
+    let last
+    for (let i = 0; i < messages; i++) {
+      last = variant.publish(dataOf(++published, size), 0, topics > 0 ? `topic/${i % topics}` : undefined)
+      if (published % atOnce === 0) await new Promise(setImmediate)
+    }
+    return { lastId: await last }
+  },
+
+  async memory() {
+    for (let i = 0; i < 4; i++) {
+      globalThis.gc?.()
+      await delay(50)
+    }
+    resetPeakMemory()
+    return { rss: process.memoryUsage().rss }
+  },
+
+  async peak() {
+    await delay(200)
+    return { rss: process.memoryUsage().rss, peak: peakMemory() }
+  },
+
+  async profile() {
+    const { Session } = await import('node:inspector/promises')
+    const session = new Session()
+    session.connect()
+    await session.post('Profiler.enable')
+    await session.post('Profiler.setSamplingInterval', { interval: 200 })
+    await session.post('Profiler.start')
+    ANSWERS.profiled = async () => (await session.post('Profiler.stop')).profile
+    return {}
+  },
+}
+
+async function measured(warmUp, ms, run) {
+  await run(performance.now() + warmUp)
+  const [began, cpuBefore, before] = [performance.now(), cpu(), published]
+  await run(began + ms)
+  return { messages: published - before, cpu: cpu() - cpuBefore, wall: (performance.now() - began) / 1000 }
+}
+
+async function bursts(messages, until) {
+  do {
+    const batch = Array.from({ length: messages }, () => dataAt(performance.now()))
+    published += messages
+    variant.publishAll(batch)
+    await allHave(published)
+  } while (performance.now() < until)
+}
+
+function turns(window, until) {
+  return new Promise((resolve) => {
+    const turn = () => {
+      if (performance.now() >= until) return void allHave(published).then(resolve)
+      if (published - acknowledged < window) {
+        published++
+        variant.publish(dataAt(performance.now()), 0)
+        setImmediate(turn)
+      } else {
+        // Not at the first: a load that is the slower one would have a single message follow each, where turns are to follow turns.
+        onAcknowledged = () => {
+          if (published - acknowledged > window / 2) return
+          onAcknowledged = () => {}
+          setImmediate(turn)
+        }
+      }
+    }
+    turn()
+  })
+}
+
+function allHave(count) {
+  return new Promise((resolve) => {
+    onAcknowledged = () => {
+      if (acknowledged < count) return
+      onAcknowledged = () => {}
+      resolve()
+    }
+    onAcknowledged()
+  })
+}
+
+/** CPU seconds of the process, all threads. */
+function cpu() {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1e6
+}
+
+function answer(value) {
+  process.stdout.write(`${JSON.stringify(value)}\n`)
+}

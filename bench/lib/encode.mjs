@@ -1,0 +1,165 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { createParser } from 'eventsource-parser'
+import { ENCODERS } from './encoders.mjs'
+import { figure, number, table, target, targetTable } from './report.mjs'
+import { median, rotated } from './stats.mjs'
+
+const SLICE_MS = 6
+const WARM_UP_MS = 60
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc')
+
+const CASES = [
+  { name: '100 B', title: '100 B of JSON in one line', kind: 'text', input: json(100) },
+  {
+    name: '10 KB',
+    title: '10 KB in 100 lines',
+    kind: 'lines',
+    input: Array.from({ length: 100 }, (_, line) => `${line} `.padEnd(101, 'lorem ipsum ')).join('\n'),
+  },
+  { name: '1 MB', title: '1 MB of JSON in one line', kind: 'text', input: json(1_048_576) },
+  {
+    name: 'event',
+    title: '`{ event, data, id }` with a small object as data',
+    kind: 'event',
+    input: { event: 'goal', data: { match: 42, minute: 12, team: 'home', player: 'Nine' }, id: '01J8-1042' },
+  },
+]
+
+/** Encoding alone, to the text that is handed to the transport and on to bytes. */
+export async function encode({ rounds = 30 } = {}) {
+  const sections = []
+  const targets = []
+  for (const each of CASES) {
+    const variants = variantsOf(each)
+    const agreement = await agreementOf(each)
+    const measured = await measure(variants, rounds)
+    const costs = (name, form) => measured.get(`${name} ${form}`)
+    const names = [...new Set(variants.map((variant) => variant.name))]
+    const rows = names.map((name) => {
+      const text = costs(name, 'text')
+      const bytes = costs(name, 'bytes')
+      return [name, ...(text ? figure(text) : ['', '']), ...figure(bytes), agreement.get(name) ?? '']
+    })
+    sections.push(`**${each.title}**\n\n${table(['CPU µs a message', 'to text', 'middle half', 'to bytes', 'middle half', 'on the wire'], rows)}`)
+
+    const peers = names.filter((name) => !name.startsWith('tidings') && name !== BASELINE)
+    const over = (form) => {
+      const [fastest] = peers.toSorted((a, b) => median(costs(a, form)) - median(costs(b, form)))
+      return { fastest, ratio: median(costs(fastest, form)) / median(costs('tidings', form)) }
+    }
+    const [text, bytes] = [over('text'), over('bytes')]
+    sections.push(`Times as fast as the fastest peer: ${number(text.ratio)} to text (${text.fastest}), ${number(bytes.ratio)} to bytes (${bytes.fastest}).`)
+    if (each.name === '100 B')
+      targets.push(target(`encode: 100 B to text, as fast as ${text.fastest}, the fastest peer`, text.ratio, { atLeast: 1.5, unit: 'times' }))
+    if (each.name === '1 MB') {
+      // The two alone, in turns: which of them meets fresh pages is the allocator's mood, and more than what they differ by.
+      const pair = variants.filter(({ name, form }) => form === 'bytes' && (name === 'tidings' || name === BASELINE))
+      const alone = await measure(pair, rounds * 4)
+      const ratio = median(alone.get('tidings bytes')) / median(alone.get(`${BASELINE} bytes`))
+      targets.push(target(`encode: 1 MB to bytes, cost over ${BASELINE}`, ratio, { atMost: 1.1, unit: 'times' }))
+    }
+  }
+  return [...sections, targetTable(targets)].join('\n\n')
+}
+
+const BASELINE = '`Buffer.from(data)`'
+
+function variantsOf({ kind, input }) {
+  const variants = []
+  for (const [name, encoder] of Object.entries(ENCODERS)) {
+    const encodeOne = encoderFor(encoder, kind)
+    if (!encodeOne) continue
+    const isAsync = encodeOne.constructor.name === 'AsyncFunction'
+    variants.push({ name, form: 'text', run: isAsync ? asyncLoop(encodeOne, input, consumeText) : loop(encodeOne, input, consumeText) })
+    const { bytes } = encoder
+    const toBytes = bytes ?? (isAsync ? async (data) => Buffer.from(await encodeOne(data)) : (data) => Buffer.from(encodeOne(data)))
+    variants.push({ name, form: 'bytes', run: isAsync ? asyncLoop(toBytes, input, consumeBytes) : loop(toBytes, input, consumeBytes) })
+  }
+  const baseline = kind === 'event' ? ({ data }) => Buffer.from(JSON.stringify(data)) : (data) => Buffer.from(data)
+  variants.push({ name: BASELINE, form: 'bytes', run: loop(baseline, input, consumeBytes) })
+  return variants
+}
+
+const encoderFor = (encoder, kind) => encoder[kind] ?? (kind === 'lines' ? encoder.text : undefined)
+
+// Joined strings are a tree until someone reads them. Reading the last character makes each variant do all of its work.
+const consumeText = (text) => text.charCodeAt(text.length - 1)
+const consumeBytes = (bytes) => bytes[bytes.length - 1]
+
+let consumed = 0
+
+function loop(encodeOne, input, consume) {
+  return (count) => {
+    for (let i = 0; i < count; i++) consumed += consume(encodeOne(input))
+  }
+}
+
+function asyncLoop(encodeOne, input, consume) {
+  return async (count) => {
+    for (let i = 0; i < count; i++) consumed += consume(await encodeOne(input))
+  }
+}
+
+/** All variants in turn, `rounds` times, a slice of a few milliseconds each: µs of CPU a message. */
+async function measure(variants, rounds) {
+  const costs = new Map(variants.map(({ name, form }) => [`${name} ${form}`, []]))
+  const counts = new Map()
+  for (const variant of variants) counts.set(variant, await countFor(variant.run))
+  for (let round = 0; round < rounds; round++) {
+    for (const variant of rotated(variants, round)) {
+      const count = counts.get(variant)
+      // Nobody pays for another's garbage, nor for the first memory after it was collected.
+      collectGarbage()
+      await variant.run(1)
+      const before = process.cpuUsage()
+      await variant.run(count)
+      const { user, system } = process.cpuUsage(before)
+      costs.get(`${variant.name} ${variant.form}`).push((user + system) / count)
+    }
+  }
+  if (!Number.isFinite(consumed)) throw new Error('a variant returned nothing')
+  return costs
+}
+
+/** How many messages fill a slice, asked again until the code is warm. */
+async function countFor(run) {
+  let count = 1
+  for (let spent = 0; spent < WARM_UP_MS; ) {
+    const before = process.cpuUsage()
+    await run(count)
+    const { user, system } = process.cpuUsage(before)
+    const took = (user + system) / 1000
+    spent += took
+    count = Math.max(1, Math.round(count * Math.min(2, SLICE_MS / took)))
+  }
+  return count
+}
+
+/** What each peer puts on the wire beside ours: the same bytes, or other bytes that a client reads as the same event. */
+async function agreementOf({ kind, input }) {
+  const ours = await encoderFor(ENCODERS.tidings, kind)(input)
+  const agreement = new Map()
+  for (const [name, encoder] of Object.entries(ENCODERS)) {
+    const encodeOne = encoderFor(encoder, kind)
+    if (!encodeOne || name === 'tidings') continue
+    const theirs = await encodeOne(input)
+    agreement.set(name, theirs === ours ? 'same bytes' : eventsOf(theirs) === eventsOf(ours) ? 'same event' : 'other data')
+  }
+  return agreement
+}
+
+function eventsOf(text) {
+  const events = []
+  createParser({ onEvent: ({ event, data, id }) => events.push([event, data, id]) }).feed(text)
+  return JSON.stringify(events)
+}
+
+/** Flat, one byte a character, as text from `JSON.stringify` or a socket is. */
+function json(length) {
+  const filler = 'the quick brown fox jumps over the lazy dog '
+  const text = JSON.stringify({ text: filler.repeat(Math.ceil(length / filler.length)).slice(0, length - 11) })
+  return Buffer.from(text).toString('latin1')
+}
