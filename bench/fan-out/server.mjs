@@ -77,17 +77,6 @@ const ANSWERS = {
     await delay(200)
     return { rss: process.memoryUsage().rss, peak: peakMemory() }
   },
-
-  async profile() {
-    const { Session } = await import('node:inspector/promises')
-    const session = new Session()
-    session.connect()
-    await session.post('Profiler.enable')
-    await session.post('Profiler.setSamplingInterval', { interval: 200 })
-    await session.post('Profiler.start')
-    ANSWERS.profiled = async () => (await session.post('Profiler.stop')).profile
-    return {}
-  },
 }
 
 async function measured(warmUp, ms, run) {

@@ -68,6 +68,22 @@ describe('C1 order', () => {
     expect(filter.mock.calls.map(([{ data }]) => data)).toEqual(['first', 'second', 'third'])
   })
 
+  test('C1 what is published while one reader is written to reaches those that were told before it', async () => {
+    const { channel, join, id } = openChannel()
+    const [told, writing] = [join(), join()]
+    const write = writing.sink.write.bind(writing.sink)
+    writing.sink.write = (frames) => {
+      writing.sink.write = write
+      void channel.publish('second')
+      return write(frames)
+    }
+    void channel.publish('first')
+    await flushed()
+    await flushed()
+    const expected = `id: ${id(0)}\n\ndata: first\nid: ${id(1)}\n\ndata: second\nid: ${id(2)}\n\n`
+    expect([told.text, writing.text]).toEqual([expected, expected])
+  })
+
   test('C1 messages, sends and comments keep the order in which they were written', async () => {
     const { channel, join, id } = openChannel()
     const { stream, text: _, ...joined } = join()
@@ -976,4 +992,14 @@ describe('G1 publishing', () => {
     await flushed()
     expect(sink.frames.at(-1)).toBe(`data: {"list":[1]}\nid: ${id(1)}\n\ndata: abc\nid: ${id(2)}\n\n`)
   })
+})
+
+test('C11 what is no stream is refused with an error that says what to write', () => {
+  const channel = createChannel()
+  for (const wrong of [undefined, {}, 'stream', { send: () => {} }]) {
+    expect(() => channel.subscribe(wrong as never)).toThrow(
+      expect.objectContaining({ code: 'ERR_SSE_INVALID_OPTION', message: expect.stringContaining('channel.subscribe(res.sse())') }),
+    )
+  }
+  expect(channel.subscribers).toBe(0)
 })

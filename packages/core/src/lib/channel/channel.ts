@@ -157,6 +157,8 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     for (const [name, value] of Object.entries({ filter, snapshot })) {
       if (value !== undefined && typeof value !== 'function') throw invalidOption(`${name} must be a function, got ${describe(value)}`)
     }
+    if (typeof (stream as unknown as Partial<Feedable> | undefined)?.['~feed'] !== 'function')
+      throw invalidOption(`subscribe takes a stream that Tidings opened, got ${describe(stream)}; write channel.subscribe(res.sse())`)
     const topics = topicsOf(options.topics)
     this.tail.trimAged(Date.now())
     const reader = new Reader(this, this.#views.find(topics, filter), snapshot, lag)

@@ -14,6 +14,8 @@ export interface Source {
 
 // What one write to one reader may hold. A single larger message is a batch of its own.
 const BATCH_LENGTH = 65_536
+// Those who share one are at the same cursor in the same turn; few turns leave readers at more places than this.
+const KEPT_BATCHES = 64
 
 /** What readers with the same topics and the same filter see of a channel, and the bytes that they share. */
 export class View {
@@ -92,6 +94,8 @@ export class View {
     const known = batches.get(cursor)
     if (known) return known
     const batch = make()
+    // Readers that come back from a thousand places share nothing, and would have it all kept until the head moves.
+    if (batches.size >= KEPT_BATCHES) for (const oldest of batches.keys()) if (batches.delete(oldest)) break
     batches.set(cursor, batch)
     return batch
   }

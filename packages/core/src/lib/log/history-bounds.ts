@@ -9,7 +9,7 @@ export interface HistoryBounds {
    */
   messages?: number | undefined
   /**
-   * How many bytes of encoded messages are kept.
+   * How many bytes of encoded messages are kept. The newest message is kept whatever its size.
    * @default 16_777_216
    */
   bytes?: number | undefined
