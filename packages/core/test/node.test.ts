@@ -2,7 +2,7 @@ import { Agent, createServer, get, type IncomingMessage, type RequestListener, t
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, test } from 'vitest'
-import type { EventStream, TidingsError } from '../src/index.ts'
+import { createChannel, type EventStream, type TidingsError } from '../src/index.ts'
 import { lastEventIdOf, openEventStream } from '../src/node.ts'
 
 const servers: Server[] = []
@@ -111,6 +111,23 @@ describe('openEventStream over HTTP/1.1', () => {
     expect(res.complete).toBe(true)
     expect(body.length).toBeGreaterThan(data.length)
     expect(body.slice(-30)).toMatch(/x\n\nretry: 1\d\d\d\n\n$|x\n\nretry: 2000\n\n$/)
+  })
+
+  test('L2 leaves a socket alone whose side Node has ended, as it does after the peer’s FIN', async () => {
+    const channel = createChannel()
+    const failed: unknown[] = []
+    const reason = new Promise((resolve) => {
+      serve((req, res) => {
+        const stream = openEventStream(req, res)
+        channel.subscribe(stream)
+        req.socket.on('error', (error) => failed.push(error))
+        req.socket.end()
+        channel.publish('too late')
+        stream.onClose((error) => resolve(error.reason))
+      }).then(({ port }) => raw(port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'))
+    })
+    expect(await reason).toBe('peer')
+    expect(failed).toEqual([])
   })
 
   test('H6 lastEventIdOf tells before a stream opens what the stream tells', async () => {

@@ -49,7 +49,7 @@ export interface EncodeOptions {
 }
 
 // From here on joining text costs more than everything else about a frame.
-const LONG_LINE = 16_384
+const LONG_LINE = 4_096
 const LINE_END = /\r\n|\r|\n/g
 const LINE_BREAK = /[\r\n]/
 const ID_BREAK = /[\r\n\0]/

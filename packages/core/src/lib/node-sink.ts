@@ -102,15 +102,19 @@ export class NodeSink implements Sink {
    */
   #isPlain(): boolean {
     const res = this.#res as ServerResponse & { outputSize?: number }
+    const { write, end } = ServerResponse.prototype
     return (
       this.#http2 === undefined &&
       res.chunkedEncoding &&
+      res.write === write &&
+      res.end === end &&
       res.socket === this.#socket &&
+      // After the peer's FIN, Node ends its own side: the response takes that quietly, the socket does not.
+      this.#socket.writable &&
       res.outputSize === 0 &&
-      !res.writableEnded &&
-      !Object.hasOwn(res, 'write') &&
-      !Object.hasOwn(res, 'end') &&
-      Object.getPrototypeOf(res).write === ServerResponse.prototype.write
+      // From Node 22 on, a corked response keeps its chunks to itself.
+      res.writableCorked === 0 &&
+      !res.writableEnded
     )
   }
 
