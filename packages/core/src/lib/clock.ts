@@ -14,8 +14,8 @@ export const now = (): number => performance.now()
 
 /**
  * One timer for all that is watched, however many there are (a timer for each of 5,000 streams costs twice the CPU).
- * Times are rounded up to slots of at most an eighth of the delay, so that those that come due together share a wake-up:
- * a look comes between 1 and 1.125 times its delay. The timer never keeps a process alive.
+ * Times are rounded up to slots of at most a sixth of the delay, so that those that come due together share a wake-up:
+ * a look comes between 1 and 1.17 times its delay. The timer never keeps a process alive.
  */
 class Clock {
   readonly #slots = new Map<number, Set<Watched>>()
@@ -35,7 +35,7 @@ class Clock {
   }
 
   #place(watched: Watched, delay: number, present: number): void {
-    const width = 2 ** Math.floor(Math.log2(Math.max(delay, 8) / 8))
+    const width = 2 ** Math.floor(Math.log2(Math.max(delay, 6) / 6))
     watched.slot = Math.ceil((present + delay) / width) * width
     const slot = this.#slots.get(watched.slot)
     if (slot) slot.add(watched)

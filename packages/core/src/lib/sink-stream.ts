@@ -158,10 +158,11 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
   look(present: number): number {
     const sink = this.#sink
     const { heartbeat } = this.#options
-    if (sink && this.#stalled(sink, present)) this.#end ? sink.destroy(closedError('stalled')) : this.#cut('stalled')
+    const waiting = this.bufferedAmount
+    if (sink && this.#stalled(sink, waiting, present)) this.#end ? sink.destroy(closedError('stalled')) : this.#cut('stalled')
     else if (present >= this.#expiresAt) this.#endCleanly('expired')
     // While bytes wait, one more would tell nobody anything.
-    else if (heartbeat && !this.#end && present - this.#wroteAt >= heartbeat.interval && this.bufferedAmount === 0) this.#beat(heartbeat.frame)
+    else if (heartbeat && !this.#end && present - this.#wroteAt >= heartbeat.interval && waiting === 0) this.#beat(heartbeat.frame)
     return this.#nextLook(present)
   }
 
@@ -218,8 +219,8 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
   }
 
   /** Whether bytes have waited for `stallTimeout` without one being taken. */
-  #stalled(sink: Sink, present: number): boolean {
-    if (sink.bufferedAmount === 0) this.#waitsSince = NEVER
+  #stalled(sink: Sink, waiting: number, present: number): boolean {
+    if (waiting === 0) this.#waitsSince = NEVER
     else if (this.#waitsSince === NEVER || sink.progress() !== this.#progress) this.#beginWait(sink, present)
     return present - this.#waitsSince >= this.#options.stallTimeout
   }
