@@ -39,6 +39,7 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
   #wroteAt = 0
   #expiresAt = NEVER
   #waitsSince = NEVER
+  #asksAt = 0
   #progress = 0
 
   constructor(options: ResolvedOptions, lastEventId: string) {
@@ -158,11 +159,10 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
   look(present: number): number {
     const sink = this.#sink
     const { heartbeat } = this.#options
-    const waiting = this.bufferedAmount
-    if (sink && this.#stalled(sink, waiting, present)) this.#end ? sink.destroy(closedError('stalled')) : this.#cut('stalled')
+    if (sink && this.#stalled(sink, present)) this.#end ? sink.destroy(closedError('stalled')) : this.#cut('stalled')
     else if (present >= this.#expiresAt) this.#endCleanly('expired')
     // While bytes wait, one more would tell nobody anything.
-    else if (heartbeat && !this.#end && present - this.#wroteAt >= heartbeat.interval && waiting === 0) this.#beat(heartbeat.frame)
+    else if (heartbeat && !this.#end && present - this.#wroteAt >= heartbeat.interval && this.#waitsSince === NEVER) this.#beat(heartbeat.frame)
     return this.#nextLook(present)
   }
 
@@ -219,8 +219,11 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
   }
 
   /** Whether bytes have waited for `stallTimeout` without one being taken. */
-  #stalled(sink: Sink, waiting: number, present: number): boolean {
-    if (waiting === 0) this.#waitsSince = NEVER
+  #stalled(sink: Sink, present: number): boolean {
+    // While nothing is known to wait, half the timeout is often enough to ask: it takes a look at memory that has long gone cold.
+    if (this.#waitsSince === NEVER && present < this.#asksAt) return false
+    this.#asksAt = present + this.#options.stallTimeout / 2
+    if (sink.bufferedAmount === 0) this.#waitsSince = NEVER
     else if (this.#waitsSince === NEVER || sink.progress() !== this.#progress) this.#beginWait(sink, present)
     return present - this.#waitsSince >= this.#options.stallTimeout
   }
