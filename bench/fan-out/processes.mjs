@@ -67,8 +67,8 @@ async function start(started, core, command, encode) {
   failed.catch(() => {})
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   const answer = async () => {
-    const { value } = await Promise.race([failed, lines.next(), timeout(command)])
-    return JSON.parse(value)
+    const { value, done } = await Promise.race([failed, lines.next(), timeout(command)])
+    return done ? failed : JSON.parse(value)
   }
   return {
     ready: await answer(),

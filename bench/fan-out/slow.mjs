@@ -14,6 +14,8 @@ export async function slow({ node, binaries, rounds = 3, only }) {
   const variants = chosen(VARIANTS, only)
   const measured = await interleaved(variants, rounds, (variant) =>
     withServer({ node, binaries, variant, history: 1000, flags: ['--expose-gc'], loadFlags: ['mute'] }, async (server, load) => {
+      // What publishing alone makes the heap grow by is no reader's.
+      await server.ask({ ask: 'fill', messages: MESSAGES, size: SIZE })
       await load.ask(`open ${READERS} 1 /`)
       await delay(300)
       const { rss } = await server.ask({ ask: 'memory' })
