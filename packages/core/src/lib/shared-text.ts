@@ -2,12 +2,6 @@ import type { SharedFrames } from './feed.ts'
 
 const utf8 = new TextEncoder()
 
-/** Node wraps whatever is no Buffer in a new one, at each write. */
-function allocate(length: number): Uint8Array {
-  const { Buffer } = globalThis as { Buffer?: { allocUnsafeSlow(size: number): Uint8Array } }
-  return Buffer ? Buffer.allocUnsafeSlow(length) : new Uint8Array(length)
-}
-
 /** Frames that many streams write, encoded when the first of them does. */
 export class SharedText implements SharedFrames {
   readonly text: string
@@ -32,7 +26,7 @@ export class SharedText implements SharedFrames {
 /** Bytes as one chunk of HTTP/1.1's chunked coding (RFC 9112 7.1). */
 function chunkOf(bytes: Uint8Array): Uint8Array {
   const size = utf8.encode(`${bytes.length.toString(16)}\r\n`)
-  const chunk = allocate(size.length + bytes.length + 2)
+  const chunk = new Uint8Array(size.length + bytes.length + 2)
   chunk.set(size)
   chunk.set(bytes, size.length)
   chunk.set([13, 10], size.length + bytes.length)
