@@ -1,5 +1,5 @@
-import { TidingsError } from './errors.ts'
 import { checkedEvent, checkedRetry, describe, encodeComment, encodeMessage, type Serialize } from './message.ts'
+import { invalidOption } from './option-checks.ts'
 import { SharedText } from './shared-text.ts'
 
 /** Where in the life of a stream something failed that no caller was there to catch. */
@@ -131,9 +131,9 @@ const HEADER_VALUE_BREAK = /[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]/
  */
 export function resolveOptions(options: StreamOptions | undefined, inherited?: ResolvedOptions): ResolvedOptions {
   if (options === undefined) return inherited ?? DEFAULTS
-  if (typeof options !== 'object' || options === null) throw invalid(`options must be an object, got ${describe(options)}`)
+  if (typeof options !== 'object' || options === null) throw invalidOption(`options must be an object, got ${describe(options)}`)
   for (const name of Object.keys(options)) {
-    if (!(NAMES as readonly string[]).includes(name)) throw invalid(`${describe(name)} is not an option; there are ${NAMES.join(', ')}`)
+    if (!(NAMES as readonly string[]).includes(name)) throw invalidOption(`${describe(name)} is not an option; there are ${NAMES.join(', ')}`)
   }
   const given = { ...inherited?.given, ...definedOnly(options) }
   const all = { ...USUAL, ...given }
@@ -173,22 +173,22 @@ function resolveHeartbeat(value: unknown): ResolvedOptions['heartbeat'] {
   if (typeof value !== 'object' || value === null) return { interval: duration('heartbeat', value), frame: new SharedText(encodeComment()) }
   const { interval, event, ...rest } = value as { interval?: unknown; event?: unknown }
   const [extra] = Object.keys(rest)
-  if (extra !== undefined) throw invalid(`heartbeat takes { interval, event }, not ${describe(extra)}`)
+  if (extra !== undefined) throw invalidOption(`heartbeat takes { interval, event }, not ${describe(extra)}`)
   const name = option('heartbeat.event', () => checkedEvent(event))
-  if (name === '' || name === 'message') throw invalid('heartbeat.event must have a name of its own, or every listener for messages gets it')
+  if (name === '' || name === 'message') throw invalidOption('heartbeat.event must have a name of its own, or every listener for messages gets it')
   return { interval: duration('heartbeat.interval', interval), frame: new SharedText(encodeMessage({ event: name, data: '' })) }
 }
 
 function resolveHeaders(headers: unknown): Array<[string, string | string[]]> {
   if (typeof headers !== 'object' || headers === null || Symbol.iterator in headers)
-    throw invalid(`headers must be an object of names and values, got ${describe(headers)}; write Object.fromEntries(headers)`)
+    throw invalidOption(`headers must be an object of names and values, got ${describe(headers)}; write Object.fromEntries(headers)`)
   return Object.entries(headers).map(([name, value]) => {
-    if (!HEADER_NAME.test(name)) throw invalid(`headers has the name ${describe(name)}, which HTTP does not allow`)
-    if (NOT_THEIRS.has(name.toLowerCase())) throw invalid(`headers must not name ${name}: it belongs to the event stream or to the connection`)
+    if (!HEADER_NAME.test(name)) throw invalidOption(`headers has the name ${describe(name)}, which HTTP does not allow`)
+    if (NOT_THEIRS.has(name.toLowerCase())) throw invalidOption(`headers must not name ${name}: it belongs to the event stream or to the connection`)
     const values: unknown[] = Array.isArray(value) ? value : [value]
     for (const each of values) {
       if (typeof each !== 'string' || HEADER_VALUE_BREAK.test(each))
-        throw invalid(`headers has ${describe(each)} for ${name}; a value is a string in latin1 without control characters`)
+        throw invalidOption(`headers has ${describe(each)} for ${name}; a value is a string in latin1 without control characters`)
     }
     return [name, Array.isArray(value) ? ([...values] as string[]) : (value as string)]
   })
@@ -196,43 +196,39 @@ function resolveHeaders(headers: unknown): Array<[string, string | string[]]> {
 
 function resolveStatus(status: unknown): number {
   if (Number.isInteger(status) && (status as number) >= 200 && (status as number) <= 299 && status !== 204 && status !== 205) return status as number
-  throw invalid(`status must be 200 to 299 and neither 204 nor 205, got ${describe(status)}: no other response can be an event stream`)
+  throw invalidOption(`status must be 200 to 299 and neither 204 nor 205, got ${describe(status)}: no other response can be an event stream`)
 }
 
 function resolveSignal(signal: unknown): AbortSignal | undefined {
   if (signal === undefined) return undefined
   if (typeof signal === 'object' && signal !== null && 'aborted' in signal && 'addEventListener' in signal) return signal as AbortSignal
-  throw invalid(`signal must be an AbortSignal, got ${describe(signal)}`)
+  throw invalidOption(`signal must be an AbortSignal, got ${describe(signal)}`)
 }
 
 function resolveNegotiate(value: unknown): boolean | undefined {
   if (value === undefined || typeof value === 'boolean') return value
-  throw invalid(`negotiate must be a boolean, got ${describe(value)}`)
+  throw invalidOption(`negotiate must be a boolean, got ${describe(value)}`)
 }
 
 function duration(name: string, value: unknown): number {
   if (typeof value === 'number' && value > 0 && value <= LONGEST) return value
-  throw invalid(`${name} must be a number of milliseconds above 0 and at most ${LONGEST}, got ${describe(value)}`)
+  throw invalidOption(`${name} must be a number of milliseconds above 0 and at most ${LONGEST}, got ${describe(value)}`)
 }
 
 function integer(name: string, value: unknown, least: number, most: number = Number.MAX_SAFE_INTEGER): number {
   if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most) return value as number
-  throw invalid(`${name} must be a whole number of at least ${least} and at most ${most}, got ${describe(value)}`)
+  throw invalidOption(`${name} must be a whole number of at least ${least} and at most ${most}, got ${describe(value)}`)
 }
 
 function callable<Value>(name: string, value: Value | undefined): Value {
   if (typeof value === 'function') return value
-  throw invalid(`${name} must be a function, got ${describe(value)}`)
+  throw invalidOption(`${name} must be a function, got ${describe(value)}`)
 }
 
 function option<Value>(name: string, check: () => Value): Value {
   try {
     return check()
   } catch (error) {
-    throw invalid(`${name}: ${(error as Error).message}`)
+    throw invalidOption(`${name}: ${(error as Error).message}`)
   }
-}
-
-function invalid(text: string): TidingsError {
-  return new TidingsError('ERR_SSE_INVALID_OPTION', text)
 }
