@@ -214,4 +214,27 @@ describe('all ways to write hold one recording', () => {
       expect(await text).toContain('data: a\n')
     }
   })
+
+  test('C1 W9 a response that somebody has corked keeps the order', async () => {
+    const { channel } = openChannel()
+    let response: ServerResponse | undefined
+    const wrap = (res: NodeResponse): void => {
+      response = res as ServerResponse
+    }
+    const { stream, read } = await over(http1, { wrap })((opened) => void channel.subscribe(opened))
+    const text = read()
+    const publish = async (data: string): Promise<void> => {
+      void channel.publish(data)
+      await flushed()
+    }
+    await publish('1')
+    response?.cork()
+    stream.send('2')
+    await publish('3')
+    stream.send('4')
+    response?.uncork()
+    await publish('5')
+    stream.close()
+    expect((await text).match(/(?<=data: ).*/g)).toEqual(['1', '2', '3', '4', '5'])
+  })
 })

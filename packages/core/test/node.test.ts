@@ -72,6 +72,45 @@ describe('openEventStream over HTTP/1.1', () => {
     socket.destroy()
   })
 
+  test('C1 a pipelined stream gets what a channel publishes, before and after its turn has come', async () => {
+    const channel = createChannel()
+    const streams: EventStream[] = []
+    const { port } = await serve((req, res) => {
+      const stream = openEventStream(req, res, { retry: 1 })
+      streams.push(stream)
+      if (req.url === '/2') channel.subscribe(stream)
+    })
+    const { socket, until } = await raw(port, 'GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n')
+    await until('retry: 1\n\n')
+    await channel.publish('before')
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    streams[0]?.close()
+    await until('data: before\n')
+    await channel.publish('after')
+    expect((await until('data: after\n')).match(/data: .*/g)).toEqual(['data: before', 'data: after'])
+    socket.destroy()
+  })
+
+  test('C1 L8 a channel writes nothing behind a response that the app has ended itself', async () => {
+    const channel = createChannel()
+    const { port } = await serve(async (req, res) => {
+      if (req.url === '/next') return void res.end('next')
+      const stream = openEventStream(req, res)
+      channel.subscribe(stream)
+      await channel.publish('before')
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      // What the peer has yet to take keeps the response open after its end.
+      res.end('x'.repeat(10_000_000))
+      await channel.publish('after')
+    })
+    const { socket, until } = await raw(port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    await until('data: before\n')
+    socket.write('GET /next HTTP/1.1\r\nHost: a\r\n\r\n')
+    const all = await until('next')
+    expect(all.slice(-1_000)).toContain('xxx\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n')
+    socket.destroy()
+  })
+
   test('ends as local when the app ends the response itself, and writes no more to it', async () => {
     const results: unknown[] = []
     const { port } = await serve(async (req, res) => {
