@@ -7,7 +7,7 @@ const VARIANTS = ['express', 'hono', 'hono, web stream', 'better-sse', 'better-s
 const MESSAGES = 10
 
 /** Ten messages at once; the next ten when all connections have them. */
-export async function burst({ node, binaries, major, rounds = 3, connections = [100, 1000, 5000], ms = 1000, only }) {
+export async function burst({ node, binaries, major, rounds = 3, connections = [100, 1000, 5000], ms = 1500, only }) {
   const sections = []
   for (const count of connections) {
     const variants = chosen(VARIANTS, only)
@@ -28,7 +28,7 @@ export async function burst({ node, binaries, major, rounds = 3, connections = [
 async function measureOne(server, load, count, ms) {
   await load.ask(`open ${count} 1 /`)
   await load.ask('reset')
-  const { messages, cpu, wall } = await server.ask({ ask: 'burst', messages: MESSAGES, warmUp: ms / 2, ms })
+  const { messages, cpu, wall } = await server.ask({ ask: 'burst', messages: MESSAGES, warmUp: ms, ms })
   const { reads, messages: arrived, lost } = await load.ask('stats')
   if (lost > 0) throw new Error(`${lost} connections were lost`)
   const events = messages * count

@@ -4,6 +4,8 @@ import { withServer } from './processes.mjs'
 import { chosen, interleaved, ratio } from './rounds.mjs'
 
 const SUBSCRIBERS = 1000
+const HISTORY = 1000
+const WARM_UP = 10_000
 const VARIANTS = ['express', 'express without pacing', 'better-sse']
 const LOADS = [
   { name: '200 messages/s', perSecond: 200, channels: 1, variants: VARIANTS, against: 'better-sse' },
@@ -18,7 +20,9 @@ export async function overload({ node, binaries, rounds = 2, ms = 5000, only }) 
   for (const { name, perSecond, channels, variants: all, against } of LOADS) {
     const variants = chosen(all, only)
     const measured = await interleaved(variants, rounds, (variant) =>
-      withServer({ node, binaries, variant, channels, loadFlags: ['latency'] }, (server, load) => measureOne(server, load, { perSecond, channels, ms })),
+      withServer({ node, binaries, variant, channels, history: HISTORY, loadFlags: ['latency'] }, (server, load) =>
+        measureOne(server, load, { perSecond, channels, ms }),
+      ),
     )
     const rows = variants.map((variant) => {
       const { p50, p99, longest, share } = measured.get(variant)
@@ -39,8 +43,8 @@ export async function overload({ node, binaries, rounds = 2, ms = 5000, only }) 
 
 async function measureOne(server, load, { perSecond, channels, ms }) {
   await load.ask(`open ${SUBSCRIBERS} ${channels} /?channel=#`)
-  // The first second compiles.
-  const warm = await server.ask({ ask: 'overload', perSecond: Math.min(perSecond, 50), ms: 1000 })
+  // Until code is compiled and history full: before that, each message makes the heap grow.
+  const warm = await server.ask({ ask: 'overload', perSecond, ms: WARM_UP })
   await load.ask(`await ${warm.messages / channels}`)
   await load.ask('reset')
   const { messages, cpu, wall } = await server.ask({ ask: 'overload', perSecond, ms })

@@ -43,7 +43,7 @@ export async function paced({ node, binaries, rounds = 3, connections = [5000], 
 async function measureOne(server, load, { count, window, ms }) {
   await load.ask(`open ${count} 1 /`)
   await load.ask('reset')
-  const { messages, cpu, wall } = await server.ask({ ask: 'turns', window, warmUp: ms / 2, ms })
+  const { messages, cpu, wall } = await server.ask({ ask: 'turns', window, warmUp: ms, ms })
   const { reads, messages: arrived, lost } = await load.ask('stats')
   if (lost > 0) throw new Error(`${lost} connections were lost`)
   const events = messages * count

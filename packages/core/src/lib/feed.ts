@@ -16,20 +16,20 @@ export interface Feed {
   heartbeat(): string
 }
 
-/** The stream's end of its subscription. */
+/** A stream's end of its subscription: the stream itself, under names that no app calls. */
 export interface FeedPort {
   /** False from a write that returned false until `drained`. */
-  readonly ready: boolean
+  readonly '~ready': boolean
   /** Writes frames of this stream's own. Returns false when the peer is slow: write no more before `drained`. */
-  write(frames: string): boolean
+  '~write'(frames: string): boolean
   /** The same for frames that it shares with others. They do not count against `maxBufferedBytes`: the channel never piles them up. */
-  writeShared(frames: SharedFrames): boolean
+  '~writeShared'(frames: SharedFrames): boolean
   /** Ends the stream cleanly, with a reconnection time that spreads the clients' return where `spread`. */
-  end(spread: boolean): void
+  '~end'(spread: boolean): void
   /** Cuts the stream as `'error'`. */
-  fail(cause: unknown): void
+  '~cut'(cause: unknown): void
   /** Lets go of the stream, which stays open. */
-  release(): void
+  '~release'(): void
 }
 
 /**

@@ -115,7 +115,7 @@ export class NodeSink implements Sink {
   }
 
   #writeRaw(chunk: Uint8Array): boolean {
-    const taken = this.#socket.write(chunk)
+    const taken = this.#socket.write(bufferOf(chunk))
     if (!taken) this.#waitForDrain(chunk.length)
     return taken
   }
@@ -195,6 +195,18 @@ function hasBody(req: NodeRequest): boolean {
   if (req.httpVersionMajor >= 2) return !(req as Http2ServerRequest).stream.endAfterHeaders
   // Only these announce one (RFC 9112 6.3). Reading where there is none would emit a `close` that handlers take for the peer's.
   return req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length']) > 0
+}
+
+const buffers = new WeakMap<Uint8Array, Buffer>()
+
+/** The same bytes as a Buffer, once for all who write them: from other arrays Node makes one at each write. */
+function bufferOf(bytes: Uint8Array): Buffer {
+  let buffer = buffers.get(bytes)
+  if (!buffer) {
+    buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    buffers.set(bytes, buffer)
+  }
+  return buffer
 }
 
 /** What the operating system has not taken of the write under way. Node's own socket timeout asks the same field. */

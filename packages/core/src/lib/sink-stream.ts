@@ -21,7 +21,7 @@ const GONE = Promise.resolve(false)
 const NEVER = Number.POSITIVE_INFINITY
 
 /** The one implementation, over any sink: order, heartbeats, limits and lifetime. */
-export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedable {
+export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedable, FeedPort {
   readonly lastEventId: string
   slot = 0
   readonly #options: ResolvedOptions
@@ -129,25 +129,49 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
     this.#feed?.drained()
   }
 
+  // What a channel calls of a stream that it feeds.
+
   '~feed'(feed: Feed): FeedPort {
     if (this.#feed) throw idOwned('a second one cannot feed it; several feeds are topics of one channel')
     if (!this.#end) this.#feed = feed
-    const stream = this
-    return {
-      get ready() {
-        return !stream.#full && !stream.#end
-      },
-      write: (frames) => {
-        stream.#write(frames)
-        return !stream.#full
-      },
-      writeShared: (frames) => stream.#writeShared(frames),
-      end: (spread) => (spread ? stream.#endWithRetry('local') : stream.close()),
-      fail: (cause) => stream.#cut('error', cause),
-      release: () => {
-        stream.#feed = undefined
-      },
+    return this
+  }
+
+  get '~ready'(): boolean {
+    return !this.#full && !this.#end
+  }
+
+  '~write'(frames: string): boolean {
+    this.#write(frames)
+    return !this.#full
+  }
+
+  '~writeShared'(frames: SharedFrames): boolean {
+    const sink = this.#sink
+    if (!sink || this.#end) return false
+    this.#wroteAt = wholeMilliseconds()
+    try {
+      if (sink.writeShared ? sink.writeShared(frames) : sink.write(frames.bare)) return true
+    } catch (error) {
+      this.#fail(error)
     }
+    if (this.#end) return false
+    this.#sharedBytes += frames.bare.length
+    this.#becomeFull(sink)
+    return false
+  }
+
+  '~end'(spread: boolean): void {
+    if (spread) this.#endWithRetry('local')
+    else this.close()
+  }
+
+  '~cut'(cause: unknown): void {
+    this.#cut('error', cause)
+  }
+
+  '~release'(): void {
+    this.#feed = undefined
   }
 
   gone(reason: CloseReason, cause?: unknown): void {
@@ -173,7 +197,7 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
       this.#cut('slow')
       return GONE
     }
-    this.#wroteAt = now()
+    this.#wroteAt = wholeMilliseconds()
     if (this.#put(frames)) return TAKEN
     if (this.#end) return GONE
     this.#becomeFull(sink)
@@ -181,29 +205,19 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
     return this.#waiting.promise
   }
 
-  #writeShared(frames: SharedFrames): boolean {
-    const sink = this.#sink
-    if (!sink || this.#end) return false
-    this.#wroteAt = now()
-    if (this.#put(frames)) return true
-    if (this.#end) return false
-    this.#sharedBytes += frames.bare.length
-    this.#becomeFull(sink)
-    return false
-  }
-
   /** Hands frames to the sink. One that throws, as a response that others have wrapped may, ends its own stream and no other's. */
-  #put(frames: string | Uint8Array | SharedFrames): boolean {
-    const sink = this.#sink
-    if (!sink) return false
+  #put(frames: string | Uint8Array): boolean {
     try {
-      if (typeof frames === 'string' || frames instanceof Uint8Array) return sink.write(frames)
-      return sink.writeShared ? sink.writeShared(frames) : sink.write(frames.bare)
+      return this.#sink?.write(frames) ?? false
     } catch (error) {
-      this.#cut('error', error)
-      this.#report(error, 'transport')
+      this.#fail(error)
       return false
     }
+  }
+
+  #fail(error: unknown): void {
+    this.#cut('error', error)
+    this.#report(error, 'transport')
   }
 
   #becomeFull(sink: Sink): void {
@@ -213,7 +227,7 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
 
   #beat(frame: SharedText): void {
     const position = this.#feed?.heartbeat() ?? ''
-    if (position === '') this.#writeShared(frame)
+    if (position === '') this['~writeShared'](frame)
     // Before the blank line that ends the frame.
     else this.#write(`${frame.text.slice(0, -1)}${position}\n`)
   }
@@ -316,6 +330,11 @@ export function closedStream(options: ResolvedOptions, lastEventId: string, reas
   const stream = new SinkStream(options, lastEventId)
   stream.gone(reason)
   return stream
+}
+
+/** Rounded up, so that nothing that is counted from it comes early; a whole number is kept in place, where another is an object of its own. */
+function wholeMilliseconds(): number {
+  return Math.ceil(now())
 }
 
 function idOwned(text: string): TidingsError {

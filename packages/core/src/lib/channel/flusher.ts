@@ -8,34 +8,64 @@ export interface Flushable {
 
 // Below this share of the time spent flushing, a flush a turn keeps up, and is the soonest that anything can arrive.
 const BUSY = 0.7
+// Of the time that the last flush took.
+const WAIT = 0.25
+// Milliseconds. What takes less is not worth a timer.
+const LONG_FLUSH = 2
+// After a wait in vain, so many flushes go without: whoever publishes the next message when all have the last one gains nothing by waiting.
+const AFTER_A_VAIN_WAIT = 15
 
 /**
  * One for all channels of the process, since they share its one thread: flushes what has something, a turn's messages at once,
- * and paces itself. Once flushing takes most of the time, waiting half as long as the last flush took makes fewer and larger
- * writes of the same messages, and leaves room for whatever else the process does.
+ * and paces itself. Once flushing takes most of the time, a wait before the next flush makes fewer and larger writes of the same
+ * messages, and leaves room for whatever else the process does.
  */
 class Flusher {
   readonly #pending = new Set<Flushable>()
-  #scheduled = false
+  #state: 'idle' | 'scheduled' | 'waiting' = 'idle'
   #endedAt = 0
   #took = 0
+  /** Whether something more came since the wait began. */
+  #gathered = false
+  #withoutWait = 0
 
   /** Has `channel` flushed soon, together with whatever else is published until then. */
   schedule(channel: Flushable): void {
     this.#pending.add(channel)
-    if (this.#scheduled) return
-    this.#scheduled = true
+    if (this.#state === 'waiting') this.#gathered = true
+    if (this.#state !== 'idle') return
+    this.#state = 'scheduled'
+    nextTurn(() => this.#flushOrWait())
+  }
+
+  #flushOrWait(): void {
     const idle = now() - this.#endedAt
-    const busy = this.#took / (this.#took + idle)
-    if (busy > BUSY && this.#took >= 2) setTimeout(() => this.#flush(), this.#took / 2)
-    else nextTurn(() => this.#flush())
+    const isBusy = this.#took >= LONG_FLUSH && this.#took / (this.#took + idle) > BUSY
+    if (!isBusy || this.#withoutWait-- > 0) {
+      this.#flush()
+    } else {
+      this.#state = 'waiting'
+      this.#gathered = false
+      setTimeout(() => this.#flushAfterWait(), this.#took * WAIT)
+    }
+  }
+
+  #flushAfterWait(): void {
+    const isInVain = !this.#gathered
+    this.#flush()
+    if (!isInVain) return
+    const look = (): void => {
+      if (this.#state === 'idle') this.#withoutWait = AFTER_A_VAIN_WAIT
+    }
+    // What came due while it flushed is published now, by a timer a turn later: so this asks after that.
+    nextTurn(() => nextTurn(look))
   }
 
   #flush(): void {
     const startedAt = now()
     const channels = [...this.#pending]
     this.#pending.clear()
-    this.#scheduled = false
+    this.#state = 'idle'
     for (const channel of channels) channel.flush()
     this.#endedAt = now()
     this.#took = this.#endedAt - startedAt

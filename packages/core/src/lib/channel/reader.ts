@@ -112,9 +112,9 @@ export class Reader implements Feed {
     const port = this.#port
     this.#passQuiet()
     try {
-      while (port?.ready && !this.#held) {
+      while (port?.['~ready'] && !this.#held) {
         if (this.#cursor < this.#hub.floor && this.#view.hasGap(this.#cursor)) {
-          if (this.#lag === 'close') port.end(true)
+          if (this.#lag === 'close') port['~end'](true)
           else this.#reset('lagged', this.#hub.idOf(this.#cursor))
           continue
         }
@@ -127,12 +127,17 @@ export class Reader implements Feed {
         this.#cursor = batch.to
         if (batch.isEmpty) continue
         this.#told = batch.last
-        port.writeShared(batch)
+        const taken = port['~writeShared'](batch)
+        // As it goes mostly: one write brings it up to date.
+        if (taken && batch.to === this.#hub.head && !this.#hub.isOver) {
+          this.#behind = false
+          return
+        }
       }
       this.#behind = true
     } catch (error) {
       this.#hub.report(error, 'filter')
-      port?.fail(error)
+      port?.['~cut'](error)
     }
   }
 
@@ -146,13 +151,13 @@ export class Reader implements Feed {
 
   /** Lets go of the stream, which stays open. */
   release(): void {
-    this.#port?.release()
+    this.#port?.['~release']()
     this.closed()
   }
 
   /** Ends the stream. */
   end(): void {
-    this.#port?.end(false)
+    this.#port?.['~end'](false)
   }
 
   drained(): void {
@@ -189,7 +194,7 @@ export class Reader implements Feed {
     const id = this.#take ? undefined : this.#hub.idOf(this.#cursor)
     this.#told = this.#take ? NOTHING_TOLD : this.#cursor
     this.#behind = true
-    this.#port?.write(encodeMessage({ event: this.#hub.resetEvent, data: { reason, lastEventId }, id }))
+    this.#port?.['~write'](encodeMessage({ event: this.#hub.resetEvent, data: { reason, lastEventId }, id }))
     if (this.#take) this.#takeSnapshot(this.#take)
   }
 
@@ -231,18 +236,18 @@ export class Reader implements Feed {
     }
     this.#told = this.#cursor
     const position = this.#hub.positionBlock(this.#cursor)
-    this.#port?.write(messages.map((message) => this.#hub.encode(message)).join('') + (position === '' ? '' : `${position.trimStart()}\n`))
+    this.#port?.['~write'](messages.map((message) => this.#hub.encode(message)).join('') + (position === '' ? '' : `${position.trimStart()}\n`))
   }
 
   #failSnapshot(error: unknown): void {
     this.#hub.report(error, 'snapshot')
-    this.#port?.fail(error)
+    this.#port?.['~cut'](error)
   }
 
   #tellPosition(): void {
     this.#told = this.#cursor
     const block = this.#hub.positionBlock(this.#cursor)
-    if (block !== '') this.#port?.write(`${block.trimStart()}\n`)
+    if (block !== '') this.#port?.['~write'](`${block.trimStart()}\n`)
   }
 
   #endWithPosition(port: FeedPort): void {
@@ -250,7 +255,7 @@ export class Reader implements Feed {
       this.#cursor = this.#hub.head
       this.#tellPosition()
     }
-    port.end(true)
+    port['~end'](true)
   }
 }
 
