@@ -1,5 +1,5 @@
 export { type Channel, createChannel, type MessagesOptions, type SubscribeOptions, type Subscription } from './lib/channel/channel.ts'
-export type { ChannelErrorStage, ChannelOptions } from './lib/channel/channel-options.ts'
+export type { ChannelErrorStage, ChannelOptions, OwnEvents, PublishedEvents } from './lib/channel/channel-options.ts'
 export type { ChannelMessage } from './lib/channel/messages.ts'
 export type { PublishOptions } from './lib/channel/published.ts'
 export type { Lag, ResetReason, Snapshot, SnapshotResult } from './lib/channel/reader.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, expectTypeOf, test, vi } from 'vitest'
 import { createChannel } from '../src/index.ts'
-import type { SubscribeOptions } from '../src/lib/channel/channel.ts'
+import type { Channel, SubscribeOptions } from '../src/lib/channel/channel.ts'
 import type { ChannelOptions } from '../src/lib/channel/channel-options.ts'
 import { clock } from '../src/lib/clock.ts'
 import type { ErrorCode } from '../src/lib/errors.ts'
@@ -839,6 +839,33 @@ describe('C11 what belongs to the channel', () => {
     const any = createChannel()
     expectTypeOf(any.publish).toBeCallableWith({ event: 'whatever', data: 1n })
     expectTypeOf(any.publish).toBeCallableWith('text')
+  })
+
+  test('C11 the channel’s own events are absent from its types', () => {
+    type Events = { price: number; reset: string; gone: string; position: [number, number] }
+    const usual = createChannel<Events>()
+    const renamed = createChannel<Events, 'gone'>({ resetEvent: 'gone' })
+    const told = createChannel<Events, 'reset' | 'position'>({ position: 'message' })
+    const publishes = () => [
+      // @ts-expect-error the channel's own
+      usual.publish({ event: 'reset', data: '' }),
+      usual.publish({ event: 'gone', data: '' }),
+      usual.publish({ event: 'position', data: [1, 2] }),
+      renamed.publish({ event: 'reset', data: '' }),
+      // @ts-expect-error its own under another name
+      renamed.publish({ event: 'gone', data: '' }),
+      // @ts-expect-error the event that tells positions
+      told.publish({ event: 'position', data: [1, 2] }),
+      // @ts-expect-error a name that the types have not been told of
+      createChannel<Events>({ resetEvent: 'gone' }),
+      // @ts-expect-error neither this
+      createChannel<Events>({ position: 'message' }),
+      createChannel({ resetEvent: 'gone', position: 'message' }),
+    ]
+    expectTypeOf(publishes).toBeFunction()
+    expectTypeOf(createChannel<{ goal: string }>()).toExtend<Channel<{ goal: string }>>()
+    const options: ChannelOptions = { resetEvent: 'gone', position: 'message' }
+    expectTypeOf(createChannel(options)).toEqualTypeOf<Channel>()
   })
 })
 

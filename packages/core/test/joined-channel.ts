@@ -30,7 +30,7 @@ export interface Opened<Events extends object> {
 export function openChannel<Events extends object = Record<string, unknown>>({ history, ...options }: ChannelOptions = {}): Opened<Events> {
   const log = memoryLog(history)
   const errors: Opened<Events>['errors'] = []
-  const channel = createChannel<Events>({ log, onError: (error, { stage }) => errors.push({ error, stage }), ...options })
+  const channel = createChannel({ log, onError: (error, { stage }) => errors.push({ error, stage }), ...options }) as unknown as Channel<Events>
   return {
     channel,
     log,

@@ -12,8 +12,8 @@ export type ChannelErrorStage =
   /** A publish that nobody awaited could not be kept. */
   | 'publish'
 
-/** The options of a channel. */
-export interface ChannelOptions {
+/** The options of a channel whose own events have the names `Own`. */
+export interface ChannelOptions<Own extends string = string> {
   /**
    * How much is kept in this process for those who come back. `createChannel` makes a memory log of it; a log of one's own
    * has its own bounds.
@@ -26,13 +26,13 @@ export interface ChannelOptions {
    * The event that tells a page that something it wanted may be gone, with `{ reason, lastEventId }` as its data.
    * @default 'reset'
    */
-  resetEvent?: string | undefined
+  resetEvent?: NoInfer<Own> | undefined
   /**
    * How a client is told its position when no message does: by a block of an id alone (`true`), by an event `position` without
    * data for clients that ignore such blocks (`'message'`), or not at all.
    * @default true
    */
-  position?: boolean | 'message' | undefined
+  position?: boolean | ('position' extends Own ? 'message' : never) | undefined
   /**
    * Turns data that is neither text nor bytes into text, once for all subscribers.
    * @default JSON.stringify
@@ -49,6 +49,12 @@ export interface ChannelOptions {
    */
   onError?: ((error: unknown, context: { stage: ChannelErrorStage }) => void) | undefined
 }
+
+/** The names of the channel's own events, which nobody else can publish: with a map of events, those of a channel that sets neither name. */
+export type OwnEvents<Events extends object> = string extends keyof Events ? string : 'reset'
+
+/** What can be published: the map of events without the channel's own. */
+export type PublishedEvents<Events extends object, Own extends string> = string extends keyof Events ? Events : Omit<Events, Own>
 
 const NAMES = ['history', 'log', 'resetEvent', 'position', 'serialize', 'parse', 'onError']
 

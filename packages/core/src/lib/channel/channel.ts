@@ -6,7 +6,7 @@ import type { LogEntry, LogFollower } from '../log/message-log.ts'
 import type { Tail } from '../log/tail.ts'
 import { type AnyEvents, describe, encodeMessage, type Message } from '../message.ts'
 import { checkNames, invalidOption } from '../option-checks.ts'
-import { type ChannelErrorStage, type ChannelOptions, checkChannelOptions } from './channel-options.ts'
+import { type ChannelErrorStage, type ChannelOptions, checkChannelOptions, type OwnEvents, type PublishedEvents } from './channel-options.ts'
 import { type Flushable, flusher } from './flusher.ts'
 import { type ChannelMessage, type MessageSource, readMessages } from './messages.ts'
 import { ParsedValues, type PublishOptions, type ReservedEvents, toLogMessage } from './published.ts'
@@ -100,7 +100,8 @@ const LAGS: readonly unknown[] = [undefined, 'reset', 'close', 'conflate']
 const POSITION_EVENT = 'position'
 
 /**
- * Makes a channel.
+ * Makes a channel. `Own` names the channel's own events, which `publish` takes no messages of: with a map of events, a `resetEvent`
+ * of another name is given there too, and `position: 'message'` needs `'position'`.
  *
  * @throws `ERR_SSE_INVALID_OPTION`
  *
@@ -109,9 +110,12 @@ const POSITION_EVENT = 'position'
  * app.get('/scores', (req, res) => scores.subscribe(res.sse(), { topics: ['match/42'] }))
  * await scores.publish({ event: 'goal', data: goal }, { topic: 'match/42' })
  */
-export function createChannel<Events extends object = AnyEvents>(options: ChannelOptions = {}): Channel<Events> {
+export function createChannel<Events extends object = AnyEvents, Own extends string = OwnEvents<Events>>(
+  options?: ChannelOptions<Own>,
+): Channel<PublishedEvents<Events, Own>>
+export function createChannel(options: ChannelOptions = {}): Channel {
   checkChannelOptions(options)
-  return new LogChannel(options) as unknown as Channel<Events>
+  return new LogChannel(options)
 }
 
 class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogFollower {
