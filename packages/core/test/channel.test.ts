@@ -664,6 +664,18 @@ describe('C10 the end', () => {
     expect(await channel.ended('', { after: id(1) })).toBe(false)
   })
 
+  test('C10 a reader of other topics knows the last id at the end, also where positions are not told', async () => {
+    const { channel, join, id } = openChannel({ position: false })
+    const { sink } = join({ topics: ['a'] })
+    await channel.publish('1', { topic: 'a' })
+    await channel.publish('2', { topic: 'b' })
+    channel.end()
+    await flushed()
+    expect(sink.frames.slice(1)).toEqual([`data: 1\nid: ${id(1)}\n\n`, expect.stringMatching(new RegExp(`^retry: \\d+\nid: ${id(2)}\n\n$`))])
+    expect(await channel.ended(id(2))).toBe(true)
+    expect(join({}, id(2)).sink.frames.slice(1)).toEqual([expect.stringMatching(RETRY)])
+  })
+
   test('C10 an empty run has ended for all', async () => {
     const { channel } = openChannel()
     channel.end()

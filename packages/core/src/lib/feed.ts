@@ -24,8 +24,8 @@ export interface FeedPort {
   '~write'(frames: string): boolean
   /** The same for frames that it shares with others. They do not count against `maxBufferedBytes`: the channel never piles them up. */
   '~writeShared'(frames: SharedFrames): boolean
-  /** Ends the stream cleanly, with a reconnection time that spreads the clients' return where `spread`. */
-  '~end'(spread: boolean): void
+  /** Ends the stream cleanly, with a reconnection time that spreads the clients' return where `spread`, and beside that an id, if given. */
+  '~end'(spread: boolean, id?: string): void
   /** Cuts the stream as `'error'`. */
   '~cut'(cause: unknown): void
   /** Lets go of the stream, which stays open. */

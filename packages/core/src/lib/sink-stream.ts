@@ -80,11 +80,11 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
     this.#endWithRetry('shutdown')
   }
 
-  #endWithRetry(reason: 'local' | 'shutdown'): void {
+  #endWithRetry(reason: 'local' | 'shutdown', id?: string): void {
     if (this.#end) return
     // Between one and two times the usual, so that the clients of a whole process do not come back as one.
     const retry = Math.min(Math.round(this.#options.retry * (1 + Math.random())), Number.MAX_SAFE_INTEGER)
-    this.#put(encodeMessage({ retry }))
+    this.#put(encodeMessage({ retry, id }))
     this.#endCleanly(reason)
   }
 
@@ -161,8 +161,8 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
     return false
   }
 
-  '~end'(spread: boolean): void {
-    if (spread) this.#endWithRetry('local')
+  '~end'(spread: boolean, id?: string): void {
+    if (spread) this.#endWithRetry('local', id)
     else this.close()
   }
 

@@ -230,8 +230,6 @@ export class Reader implements Feed {
           'ERR_SSE_GAP',
           'snapshot says after an id whose followers are not kept, or that its channel never gave out; take it from newer state',
         )
-      // Another one, as a lagging reader gets it, might be the same: that would go round for ever.
-      if (this.#view.hasGap(offset)) throw new TidingsError('ERR_SSE_GAP', 'snapshot is so old that what followed it is not kept any more; take it anew')
       this.#cursor = offset
     }
     this.#told = this.#cursor
@@ -250,12 +248,15 @@ export class Reader implements Feed {
     if (block !== '') this.#port?.['~write'](`${block.trimStart()}\n`)
   }
 
+  /** Whoever comes back with the last position of all is told that nothing will follow: where no positions are told, that one is. */
   #endWithPosition(port: FeedPort): void {
+    let id: string | undefined
     if (this.#told !== this.#hub.head) {
       this.#cursor = this.#hub.head
       this.#tellPosition()
+      if (this.#hub.positionBlock(this.#cursor) === '') id = this.#hub.idOf(this.#cursor)
     }
-    port['~end'](true)
+    port['~end'](true, id)
   }
 }
 
