@@ -65,6 +65,37 @@ describeWith('chromium')('The newsroom', () => {
     await show(`${desk}-back`)
   })
 
+  it('gets what it missed in ten seconds', { timeout: 40_000 }, async () => {
+    await page.locator('#hono').getByRole('button', { name: 'Drop me for 10 s' }).click()
+    await page.locator('#hono[data-state=away]').waitFor()
+    await post('News of a long absence')
+    await posted('koa', 'long absence').waitFor()
+    expect(await posted('hono', 'long absence').count()).toBe(0)
+    await live('hono').waitFor()
+    await page.locator('#hono .log', { hasText: /Back after 1\d,\d{3} ms with Last-Event-ID [\w.~-]+: \d+ missed headlines? ha/ }).waitFor()
+    expect(await posted('hono', 'long absence').count()).toBe(1)
+    await show('ten-seconds')
+  })
+
+  it('skips what is out of date while it reads slowly', { timeout: 40_000 }, async () => {
+    const koa = page.locator('#koa')
+    const skipped = async (): Promise<number> => Number((await page.locator('#skipped').textContent())?.match(/(\d+) skipped/)?.[1] ?? 0)
+    const before = await skipped()
+    await koa.getByRole('button', { name: 'Be a slow reader' }).click()
+    await expect.poll(skipped, { timeout: 30_000 }).toBeGreaterThan(before + 3)
+    await show('slow')
+    await koa.getByRole('button', { name: 'Read at full speed' }).click()
+    await live('koa').waitFor()
+  })
+
+  it('tells all columns of a new epoch, and shows how things stand', async () => {
+    await page.getByRole('button', { name: 'Begin a new epoch' }).click()
+    for (const desk of DESKS) await page.locator(`#${desk} .log`, { hasText: /Reset \(unknown\)/ }).waitFor()
+    await post('First news of the new epoch')
+    for (const desk of DESKS) await posted(desk, 'new epoch').waitFor()
+    await show('new-epoch')
+  })
+
   it('fits a narrow screen', async () => {
     await page.emulateMedia({ colorScheme: 'dark' })
     await show('dark')
