@@ -186,6 +186,79 @@ describe('C3 gaps', () => {
     expect(stream.closed).toBe(false)
   })
 
+  test.each([{ messages: 10 }, { bytes: 200 }])('C1 C3 a burst in one turn that is longer than the history %o reaches whoever is ready', async (history) => {
+    const { channel, join, id } = openChannel({ history })
+    const { sink, stream } = join()
+    const slow = join()
+    slow.sink.hold()
+    for (let number = 1; number <= 95; number++) void channel.publish(String(number), { topic: 'a' })
+    await flushed()
+    const expected = Array.from({ length: 95 }, (_, index) => `data: ${index + 1}\nid: ${id(index + 1)}\n\n`).join('')
+    expect(sink.frames.slice(2).join('')).toBe(expected)
+    expect(stream.closed).toBe(false)
+    slow.sink.take()
+    expect(slow.text).toContain('"reason":"lagged"')
+  })
+
+  test('C1 C3 what a filter, a snapshot or an onClose callback publishes meanwhile comes once and in order, in whatever number', async () => {
+    const { channel, join, id } = openChannel({ history: { messages: 5 } })
+    const burst = (name: string, length: number): void => {
+      for (let number = 1; number <= length; number++) void channel.publish(`${name} ${number}`)
+    }
+    const asked = new Set<unknown>()
+    const filtering = join({
+      filter: ({ data }) => {
+        if (data === 'start' && !asked.has(data)) {
+          asked.add(data)
+          void channel.publish('from the filter')
+        }
+        return true
+      },
+    })
+    const plain = join()
+    const throwing = join({
+      filter: () => {
+        throw new Error('cut')
+      },
+    })
+    throwing.stream.onClose(() => burst('closed', 12))
+    void channel.publish('start')
+    await flushed()
+    const snapshotting = join({
+      snapshot: () => {
+        burst('snapshot', 3)
+        return { event: 'state', data: 'now' }
+      },
+    })
+    await flushed()
+    const ids = (text: string): string[] => [...text.matchAll(/data: .*\nid: (.*)\n/g)].map(([, each]) => each as string)
+    const all = Array.from({ length: 17 }, (_, index) => id(index + 1))
+    expect(ids(plain.text)).toEqual(all)
+    expect(ids(filtering.text)).toEqual(all)
+    // Its state is of before what its own function published.
+    expect(snapshotting.text.startsWith(`event: state\ndata: now\n\nid: ${id(14)}\n\n`)).toBe(true)
+    expect(ids(snapshotting.text)).toEqual(all.slice(14))
+    for (const { text } of [plain, filtering]) expect(text).not.toContain('event: reset')
+  })
+
+  test('C1 C3 a filter that publishes more than the history holds costs its own reader a reset, and nobody a message twice', async () => {
+    const { channel, join, id } = openChannel({ history: { messages: 5 } })
+    let bursts = 0
+    const filtering = join({
+      filter: ({ data }) => {
+        if (data === 'start' && bursts++ === 0) for (let number = 1; number <= 12; number++) void channel.publish(String(number))
+        return true
+      },
+    })
+    const plain = join()
+    void channel.publish('start')
+    await flushed()
+    const ids = (text: string): string[] => [...text.matchAll(/data: \w+\nid: (.*)\n/g)].map(([, each]) => each as string)
+    expect(ids(plain.text)).toEqual(Array.from({ length: 13 }, (_, index) => id(index + 1)))
+    expect(ids(filtering.text)).toEqual([id(1), ...Array.from({ length: 5 }, (_, index) => id(index + 9))])
+    expect(filtering.text).toContain(reset('lagged', id(1), id(8)))
+  })
+
   test("C3 lag 'close' ends the stream of one that fell off, so that it is told when it comes back", async () => {
     const { channel, join, id } = openChannel({ history: { messages: 2 } })
     const { sink, stream } = join({ lag: 'close' })

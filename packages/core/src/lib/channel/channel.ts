@@ -128,6 +128,8 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   readonly #views: Views
   /** Views that something has come for since they were last flushed. */
   readonly #stirred = new Set<View>()
+  /** The first message since they were. */
+  #unreadFrom: number | undefined
   readonly #snapshots = new Map<Snapshot, { cursor: number; result: Promise<SnapshotResult> }>()
   /** Who waits for a message in `messages()`. */
   readonly #waiting = new Set<() => void>()
@@ -237,11 +239,20 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
       view.stir(offset)
       this.#stirred.add(view)
     }
-    if (this.#stirred.size > 0) flusher.schedule(this)
+    if (this.#stirred.size > 0) {
+      this.#unreadFrom ??= offset
+      flusher.schedule(this)
+    }
     if (this.#waiting.size > 0) this.#wakeReaders()
   }
 
+  trimming(upTo: number): void {
+    // A burst that is longer than the history would be gone before a turn is over.
+    if (this.#unreadFrom !== undefined && upTo >= this.#unreadFrom) this.flush()
+  }
+
   flush(): void {
+    this.#unreadFrom = undefined
     const views = [...this.#stirred]
     this.#stirred.clear()
     for (const view of views) {

@@ -46,7 +46,7 @@ class Flusher {
     } else {
       this.#state = 'waiting'
       this.#gathered = false
-      setTimeout(() => this.#flushAfterWait(), this.#took * WAIT)
+      setTimeout(() => nextTurn(() => this.#flushAfterWait()), this.#took * WAIT)
     }
   }
 
@@ -54,11 +54,10 @@ class Flusher {
     const isInVain = !this.#gathered
     this.#flush()
     if (!isInVain) return
-    const look = (): void => {
+    // What came due while it flushed is published by now: timers and what has arrived come before the next turn's end.
+    nextTurn(() => {
       if (this.#state === 'idle') this.#withoutWait = AFTER_A_VAIN_WAIT
-    }
-    // What came due while it flushed is published now, by a timer a turn later: so this asks after that.
-    nextTurn(() => nextTurn(look))
+    })
   }
 
   #flush(): void {

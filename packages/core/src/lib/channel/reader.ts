@@ -62,6 +62,7 @@ export class Reader implements Feed {
   #told = NOTHING_TOLD
   /** While a snapshot is taken, nothing else is written. */
   #held = false
+  #delivers = false
   /** From when it could not be given all there is until it has been: so long its cursor alone says what it has had. */
   #behind = true
 
@@ -109,6 +110,9 @@ export class Reader implements Feed {
 
   /** Writes what follows the cursor until the port is full or nothing is left. */
   deliver(): void {
+    // What is published while it does so, by a filter or a callback, is read by the same loop.
+    if (this.#delivers) return
+    this.#delivers = true
     const port = this.#port
     this.#passQuiet()
     try {
@@ -138,6 +142,8 @@ export class Reader implements Feed {
     } catch (error) {
       this.#hub.report(error, 'filter')
       port?.['~cut'](error)
+    } finally {
+      this.#delivers = false
     }
   }
 
@@ -199,6 +205,7 @@ export class Reader implements Feed {
   }
 
   #takeSnapshot(take: Snapshot): void {
+    this.#held = true
     try {
       const result = this.#hub.snapshot(take, this.#cursor)
       if (isPromise(result)) this.#awaitSnapshot(result)
@@ -209,11 +216,8 @@ export class Reader implements Feed {
   }
 
   async #awaitSnapshot(result: Promise<SnapshotResult>): Promise<void> {
-    this.#held = true
     try {
-      const value = await result
-      this.#held = false
-      this.#writeSnapshot(value)
+      this.#writeSnapshot(await result)
       this.deliver()
     } catch (error) {
       this.#failSnapshot(error)
@@ -235,6 +239,7 @@ export class Reader implements Feed {
     this.#told = this.#cursor
     const position = this.#hub.positionBlock(this.#cursor)
     this.#port?.['~write'](messages.map((message) => this.#hub.encode(message)).join('') + (position === '' ? '' : `${position.trimStart()}\n`))
+    this.#held = false
   }
 
   #failSnapshot(error: unknown): void {

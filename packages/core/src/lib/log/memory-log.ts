@@ -28,6 +28,7 @@ class MemoryLog implements TailedLog {
 
   /** All is done when it returns: who reads the tail in the same turn finds the message there. */
   append(message: LogMessage, { idempotencyKey }: AppendOptions = {}): Promise<string> {
+    this.#warnOfTrimming(message.block)
     const known = idempotencyKey === undefined ? undefined : this.#idsByKey.get(idempotencyKey)
     if (known !== undefined) return Promise.resolve(known)
     const offset = this.tail.head + 1
@@ -67,6 +68,11 @@ class MemoryLog implements TailedLog {
 
   async close(): Promise<void> {
     this.#followers.clear()
+  }
+
+  #warnOfTrimming(block: string): void {
+    const upTo = this.tail.floorWith(block)
+    if (upTo > this.tail.floor) for (const follower of this.#followers) follower.trimming?.(upTo)
   }
 
   #rememberKey(key: string, id: string): void {

@@ -33,6 +33,11 @@ export interface AppendOptions {
 export interface LogFollower {
   /** MUST be called with every entry once and in order of offsets, those appended by this process included. */
   entry(entry: LogEntry): void
+  /**
+   * MAY be called before an append drops the entries up to this offset, for whoever would lose by that what it has not read yet. It may
+   * append in turn.
+   */
+  trimming?(upTo: number): void
 }
 
 /** Some entries of a log. */

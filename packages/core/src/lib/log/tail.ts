@@ -26,6 +26,16 @@ export class Tail {
     return this.#entries.length - this.#trimmed
   }
 
+  /** The floor once an entry with this block is added; its age apart, which drops nothing that has just come. */
+  floorWith(block: string): number {
+    const { messages, bytes } = this.#bounds
+    let floor = Math.max(this.floor, this.head + 1 - messages)
+    let kept = this.#bytes + byteLength(block)
+    for (let offset = this.floor + 1; offset <= floor; offset++) kept -= byteLength(this.at(offset)?.block ?? '')
+    while (kept > bytes && floor < this.head) kept -= byteLength(this.at(++floor)?.block ?? '')
+    return floor
+  }
+
   add(entry: LogEntry): void {
     this.head = entry.offset
     this.#entries.push(entry)
