@@ -128,7 +128,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   readonly #views: Views
   /** Views that something has come for since they were last flushed. */
   readonly #stirred = new Set<View>()
-  /** The first message since they were. */
+  /** The first of what has come for them. */
   #unreadFrom: number | undefined
   readonly #snapshots = new Map<Snapshot, { cursor: number; result: Promise<SnapshotResult> }>()
   /** Who waits for a message in `messages()`. */
@@ -252,14 +252,15 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   }
 
   flush(): void {
-    this.#unreadFrom = undefined
-    const views = [...this.#stirred]
-    this.#stirred.clear()
-    for (const view of views) {
+    for (const view of [...this.#stirred]) {
+      const { head } = this
       for (const reader of this.#views.readersOf(view)) reader.deliver()
-      // A filter that publishes has stirred it again.
-      if (!this.#stirred.has(view)) view.calm()
+      // What was published meanwhile, by a filter say, is told in the next turn.
+      if (this.head !== head) continue
+      this.#stirred.delete(view)
+      view.calm()
     }
+    if (this.#stirred.size === 0) this.#unreadFrom = undefined
   }
 
   // What readers and views ask.

@@ -101,15 +101,20 @@ export class View {
   }
 
   #makeBatch(cursor: number, isWanted: (entry: LogEntry) => boolean): Batch {
+    const { tail } = this.#source
+    const { floor } = tail
     let text = ''
     let last = cursor
+    // A filter may publish, and so have trimmed what was to be read next: the batch ends there, and its reader finds the gap.
+    const isCut = (): boolean => tail.floor !== floor && this.hasGap(last)
     for (let entry = this.nextAfter(cursor); entry; entry = this.nextAfter(entry.offset)) {
+      if (isCut()) return new Batch(text, last, last)
       if (!isWanted(entry)) continue
       if (text.length >= BATCH_LENGTH) return new Batch(text, last, last)
       text += frameOf(entry)
       last = entry.offset
     }
-    return new Batch(text, last, this.#source.tail.head)
+    return new Batch(text, last, isCut() ? last : tail.head)
   }
 
   #passes(entry: LogEntry): boolean {
