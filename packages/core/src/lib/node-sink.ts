@@ -197,16 +197,16 @@ function hasBody(req: NodeRequest): boolean {
   return req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length']) > 0
 }
 
-const buffers = new WeakMap<Uint8Array, Buffer>()
+let lastBytes: Uint8Array | undefined
+let lastBuffer: Buffer | undefined
 
-/** The same bytes as a Buffer, once for all who write them: from other arrays Node makes one at each write. */
+/** The same bytes as a Buffer, once for all who write them in a row: from other arrays Node makes one at each write. */
 function bufferOf(bytes: Uint8Array): Buffer {
-  let buffer = buffers.get(bytes)
-  if (!buffer) {
-    buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-    buffers.set(bytes, buffer)
+  if (bytes !== lastBytes || !lastBuffer) {
+    lastBytes = bytes
+    lastBuffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   }
-  return buffer
+  return lastBuffer
 }
 
 /** What the operating system has not taken of the write under way. Node's own socket timeout asks the same field. */
