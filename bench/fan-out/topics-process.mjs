@@ -54,15 +54,15 @@ async function costOf(channel, each) {
 
 function fakeStream() {
   const port = {
-    ready: true,
-    write: () => true,
-    writeShared({ chunk }) {
+    '~ready': true,
+    '~write': () => true,
+    '~writeShared'({ chunk }) {
       if (chunk.length > 0) delivered++
       return true
     },
-    end() {},
-    fail() {},
-    release() {},
+    '~end'() {},
+    '~cut'() {},
+    '~release'() {},
   }
   return { lastEventId: '', closed: false, '~feed': () => port }
 }
