@@ -10,6 +10,8 @@ export interface Flushable {
 const BUSY = 0.7
 // Of the time that the last flush took.
 const WAIT = 0.25
+// Milliseconds. A flush that took longer was most likely held up, and what waits has waited enough.
+const LONGEST_WAIT = 25
 // Milliseconds. What takes less is not worth a timer.
 const LONG_FLUSH = 2
 // After a wait in vain, so many flushes go without: whoever publishes the next message when all have the last one gains nothing by waiting.
@@ -46,7 +48,7 @@ class Flusher {
     } else {
       this.#state = 'waiting'
       this.#gathered = false
-      setTimeout(() => nextTurn(() => this.#flushAfterWait()), this.#took * WAIT)
+      setTimeout(() => nextTurn(() => this.#flushAfterWait()), Math.min(this.#took * WAIT, LONGEST_WAIT))
     }
   }
 
