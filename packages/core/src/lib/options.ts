@@ -1,5 +1,5 @@
 import { checkedEvent, checkedRetry, describe, encodeComment, encodeMessage, type Serialize } from './message.ts'
-import { invalidOption } from './option-checks.ts'
+import { checkFunctions, checkNames, invalidOption } from './option-checks.ts'
 import { SharedText } from './shared-text.ts'
 
 /** Where in the life of a stream something failed that no caller was there to catch. */
@@ -132,11 +132,11 @@ const HEADER_VALUE_BREAK = /[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]/
 export function resolveOptions(options: StreamOptions | undefined, inherited?: ResolvedOptions): ResolvedOptions {
   if (options === undefined) return inherited ?? DEFAULTS
   if (typeof options !== 'object' || options === null) throw invalidOption(`options must be an object, got ${describe(options)}`)
-  for (const name of Object.keys(options)) {
-    if (!(NAMES as readonly string[]).includes(name)) throw invalidOption(`${describe(name)} is not an option; there are ${NAMES.join(', ')}`)
-  }
+  checkNames('', options, NAMES)
   const given = { ...inherited?.given, ...definedOnly(options) }
   const all = { ...USUAL, ...given }
+  const { serialize = USUAL.serialize, onError = USUAL.onError } = all
+  checkFunctions({ serialize, onError })
   const retry = all.retry === undefined ? undefined : option('retry', () => checkedRetry(all.retry))
   return {
     given,
@@ -149,9 +149,9 @@ export function resolveOptions(options: StreamOptions | undefined, inherited?: R
     signal: resolveSignal(all.signal),
     headers: resolveHeaders(all.headers),
     status: resolveStatus(all.status),
-    serialize: callable('serialize', all.serialize),
+    serialize,
     negotiate: resolveNegotiate(all.negotiate),
-    onError: callable('onError', all.onError),
+    onError,
   }
 }
 
@@ -218,11 +218,6 @@ function duration(name: string, value: unknown): number {
 function integer(name: string, value: unknown, least: number, most: number = Number.MAX_SAFE_INTEGER): number {
   if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most) return value as number
   throw invalidOption(`${name} must be a whole number of at least ${least} and at most ${most}, got ${describe(value)}`)
-}
-
-function callable<Value>(name: string, value: Value | undefined): Value {
-  if (typeof value === 'function') return value
-  throw invalidOption(`${name} must be a function, got ${describe(value)}`)
 }
 
 function option<Value>(name: string, check: () => Value): Value {

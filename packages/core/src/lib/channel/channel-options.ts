@@ -1,7 +1,7 @@
 import { checkBounds, type HistoryBounds } from '../log/history-bounds.ts'
 import type { TailedLog } from '../log/memory-log.ts'
 import { checkedEvent, describe, type Serialize } from '../message.ts'
-import { checkNames, invalidOption } from '../option-checks.ts'
+import { checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
 
 /** Where a channel failed where no caller can catch it. */
 export type ChannelErrorStage =
@@ -63,11 +63,9 @@ export function checkChannelOptions(options: ChannelOptions): void {
   checkNames('createChannel', options, NAMES)
   if (options.history && options.log) throw invalidOption('history is the bounds of the default log; give them to the log instead')
   if (options.history) checkBounds(options.history)
-  const { position, resetEvent } = options
+  const { position, resetEvent, serialize, parse, onError } = options
   if (position !== undefined && typeof position !== 'boolean' && position !== 'message')
     throw invalidOption(`position must be true, false or 'message', got ${describe(position)}`)
   if (resetEvent !== undefined && ['', 'message'].includes(checkedEvent(resetEvent))) throw invalidOption('resetEvent must have a name of its own')
-  for (const name of ['serialize', 'parse', 'onError'] as const) {
-    if (options[name] !== undefined && typeof options[name] !== 'function') throw invalidOption(`${name} must be a function, got ${describe(options[name])}`)
-  }
+  checkFunctions({ serialize, parse, onError })
 }

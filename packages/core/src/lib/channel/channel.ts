@@ -5,7 +5,7 @@ import { memoryLog, type TailedLog } from '../log/memory-log.ts'
 import type { LogEntry, LogFollower } from '../log/message-log.ts'
 import type { Tail } from '../log/tail.ts'
 import { type AnyEvents, describe, encodeMessage, type Message } from '../message.ts'
-import { checkNames, invalidOption } from '../option-checks.ts'
+import { checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
 import { type ChannelErrorStage, type ChannelOptions, checkChannelOptions, type OwnEvents, type PublishedEvents } from './channel-options.ts'
 import { type Flushable, flusher } from './flusher.ts'
 import { type ChannelMessage, type MessageSource, readMessages } from './messages.ts'
@@ -160,9 +160,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     checkNames('subscribe', options, SUBSCRIBE_OPTIONS)
     const { filter, snapshot, lag = 'reset' } = options
     if (!LAGS.includes(lag)) throw invalidOption(`lag must be 'reset', 'close' or 'conflate', got ${describe(lag)}`)
-    for (const [name, value] of Object.entries({ filter, snapshot })) {
-      if (value !== undefined && typeof value !== 'function') throw invalidOption(`${name} must be a function, got ${describe(value)}`)
-    }
+    checkFunctions({ filter, snapshot })
     if (typeof (stream as unknown as Partial<Feedable> | undefined)?.['~feed'] !== 'function')
       throw invalidOption(`subscribe takes a stream that Tidings opened, got ${describe(stream)}; write channel.subscribe(res.sse())`)
     const topics = topicsOf(options.topics)

@@ -247,21 +247,20 @@ export class Reader implements Feed {
     this.#port?.['~cut'](error)
   }
 
-  #tellPosition(): void {
+  /** Returns whether the channel tells positions at all. */
+  #tellPosition(): boolean {
     this.#told = this.#cursor
     const block = this.#hub.positionBlock(this.#cursor)
-    if (block !== '') this.#port?.['~write'](`${block.trimStart()}\n`)
+    if (block === '') return false
+    this.#port?.['~write'](`${block.trimStart()}\n`)
+    return true
   }
 
   /** Whoever comes back with the last position of all is told that nothing will follow: where no positions are told, that one is. */
   #endWithPosition(port: FeedPort): void {
-    let id: string | undefined
-    if (this.#told !== this.#hub.head) {
-      this.#cursor = this.#hub.head
-      this.#tellPosition()
-      if (this.#hub.positionBlock(this.#cursor) === '') id = this.#hub.idOf(this.#cursor)
-    }
-    port['~end'](true, id)
+    const knows = this.#told === this.#hub.head
+    this.#cursor = this.#hub.head
+    port['~end'](true, knows || this.#tellPosition() ? undefined : this.#hub.idOf(this.#cursor))
   }
 }
 

@@ -30,6 +30,8 @@ export class Tail {
   floorWith(block: string): number {
     const { messages, bytes } = this.#bounds
     let floor = Math.max(this.floor, this.head + 1 - messages)
+    // No unit of UTF-16 takes more than three bytes: mostly the bytes need no counting.
+    if (this.#bytes + 3 * block.length <= bytes) return floor
     let kept = this.#bytes + byteLength(block)
     for (let offset = this.floor + 1; offset <= floor; offset++) kept -= byteLength(this.at(offset)?.block ?? '')
     while (kept > bytes && floor < this.head) kept -= byteLength(this.at(++floor)?.block ?? '')
