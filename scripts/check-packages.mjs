@@ -3,8 +3,10 @@
 import { spawn } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { FIRST_READS, readFirst, standalone } from './examples.mjs'
+import { compareSizes, measuredSize, statedSizes } from './sizes.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const work = mkdtempSync(join(tmpdir(), 'tidings-packages-'))
@@ -47,9 +49,17 @@ const consumers = [
     options: { ...web, types: ['node'] },
   },
   { source: 'hono-web.ts', tidings: 'hono', beside: { hono: 'hono' }, options: web },
+  {
+    source: 'redis.ts',
+    tidings: 'redis',
+    beside: { redis: 'redis', ioredis: 'ioredis', '@types/node': '@types/node' },
+    options: node,
+  },
   { source: 'core-node.ts', tidings: 'core', beside: { '@types/node': '@types/node' }, options: node },
   { source: 'core-web.ts', tidings: 'core', beside: {}, options: web },
 ]
+
+const examples = readdirSync(join(root, 'examples')).filter((name) => existsSync(join(root, 'examples', name, 'package.json')))
 
 let passed = 0
 const failures = []
@@ -128,14 +138,15 @@ async function checkTarball(each) {
   await check(`${each.name}: are the types wrong`, () => run(attw, [packed, '--profile', 'esm-only', '--no-definitely-typed', '--no-color', '--no-emoji']))
 }
 
+const INSTALL = ['install', '--prefer-offline', '--no-audit', '--no-fund', '--no-package-lock', '--ignore-scripts', '--legacy-peer-deps', '--loglevel=error']
+
 /** An empty folder with the package, the core it stands on, and what a user would install beside it. */
 async function install(folder, tidings, beside) {
   mkdirSync(folder)
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'consumer', private: true }))
   const names = new Set(['@tidings/core', `@tidings/${tidings}`])
   const others = Object.entries(beside).map(([name, version]) => `${name}@${version}`)
-  const flags = ['--prefer-offline', '--no-audit', '--no-fund', '--no-package-lock', '--ignore-scripts', '--legacy-peer-deps', '--loglevel=error']
-  await run(['npm'], ['install', ...flags, ...[...names].map(tarball), ...others], folder)
+  await run(['npm'], [...INSTALL, ...[...names].map(tarball), ...others], folder)
 }
 
 /** The versions that a package of this repository (or the root, as for @types/node) has of what its users install beside it. */
@@ -169,6 +180,27 @@ async function checkConsumer({ source, tidings, beside, options }, index) {
   }
 }
 
+/** An example runs as it would for someone who has copied its folder and nothing else. */
+async function checkExample(name) {
+  const source = join(root, 'examples', name)
+  const folder = join(work, `example-${name}`)
+  const isOwn = (path) => !['node_modules', 'test', '.turbo'].includes(relative(source, path).split(sep)[0])
+  cpSync(source, folder, { recursive: true, filter: isOwn })
+  writeFileSync(join(folder, 'package.json'), JSON.stringify(standalone(manifest(source), tarball)))
+  if (!(await check(`example ${name}: npm install`, () => run(['npm'], INSTALL, folder)))) return
+  await check(`example ${name}: starts, first event`, () => readFirst(name, folder))
+}
+
+/** What bundlers make of each entry of core, which is what its users' users download or their workers load. */
+async function checkSizes() {
+  const folder = join(work, 'consumer-sizes')
+  if (!(await check('sizes: npm install', () => install(folder, 'core', {})))) return
+  for (const row of statedSizes(root)) {
+    const measured = await measuredSize(row.entry, folder)
+    await check(`${row.entry.replace('@tidings/', '')}: ${measured.toFixed(1)} kB of ${row.budget}`, () => compareSizes(row, measured))
+  }
+}
+
 /** `@tidings/testing` is used inside a test runner, so its program is a test. */
 async function checkTesting() {
   const folder = join(work, 'consumer-testing')
@@ -184,8 +216,16 @@ async function checkTesting() {
 }
 
 try {
+  const unread = examples.filter((name) => !FIRST_READS[name])
+  if (unread.length > 0) throw new Error(`scripts/examples.mjs does not say how to read ${unread.join(', ')}`)
   await run(['pnpm'], ['--filter', './packages/*', 'pack', '--pack-destination', work], root)
-  await inParallel([...consumers.map((each, index) => () => checkConsumer(each, index)), checkTesting, ...packages.map((each) => () => checkTarball(each))])
+  await inParallel([
+    ...consumers.map((each, index) => () => checkConsumer(each, index)),
+    checkTesting,
+    checkSizes,
+    ...examples.map((name) => () => checkExample(name)),
+    ...packages.map((each) => () => checkTarball(each)),
+  ])
   console.log(failures.length === 0 ? `${passed} package checks passed` : `${failures.length} package checks failed, ${passed} passed: ${failures.join('; ')}`)
 } finally {
   rmSync(work, { recursive: true, force: true })

@@ -2,7 +2,7 @@
  * For whoever writes an adapter: the pieces that `@tidings/express`, `@tidings/koa` and `@tidings/hono` are made of.
  * `@tidings/testing` has the contract that an adapter must pass.
  *
- * @module
+ * @module @tidings/core/adapter
  */
 export { refusalOf } from './lib/accept.ts'
 export type { OwnedEventStream } from './lib/event-stream.ts'

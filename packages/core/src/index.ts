@@ -1,3 +1,8 @@
+/**
+ * Channels, the wire format, and the types of streams, messages and options. Imports nothing of a platform or a framework.
+ *
+ * @module @tidings/core
+ */
 export { type Channel, createChannel, type MessagesOptions, type SubscribeOptions, type Subscription } from './lib/channel/channel.ts'
 export type { ChannelErrorStage, ChannelOptions, OwnEvents, PublishedEvents } from './lib/channel/channel-options.ts'
 export type { ChannelMessage } from './lib/channel/messages.ts'
@@ -7,8 +12,8 @@ export type { Filter } from './lib/channel/view.ts'
 export { type CloseReason, type ErrorCode, type ErrorDetails, TidingsError } from './lib/errors.ts'
 export type { EventStream, Sendable } from './lib/event-stream.ts'
 export type { HistoryBounds } from './lib/log/history-bounds.ts'
-export { memoryLog, type TailedLog } from './lib/log/memory-log.ts'
-export type { AppendOptions, LogEntry, LogFollower, LogMessage, LogPage, MessageLog } from './lib/log/message-log.ts'
+export { memoryLog } from './lib/log/memory-log.ts'
+export type { AppendOptions, LogEntry, LogFollower, LogMessage, LogPage, MessageLog, TailedLog } from './lib/log/message-log.ts'
 export type { Tail } from './lib/log/tail.ts'
 export {
   type AnyEvents,

@@ -1,3 +1,8 @@
+/**
+ * Event streams for `node:http` and `node:http2`.
+ *
+ * @module @tidings/core/node
+ */
 import type { EventStream } from './lib/event-stream.ts'
 import type { AnyEvents } from './lib/message.ts'
 import type { NodeRequest, NodeResponse } from './lib/node-sink.ts'

@@ -1,3 +1,8 @@
+/**
+ * Event streams for anything that speaks fetch.
+ *
+ * @module @tidings/core/web
+ */
 import { refusalOf } from './lib/accept.ts'
 import type { EventStream } from './lib/event-stream.ts'
 import type { AnyEvents } from './lib/message.ts'

@@ -39,7 +39,7 @@ function visit(channel: Channel, cycle: number): SinkStream {
 describe('L4 after 10,000 subscriptions', () => {
   test('L4 no subscriber, no stream, no timer remains, and the heap is flat', async () => {
     const timers = watchTimers()
-    const channel = createChannel({ history: { messages: 100 } })
+    const channel = createChannel({ onError: () => {}, history: { messages: 100 } })
     const streams: WeakRef<SinkStream>[] = []
     const round = async (): Promise<number> => {
       for (let cycle = 0; cycle < CYCLES; cycle++) {

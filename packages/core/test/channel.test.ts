@@ -4,7 +4,8 @@ import type { Channel, SubscribeOptions } from '../src/lib/channel/channel.ts'
 import type { ChannelOptions } from '../src/lib/channel/channel-options.ts'
 import { clock } from '../src/lib/clock.ts'
 import type { ErrorCode } from '../src/lib/errors.ts'
-import { memoryLog, type TailedLog } from '../src/lib/log/memory-log.ts'
+import { memoryLog } from '../src/lib/log/memory-log.ts'
+import type { TailedLog } from '../src/lib/log/message-log.ts'
 import type { Message } from '../src/lib/message.ts'
 import { resolveOptions } from '../src/lib/options.ts'
 import { closedStream } from '../src/lib/sink-stream.ts'
@@ -367,6 +368,29 @@ describe('C4 positions', () => {
     await flushed()
     expect(sink.frames.slice(2)).toEqual([`:\nid: ${id(1)}\n\n`, `data: own\nid: ${id(2)}\n\n`])
     expect(subscription.lastEventId).toBe(id(3))
+  })
+
+  test('C4 the position of a subscription stays where its stream has ended', async () => {
+    const { channel, id, join } = openChannel()
+    const { sink, subscription } = join({ topics: ['a'] })
+    void channel.publish('x', { topic: 'a' })
+    await flushed()
+    void channel.publish('x', { topic: 'b' })
+    sink.leave()
+    expect(subscription.lastEventId).toBe(id(2))
+    void channel.publish('x', { topic: 'a' })
+    await flushed()
+    expect(subscription.lastEventId).toBe(id(2))
+    const closed = join()
+    closed.stream.close()
+    expect(closed.subscription.lastEventId).toBe(id(3))
+  })
+
+  test('C4 a stream that is closed when it is subscribed has no position', () => {
+    const { channel } = openChannel()
+    const { stream } = openStream()
+    stream.close()
+    expect(channel.subscribe(stream).lastEventId).toBe('')
   })
 
   test('C4 no heartbeat carries one while a snapshot is taken', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import type { HistoryBounds } from '../src/lib/log/history-bounds.ts'
-import { memoryLog, type TailedLog } from '../src/lib/log/memory-log.ts'
-import type { LogMessage } from '../src/lib/log/message-log.ts'
+import { memoryLog } from '../src/lib/log/memory-log.ts'
+import type { LogMessage, TailedLog } from '../src/lib/log/message-log.ts'
 import { openChannel } from './joined-channel.ts'
 
 function message(data: string, topic?: string): LogMessage {

@@ -1,3 +1,8 @@
+/**
+ * Event streams for Express: `app.use(sse())`, then `res.sse()`.
+ *
+ * @module @tidings/express
+ */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AnyEvents, EventStream, StreamOptions } from '@tidings/core'
 import { branded, openNodeStream, optionLayer, type ResolvedOptions, resolveOptions } from '@tidings/core/adapter'

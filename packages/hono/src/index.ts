@@ -1,3 +1,8 @@
+/**
+ * Event streams for Hono: `app.use(sse())`, then `c.var.sse(callback)`.
+ *
+ * @module @tidings/hono
+ */
 import type { AnyEvents, EventStream, StreamOptions } from '@tidings/core'
 import {
   answerOnce,
@@ -27,6 +32,7 @@ export type SseHelper = <Events extends object = AnyEvents>(callback: StreamCall
 
 /** For apps that type their variables by hand: `new Hono<{ Variables: SseVariables }>()`. */
 export interface SseVariables {
+  /** Answers this request with an event stream. There once `sse()` is mounted. */
   sse: SseHelper
 }
 

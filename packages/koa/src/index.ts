@@ -1,3 +1,8 @@
+/**
+ * Event streams for Koa: `app.use(sse())`, then `ctx.sse()`.
+ *
+ * @module @tidings/koa
+ */
 import type { AnyEvents, EventStream, StreamOptions } from '@tidings/core'
 import { branded, type OwnedEventStream, openNodeStream, optionLayer, type ResolvedOptions, resolveOptions } from '@tidings/core/adapter'
 import { lastEventIdOf as nodeLastEventIdOf } from '@tidings/core/node'

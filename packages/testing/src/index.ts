@@ -1,3 +1,8 @@
+/**
+ * Reads event streams in tests, and has the contracts of adapters and logs as suites.
+ *
+ * @module @tidings/testing
+ */
 export type { AdapterUnderTest, AppUnderTest, Listener, RouteUnderTest } from './lib/adapter-under-test.ts'
 export { describeAdapter } from './lib/describe-adapter.ts'
 export { describeLog, type LogUnderTest } from './lib/describe-log.ts'

@@ -1,3 +1,5 @@
+import { sharesTimers, startTimer } from './timer.ts'
+
 /** Something that wants to be looked at from time to time: an open stream. */
 export interface Watched {
   /** Which slot of the clock it stands in. The clock's own; start with `0`. */
@@ -17,7 +19,7 @@ export const now = (): number => performance.now()
  * Times are rounded up to slots of at most a sixth of the delay, so that those that come due together share a wake-up:
  * a look comes between 1 and 1.17 times its delay. The timer never keeps a process alive.
  */
-class Clock {
+export class Clock {
   readonly #slots = new Map<number, Set<Watched>>()
   #timer: ReturnType<typeof setTimeout> | undefined
   #wakesAt = Number.POSITIVE_INFINITY
@@ -60,9 +62,7 @@ class Clock {
   #sleepUntil(time: number): void {
     this.#stop()
     this.#wakesAt = time
-    this.#timer = setTimeout(() => this.#tick(), Math.min(Math.max(0, Math.ceil(time - now())), LONGEST_SLEEP))
-    // Node, Bun and Deno hand out an object; elsewhere a number, and no process to keep alive.
-    ;(this.#timer as { unref?: () => void }).unref?.()
+    this.#timer = startTimer(() => this.#tick(), Math.min(Math.max(0, Math.ceil(time - now())), LONGEST_SLEEP))
   }
 
   #stop(): void {
@@ -74,3 +74,8 @@ class Clock {
 
 /** The one clock of this copy of the package. */
 export const clock: Clock = new Clock()
+
+/** The clock of a new stream: the one of all, or its own where it can share none. */
+export function clockOfStream(): Clock {
+  return sharesTimers ? clock : new Clock()
+}

@@ -32,6 +32,7 @@ export type ErrorCode =
   | 'ERR_SSE_GAP'
   | 'ERR_SSE_CHANNEL_ENDED'
   | 'ERR_SSE_LOG_UNAVAILABLE'
+  | 'ERR_SSE_UNKNOWN_IDS'
 
 /** What may be said of an error beside its code and its text. */
 export interface ErrorDetails {
@@ -49,6 +50,7 @@ export interface ErrorDetails {
  * `name` is `'AbortError'` on `ERR_SSE_CLOSED`, so that whatever was given the stream's `signal` fails as its callers expect.
  */
 export class TidingsError extends Error {
+  /** What to tell errors apart by. */
   readonly code: ErrorCode
   /** The HTTP status that fits: 406 on `ERR_SSE_NOT_ACCEPTABLE`, absent where HTTP has none. */
   declare readonly status?: number
@@ -86,4 +88,9 @@ export function alreadyBegun(): TidingsError {
     'ERR_SSE_HEADERS_SENT',
     'The response has begun already: a stream was opened on it before, or something else was sent; open one stream, first',
   )
+}
+
+/** The error of a message that comes after the end. */
+export function channelEnded(): TidingsError {
+  return new TidingsError('ERR_SSE_CHANNEL_ENDED', 'The channel has ended; publish before end()')
 }

@@ -22,10 +22,14 @@ export interface EventStream<Events extends object = AnyEvents> {
    * `Readable`. Resolves to `true` when the source ended and to `false` when the peer left first; then the source is ended
    * too, by its `return()`, `cancel()` or `destroy()`. Rejects with the source's own error. The stream stays open.
    *
-   * @param map makes a message of each item; without it the items must be messages
    * @throws `ERR_SSE_INVALID_SOURCE` (as a rejection) for what cannot be iterated, and for bytes without a `map` that decodes
    */
   sendAll(source: Sendable<Message<Events>>): Promise<boolean>
+  /**
+   * The same, for items that are not messages.
+   *
+   * @param map makes a message of each item
+   */
   sendAll<Item>(source: Sendable<Item>, map: (item: Item) => Message<Events>): Promise<boolean>
   /** Sends a comment, which clients ignore. Resolves as `send` does. */
   comment(text?: string): Promise<boolean>
@@ -42,7 +46,7 @@ export interface EventStream<Events extends object = AnyEvents> {
   readonly closed: boolean
   /**
    * The id of the last event that the client has seen: its `Last-Event-ID` header, or `lastEventId` in the query where the
-   * header is absent. `''` when it sent none.
+   * header is absent. `''` when it sent none; `'\uFFFD'`, which no server gives out, for one with NUL or over 1 KiB.
    */
   readonly lastEventId: string
   /** How many bytes wait in this process for the peer to take them. */

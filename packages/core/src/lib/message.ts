@@ -87,6 +87,8 @@ const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
  * `ERR_SSE_INVALID_MESSAGE` for anything that is no message, or data that cannot be serialised.
  *
  * @example
+ * import { encodeMessage } from '@tidings/core'
+ *
  * encodeMessage({ event: 'goal', data: { minute: 12 }, id: '7' })
  * // 'event: goal\ndata: {"minute":12}\nid: 7\n\n'
  */
@@ -156,6 +158,11 @@ function isOneLine(text: string): boolean {
  * traffic.
  *
  * @throws `ERR_SSE_INVALID_FIELD` when `text` is not a string.
+ *
+ * @example
+ * import { encodeComment } from '@tidings/core'
+ *
+ * encodeComment('still here') // ': still here\n\n'
  */
 export function encodeComment(text = ''): string {
   return `${commentLines(checkedComment(text))}\n`

@@ -13,7 +13,7 @@ export type NodeResponse = ServerResponse | Http2ServerResponse
 // Above this, one HTTP/2 write takes many frames, and its own length stays the same until the last of them is out.
 const LONG_WRITE = 65_536
 // From Node 22 on, a corked response keeps its chunks to itself.
-const CORKED_KEEPS = Number.parseInt(process.versions.node, 10) >= 22
+const CORKED_KEEPS = Number.parseInt(globalThis.process?.versions?.node ?? '', 10) >= 22
 
 /** Node's response as a sink. One class for both protocols; the few places where they differ ask `#http2`. */
 export class NodeSink implements Sink {
@@ -111,7 +111,8 @@ export class NodeSink implements Sink {
     // What the response itself would ask. After the peer's FIN, Node ends its own side: the response takes that quietly, the socket does not.
     if (socket._httpMessage !== this.#res || !socket.writable) return false
     this.#plain ||= isUnwrapped(this.#res as ServerResponse)
-    return this.#plain && !(CORKED_KEEPS && (this.#res as ServerResponse).writableCorked > 0)
+    // Who corks the response corks its socket, which is at hand.
+    return this.#plain && !(CORKED_KEEPS && socket.writableCorked > 0)
   }
 
   #writeRaw(chunk: Uint8Array): boolean {

@@ -85,6 +85,7 @@ export interface ResolvedOptions {
   readonly status: number
   readonly serialize: Serialize
   readonly negotiate: boolean | undefined
+  /** As given, or `console.error`. */
   readonly onError: (error: unknown, context: { stage: ErrorStage }) => void
 }
 

@@ -18,17 +18,19 @@ export class SharedText implements SharedFrames {
   }
 
   get chunk(): Uint8Array {
-    this.#chunk ??= chunkOf(this.bare)
+    this.#chunk ??= chunkOf(this.text)
     return this.#chunk
   }
 }
 
-/** Bytes as one chunk of HTTP/1.1's chunked coding (RFC 9112 7.1). */
-function chunkOf(bytes: Uint8Array): Uint8Array {
-  const size = utf8.encode(`${bytes.length.toString(16)}\r\n`)
-  const chunk = new Uint8Array(size.length + bytes.length + 2)
-  chunk.set(size)
-  chunk.set(bytes, size.length)
-  chunk.set([13, 10], size.length + bytes.length)
-  return chunk
+/** Text as one chunk of HTTP/1.1's chunked coding (RFC 9112 7.1). */
+function chunkOf(text: string): Uint8Array {
+  // Mostly a character is a byte, and the size is known before there are any: one array, and none to copy from.
+  const bytes = framed(text.length, text)
+  const size = bytes.length - framed(text.length, '').length
+  return size === text.length ? bytes : framed(size, text)
+}
+
+function framed(size: number, text: string): Uint8Array {
+  return utf8.encode(`${size.toString(16)}\r\n${text}\r\n`)
 }

@@ -1,4 +1,4 @@
-import { clock, now, type Watched } from './clock.ts'
+import { type Clock, clockOfStream, now, type Watched } from './clock.ts'
 import { type CloseReason, closedError, TidingsError } from './errors.ts'
 import type { OwnedEventStream, Sendable } from './event-stream.ts'
 import type { Feed, Feedable, FeedPort, SharedFrames } from './feed.ts'
@@ -36,6 +36,7 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
   #full = false
   /** Of what waits, what a channel wrote. */
   #sharedBytes = 0
+  #clock: Clock | undefined
   #wroteAt = 0
   #expiresAt = NEVER
   #waitsSince = NEVER
@@ -54,7 +55,8 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
     this.#write(opening)
     this.#expiresAt = this.#wroteAt + maxDuration * (0.8 + 0.2 * Math.random())
     if (this.#end) return
-    clock.watch(this, this.#nextLook(this.#wroteAt))
+    this.#clock = clockOfStream()
+    this.#clock.watch(this, this.#nextLook(this.#wroteAt))
     if (signal) endOnAbort(signal, this)
   }
 
@@ -176,7 +178,7 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
 
   gone(reason: CloseReason, cause?: unknown): void {
     this.#sink = undefined
-    clock.unwatch(this)
+    this.#clock?.unwatch(this)
     this.#finish(reason, cause)
   }
 

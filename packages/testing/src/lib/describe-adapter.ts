@@ -12,13 +12,12 @@ import type { Protocol } from './running-app.ts'
  * file with an adapter of your own; each test bears the id of the sentence that it proves.
  *
  * @example
- * import { describeAdapter } from '@tidings/testing'
+ * import { type AppUnderTest, describeAdapter, type Listener } from '@tidings/testing'
  *
- * describeAdapter({
- *   name: 'my framework',
- *   handlerErrors: 'framework',
- *   listener: (app) => buildMyApp(app).listener,
- * })
+ * // Yours: an app of the framework with these options and routes.
+ * declare function buildMyApp(app: AppUnderTest): Listener
+ *
+ * describeAdapter({ name: 'my framework', handlerErrors: 'framework', listener: buildMyApp })
  */
 export function describeAdapter(adapter: AdapterUnderTest): void {
   const protocols: Protocol[] = adapter.http2 ? ['HTTP/1.1', 'HTTP/2'] : ['HTTP/1.1']

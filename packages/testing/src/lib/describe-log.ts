@@ -36,6 +36,8 @@ export function describeLog({ name, create }: LogUnderTest): void {
     const open = async (messages = AMPLE): Promise<MessageLog> => {
       const log = await create({ messages })
       opened.push(log)
+      // A log on an engine follows it from here on at the latest.
+      await log.read(0, 1)
       return log
     }
     afterEach(async () => {
@@ -51,9 +53,9 @@ export function describeLog({ name, create }: LogUnderTest): void {
       const log = await open()
       const ids = await Promise.all(Array.from({ length: 200 }, (_, index) => log.append(message(String(index)))))
       expect(new Set(ids).size).toBe(200)
+      const { entries } = await log.read(0, 200)
       const offsets = ids.map((id) => log.locate(id))
       expect(offsets).toEqual(Array.from(ids, (_, index) => index + 1))
-      const { entries } = await log.read(0, 200)
       expect(entries.map(({ data, id }) => [data, id])).toEqual(ids.map((id, index) => [String(index), id]))
     })
 
@@ -98,6 +100,7 @@ export function describeLog({ name, create }: LogUnderTest): void {
     test('G1 who follows gets every entry once and in order, those of this process too', async () => {
       const log = await open()
       await log.append(message('before'))
+      await log.read(0, 1)
       const followed: LogEntry[] = []
       const alsoFollowed: LogEntry[] = []
       const all = new Promise<void>((resolve) => {
@@ -133,6 +136,7 @@ export function describeLog({ name, create }: LogUnderTest): void {
       const log = await open(20)
       const ids: string[] = []
       for (let index = 0; index < 60; index++) ids.push(await log.append(message('x')))
+      await log.read(0, 1)
       expect(ids.slice(40).map((id) => log.locate(id))).toEqual(Array.from({ length: 20 }, (_, index) => 41 + index))
       for (const offset of [41, 50, 60]) expect(log.idOf(offset)).toBe(ids[offset - 1])
       expect(log.locate(log.idOf(0))).toBe(0)
@@ -145,6 +149,7 @@ export function describeLog({ name, create }: LogUnderTest): void {
       const id = await log.append(message('a'))
       const strange = await other.append(message('a'))
       await other.append(message('b'))
+      await log.read(0, 1)
       expect(strange).not.toBe(id)
       const future = id.replace(/[0-9](?=[^0-9]*$)/, '9')
       const unknown = [
@@ -189,6 +194,30 @@ export function describeLog({ name, create }: LogUnderTest): void {
       await log.append(message('last'))
       await within(last, 'the last entry')
       expect(followed).toEqual(['a', 'b', 'a', 'last'])
+    })
+
+    test('C10 its end comes behind all that was appended, is told once to each who follows, also later, and nothing comes after', async () => {
+      const log = await open()
+      const told: string[] = []
+      let finished = (): void => {}
+      const over = new Promise<void>((resolve) => {
+        finished = resolve
+      })
+      log.follow({
+        entry: ({ data }) => void told.push(data),
+        finished: () => {
+          told.push('end')
+          finished()
+        },
+      })
+      const appended = log.append(message('a'))
+      await Promise.all([appended, log.end(), log.end()])
+      await within(over, 'the end')
+      const late = await log.append(message('b')).catch((error: { code?: unknown }) => error.code)
+      expect(late).toBe('ERR_SSE_CHANNEL_ENDED')
+      await within(new Promise<void>((resolve) => void log.follow({ entry: () => {}, finished: resolve })), 'the end, for one who came later')
+      expect(told).toEqual(['a', 'end'])
+      expect((await log.read(0, 10)).entries.map(({ id }) => id)).toEqual([await appended])
     })
 
     test('G1 after close nobody is told of anything', async () => {

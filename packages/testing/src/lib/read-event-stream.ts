@@ -21,7 +21,7 @@ export interface EventStreamRecording {
   retry: number | undefined
   /** The whole body as text. */
   text: string
-  /** Whether the server ended the stream; false when reading stopped by `until`. */
+  /** Whether the server ended the stream cleanly; false when reading stopped by `until`, or the connection broke. */
   ended: boolean
 }
 
@@ -41,8 +41,11 @@ export interface ReadOptions {
 
 /** A `supertest` test that was not sent yet; the part of it that is used. (Its own types differ between versions, hence `never`.) */
 export interface SupertestTest {
+  /** Whether the body is collected. */
   buffer(on: boolean): unknown
+  /** Takes over the reading of the body. */
   parse(parser: never): unknown
+  /** Sends the request. */
   then(resolve: never, reject: never): unknown
 }
 
@@ -62,10 +65,22 @@ interface NodeBody {
  * Reads an event stream in a test, and ends the request cleanly once it has what it wants.
  *
  * @param source a `supertest` test, or a fetch `Response` (or the promise of one)
- * @throws when `timeout` passes first; the text read so far is in the message
+ * @throws when `timeout` passes first; the text read so far is in the message. Where the connection of a fetch
+ * `Response` breaks, what fetch rejects with; a `supertest` test resolves then to what was read, with `ended` false
  *
  * @example
- * const { events } = await readEventStream(request(app).get('/clock'), { until: 2 })
+ * import { sse } from '@tidings/express'
+ * import { readEventStream } from '@tidings/testing'
+ * import express from 'express'
+ * import request from 'supertest'
+ * import { expect } from 'vitest'
+ *
+ * const app = express()
+ * app.get('/clock', sse(), (req, res) => {
+ *   res.sse().send({ event: 'tick', data: { now: 1 } })
+ * })
+ *
+ * const { events } = await readEventStream(request(app).get('/clock'), { until: 1 })
  * expect(events[0]).toEqual({ event: 'tick', data: '{"now":1}', id: undefined })
  */
 export async function readEventStream(source: SupertestTest | Response | Promise<Response>, options: ReadOptions = {}): Promise<EventStreamRecording> {
@@ -136,9 +151,12 @@ async function readResponse(response: Response, recorder: Recorder): Promise<voi
 
 async function readTest(test: SupertestTest, recorder: Recorder): Promise<void> {
   const parser = (body: NodeBody, done: (error: null, text: string) => void): void => {
+    let isFinished = false
     const finish = (): void => {
       clearTimeout(timer)
-      done(null, recorder.recording.text)
+      // A response that is destroyed says so after it has been left.
+      if (!isFinished) done(null, recorder.recording.text)
+      isFinished = true
     }
     const leave = (): void => {
       finish()

@@ -1,5 +1,5 @@
 import { checkBounds, type HistoryBounds } from '../log/history-bounds.ts'
-import type { TailedLog } from '../log/memory-log.ts'
+import type { TailedLog } from '../log/message-log.ts'
 import { checkedEvent, describe, type Serialize } from '../message.ts'
 import { checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
 
@@ -9,8 +9,12 @@ export type ChannelErrorStage =
   | 'filter'
   /** A subscription's snapshot threw or rejected; its stream is cut. */
   | 'snapshot'
-  /** A publish that nobody awaited could not be kept. */
+  /** A publish that nobody awaited, or the channel's end, could not be kept. */
   | 'publish'
+  /** More than a tenth of the clients that came back had ids that this log never gave out. Said once. */
+  | 'resume'
+  /** The log has lost its engine. Streams stay open, and go on once it is back. */
+  | 'follow'
 
 /** The options of a channel whose own events have the names `Own`. */
 export interface ChannelOptions<Own extends string = string> {

@@ -1,16 +1,17 @@
-import { TidingsError } from '../errors.ts'
+import { channelEnded, TidingsError } from '../errors.ts'
 import type { EventStream } from '../event-stream.ts'
 import type { Feedable } from '../feed.ts'
-import { memoryLog, type TailedLog } from '../log/memory-log.ts'
-import type { LogEntry, LogFollower } from '../log/message-log.ts'
+import { memoryLog } from '../log/memory-log.ts'
+import type { LogEntry, LogFollower, TailedLog } from '../log/message-log.ts'
 import type { Tail } from '../log/tail.ts'
 import { type AnyEvents, describe, encodeMessage, type Message } from '../message.ts'
 import { checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
 import { type ChannelErrorStage, type ChannelOptions, checkChannelOptions, type OwnEvents, type PublishedEvents } from './channel-options.ts'
 import { type Flushable, flusher } from './flusher.ts'
-import { type ChannelMessage, type MessageSource, readMessages } from './messages.ts'
+import { type ChannelMessage, type MessageSource, type Place, readMessages } from './messages.ts'
 import { ParsedValues, type PublishOptions, type ReservedEvents, toLogMessage } from './published.ts'
-import { type Hub, type Lag, Reader, type Snapshot, type SnapshotResult, type Start } from './reader.ts'
+import { type Hub, type Lag, neededBy, Reader, type Snapshot, type SnapshotResult, type Start } from './reader.ts'
+import { ResumeCount } from './resume-count.ts'
 import type { Filter, Source, View } from './view.ts'
 import { Views } from './views.ts'
 
@@ -44,7 +45,10 @@ export interface Subscription {
   add(...topics: string[]): void
   /** Takes topics away. */
   remove(...topics: string[]): void
-  /** The id of its position: a client that came back with it would miss nothing and get nothing twice. */
+  /**
+   * The id of its position: a client that came back with it would miss nothing and get nothing twice. `''` while its channel waits for
+   * a log on an engine.
+   */
   readonly lastEventId: string
   /** Ends the subscription. The stream stays open. */
   close(): void
@@ -54,6 +58,7 @@ export interface Subscription {
 export interface MessagesOptions {
   /** After this id, or all that is kept (`'start'`). Unset: from now on. */
   after?: string | undefined
+  /** Only messages of these topics. Unset: all messages, also those without a topic. */
   topics?: Iterable<string> | undefined
   /** Ends the iteration. */
   signal?: AbortSignal | undefined
@@ -81,11 +86,15 @@ export interface Channel<Events extends object = AnyEvents> {
    * that something is gone.
    */
   messages(options?: MessagesOptions): AsyncIterableIterator<ChannelMessage>
-  /** Says that nothing will follow: subscribers get the rest, their position, a `retry` and a clean end. Idempotent. */
+  /**
+   * Says that nothing will follow, to all who share the log: subscribers get the rest, their position, a `retry` and a clean end.
+   * Idempotent.
+   */
   end(): void
   /**
    * Whether nothing will ever follow this id. A route that asks before it opens its stream answers 204, which stops an
-   * `EventSource`. A client without an id (`''`) has had all of an ended channel unless the route would begin at `after`.
+   * `EventSource`. A client without an id (`''`) has had all of an ended channel unless the route would begin at `after`. False where a
+   * log on an engine cannot tell within two seconds: the client's stream then waits for it.
    */
   ended(lastEventId: string, options?: Pick<SubscribeOptions, 'after'>): Promise<boolean>
   /** Ends all subscriptions and their streams, at once and without a `retry`, and lets go of the log where the channel made it. Idempotent. */
@@ -98,6 +107,8 @@ const SUBSCRIBE_OPTIONS = ['topics', 'filter', 'after', 'snapshot', 'lag']
 const MESSAGES_OPTIONS = ['after', 'topics', 'signal']
 const LAGS: readonly unknown[] = [undefined, 'reset', 'close', 'conflate']
 const POSITION_EVENT = 'position'
+// Milliseconds. A route that asks whether its client has had all must answer, whatever its log's engine does.
+const LONGEST_ASKING = 2_000
 
 /**
  * Makes a channel. `Own` names the channel's own events, which `publish` takes no messages of: with a map of events, a `resetEvent`
@@ -106,9 +117,15 @@ const POSITION_EVENT = 'position'
  * @throws `ERR_SSE_INVALID_OPTION`
  *
  * @example
- * const scores = createChannel<{ goal: Goal }>({ history: { messages: 10_000 } })
- * app.get('/scores', (req, res) => scores.subscribe(res.sse(), { topics: ['match/42'] }))
- * await scores.publish({ event: 'goal', data: goal }, { topic: 'match/42' })
+ * import { createServer } from 'node:http'
+ * import { createChannel } from '@tidings/core'
+ * import { openEventStream } from '@tidings/core/node'
+ *
+ * const scores = createChannel<{ goal: { team: string } }>({ history: { messages: 10_000 } })
+ * createServer((req, res) => {
+ *   scores.subscribe(openEventStream(req, res), { topics: ['match/42'] })
+ * }).listen(3000)
+ * await scores.publish({ event: 'goal', data: { team: 'home' } }, { topic: 'match/42' })
  */
 export function createChannel<Events extends object = AnyEvents, Own extends string = OwnEvents<Events>>(
   options?: ChannelOptions<Own>,
@@ -131,9 +148,14 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   /** The first of what has come for them. */
   #unreadFrom: number | undefined
   readonly #snapshots = new Map<Snapshot, { cursor: number; result: Promise<SnapshotResult> }>()
-  /** Who waits for a message in `messages()`. */
+  readonly #resumes = new ResumeCount()
+  /** Who reads in the process by `messages()`, and who of them waits. */
+  readonly #places = new Set<Place>()
   readonly #waiting = new Set<() => void>()
   readonly #unfollow: () => void
+  /** Whether this channel takes no more messages, and whether it has had its last. */
+  #ending = false
+  #endKept: Promise<void> | undefined
   #ended = false
   #closed = false
   subscribers = 0
@@ -150,7 +172,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   }
 
   publish(message: Message, options: PublishOptions = {}): Promise<string> {
-    if (this.#ended || this.#closed) throw new TidingsError('ERR_SSE_CHANNEL_ENDED', 'The channel has ended; publish before end()')
+    if (this.#ending || this.#ended || this.#closed) throw channelEnded()
     const kept = this.#log.append(toLogMessage(message, options, this.#options.serialize, this.#reserved), options)
     kept.catch((error) => this.report(error, 'publish'))
     return kept
@@ -203,22 +225,28 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     checkNames('messages', options, MESSAGES_OPTIONS)
     this.tail.trimAged(Date.now())
     const start = this.#startOf('', options.after)
-    const cursor = start === 'now' ? this.head : 'id' in start ? this.locate(start.id) : start.offset
-    return readMessages(this, this.#views.find(topicsOf(options.topics), undefined), cursor, options.signal)
+    const place = (): Place => ({ cursor: this.#offsetOf(start) })
+    const reaching = this.reach(neededBy(start))
+    const here = reaching ? undefined : place()
+    const view = this.#views.find(topicsOf(options.topics), undefined)
+    return readMessages(this, view, async () => here ?? reaching?.then(place) ?? place(), options.signal)
   }
 
   end(): void {
-    if (this.#ended) return
-    this.#ended = true
-    this.#stirAll()
+    if (this.#ending) return
+    this.#ending = true
+    this.#endKept = this.#log.end().catch((error) => {
+      this.#ending = false
+      this.report(error, 'publish')
+    })
   }
 
   async ended(lastEventId: string, { after }: Pick<SubscribeOptions, 'after'> = {}): Promise<boolean> {
-    if (!this.#ended) return false
     const start = this.#startOf(lastEventId, after)
-    if (start === 'now') return true
-    const offset = 'id' in start ? this.locate(start.id) : start.offset
-    return offset === this.head
+    const waits = [this.reach(neededBy(start)), this.#ended ? undefined : this.#endKept].filter((wait) => wait !== undefined)
+    if (waits.length > 0) await settledWithin(Promise.all(waits), LONGEST_ASKING)
+    if (!this.#ended) return false
+    return start === 'now' || this.#offsetOf(start) === this.head
   }
 
   close(): void {
@@ -247,6 +275,24 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   trimming(upTo: number): void {
     // A burst that is longer than the history would be gone before a turn is over.
     if (this.#unreadFrom !== undefined && upTo >= this.#unreadFrom) this.flush()
+  }
+
+  breaking(upTo: number): void {
+    for (const reader of this.#views.readers()) reader.breakAt(upTo)
+    for (const place of this.#places) if (place.cursor !== undefined && place.cursor > upTo) place.cursor = undefined
+    for (const view of this.#views.all()) view.forget()
+    this.#snapshots.clear()
+    // Delivered in a later turn, when the tail is as it will be.
+    this.#stirAll()
+  }
+
+  finished(): void {
+    this.#ending = this.#ended = true
+    this.#stirAll()
+  }
+
+  failed(error: unknown): void {
+    this.report(error, 'follow')
   }
 
   flush(): void {
@@ -279,6 +325,11 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     return this.#ended || this.#closed
   }
 
+  enter(place: Place): () => void {
+    this.#places.add(place)
+    return () => this.#places.delete(place)
+  }
+
   onNext(wake: () => void): () => void {
     this.#waiting.add(wake)
     return () => this.#waiting.delete(wake)
@@ -290,6 +341,15 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
 
   locate(id: string): number | undefined {
     return this.#log.locate(id)
+  }
+
+  reach(after: string | number): Promise<void> | undefined {
+    return this.#log.reach?.(after)
+  }
+
+  resumed(isKnown: boolean): void {
+    const warning = this.#resumes.add(isKnown)
+    if (warning) this.report(warning, 'resume')
   }
 
   valueOf(entry: LogEntry): unknown {
@@ -340,7 +400,12 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   #startOf(lastEventId: string, after: string | undefined): Start {
     if (lastEventId !== '') return { id: lastEventId }
     if (after === undefined || after === '') return 'now'
-    return after === 'start' ? { offset: this.floor } : { id: after }
+    return after === 'start' ? 'start' : { id: after }
+  }
+
+  #offsetOf(start: Start): number | undefined {
+    if (start === 'now') return this.head
+    return start === 'start' ? this.floor : this.locate(start.id)
   }
 
   #stirAll(): void {
@@ -361,4 +426,14 @@ function topicsOf(topics: Iterable<string> | undefined): ReadonlySet<string> | u
   const set = typeof topics === 'string' ? undefined : new Set(topics)
   if (!set || [...set].some((topic) => typeof topic !== 'string')) throw invalidOption(`topics must be a list of strings, got ${describe(topics)}`)
   return set
+}
+
+/** Waits for a promise that does not reject, but no longer than so many milliseconds. */
+async function settledWithin(promise: Promise<unknown>, milliseconds: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, milliseconds)
+  })
+  await Promise.race([promise, late])
+  clearTimeout(timer)
 }

@@ -1,4 +1,5 @@
 import { now } from '../clock.ts'
+import { sharesTimers } from '../timer.ts'
 
 /** A channel with something to deliver. */
 export interface Flushable {
@@ -42,7 +43,7 @@ class Flusher {
 
   #flushOrWait(): void {
     const idle = now() - this.#endedAt
-    const isBusy = this.#took >= LONG_FLUSH && this.#took / (this.#took + idle) > BUSY
+    const isBusy = sharesTimers && this.#took >= LONG_FLUSH && this.#took / (this.#took + idle) > BUSY
     if (!isBusy || this.#withoutWait-- > 0) {
       this.#flush()
     } else {
@@ -76,4 +77,9 @@ class Flusher {
 /** The one flusher of this copy of the package. */
 export const flusher: Flusher = new Flusher()
 
-const nextTurn: (callback: () => void) => unknown = typeof setImmediate === 'function' ? setImmediate : (callback) => setTimeout(callback)
+/** Where timers are a request's, the end of what runs now is the last that is sure to come. */
+const nextTurn: (callback: () => void) => unknown = !sharesTimers
+  ? queueMicrotask
+  : typeof setImmediate === 'function'
+    ? setImmediate
+    : (callback) => setTimeout(callback)

@@ -4,16 +4,28 @@ import type { View } from './view.ts'
 
 /** A message as `messages()` gives it. */
 export interface ChannelMessage {
+  /** `'message'` where it has no name. */
   readonly event: string
   /** As it was published and parsed back; frozen, and shared with whoever else reads the channel. */
   readonly data: unknown
+  /** What `publish` resolved to. */
   readonly id: string
+  /** `undefined` where it has none. */
   readonly topic: string | undefined
+}
+
+/** The offset of the message that a reader in the process has had last; `undefined` where that is gone. */
+export interface Place {
+  cursor: number | undefined
 }
 
 /** What a reader in the process needs of its channel. */
 export interface MessageSource {
   readonly head: number
+  /** Has what follows an offset brought here, as the log does. */
+  reach(after: number): Promise<void> | undefined
+  /** Tells of places that have become none, by `cursor`. Returns a function that ends it. */
+  enter(place: Place): () => void
   /** Whether what is kept is all that there will ever be. */
   readonly isFinal: boolean
   valueOf(entry: LogEntry): unknown
@@ -22,14 +34,14 @@ export interface MessageSource {
 }
 
 /**
- * The messages of a view that follow `cursor`, as they come.
+ * The messages of a view from where one begins, as they come.
  *
  * Not the generator itself: its own `return()` would wait until it has something to yield, and whoever left would be kept till then.
  */
 export function readMessages(
   source: MessageSource,
   view: View,
-  cursor: number | undefined,
+  begin: () => Promise<Place>,
   signal: AbortSignal | undefined,
 ): AsyncIterableIterator<ChannelMessage, undefined> {
   let left = false
@@ -45,16 +57,26 @@ export function readMessages(
       signal?.addEventListener('abort', wake)
     })
   async function* read(): AsyncGenerator<ChannelMessage, undefined> {
-    let last = cursor
+    const here = await begin()
+    const leave = source.enter(here)
+    try {
+      yield* readFrom(here)
+    } finally {
+      leave()
+    }
+    return undefined
+  }
+  async function* readFrom(here: Place): AsyncGenerator<ChannelMessage, undefined> {
     while (!left && !signal?.aborted) {
-      if (last === undefined || view.hasGap(last))
+      if (here.cursor !== undefined && view.hasGap(here.cursor)) await source.reach(here.cursor)
+      if (here.cursor === undefined || view.hasGap(here.cursor))
         throw new TidingsError('ERR_SSE_GAP', 'Messages that were to be read are not kept any more; read faster, keep more history, or begin anew')
-      const entry: LogEntry | undefined = view.nextAfter(last)
+      const entry: LogEntry | undefined = view.nextAfter(here.cursor)
       if (entry) {
-        last = entry.offset
+        here.cursor = entry.offset
         yield { event: entry.event, data: source.valueOf(entry), id: entry.id, topic: entry.topic }
       } else {
-        last = source.head
+        here.cursor = source.head
         if (source.isFinal) break
         await nextOrEnd()
       }

@@ -12,6 +12,8 @@ export type ResetReason =
   | 'trimmed'
   /** It read so slowly that what it had yet to read was dropped. */
   | 'lagged'
+  /** The log's engine has lost messages, among them some that it had read or was to read. */
+  | 'lost'
 
 /**
  * The app's present state as messages without ids, for whoever begins without history. With `after`, the id of the last message
@@ -36,6 +38,10 @@ export interface Hub {
   readonly resetEvent: string
   locate(id: string): number | undefined
   idOf(offset: number): string
+  /** Has what follows an id or an offset brought here, as the log does. */
+  reach(after: string | number): Promise<void> | undefined
+  /** Whether it came back with an id that nobody here gave out. */
+  resumed(isKnown: boolean): void
   /** What tells a client its position, as a block without the closing blank line; `''` where the channel tells none. */
   positionBlock(offset: number): string
   encode(message: Message): string
@@ -45,8 +51,14 @@ export interface Hub {
   forget(reader: Reader): void
 }
 
-/** Where a reader begins. */
-export type Start = { readonly id: string } | { readonly offset: number } | 'now'
+/** Where a reader begins: after an id, with the oldest that is kept, or with what comes from now on. */
+export type Start = { readonly id: string } | 'start' | 'now'
+
+/** What has to be here for a reader to begin: an id, an offset, or the head (`''`). */
+export function neededBy(start: Start): string | number {
+  if (start === 'now') return ''
+  return start === 'start' ? 0 : start.id
+}
 
 const NOTHING_TOLD = -1
 
@@ -60,8 +72,11 @@ export class Reader implements Feed {
   #cursor = 0
   /** The position that the client knows. */
   #told = NOTHING_TOLD
-  /** While a snapshot is taken, nothing else is written. */
+  /** While a snapshot is taken, or messages are brought here, nothing else is written. */
   #held = false
+  #hasBegun = false
+  /** The id of its position, where the log has lost what made it so. */
+  #lostAt: string | undefined
   #delivers = false
   /** From when it could not be given all there is until it has been: so long its cursor alone says what it has had. */
   #behind = true
@@ -82,8 +97,9 @@ export class Reader implements Feed {
     return this.#port !== undefined
   }
 
-  /** The id of its position: a reader that has had all that concerns it stands at the head. */
+  /** The id of its position: a reader that has had all that concerns it stands at the head. `''` until it has one. */
   get lastEventId(): string {
+    if (!this.#hasBegun) return ''
     this.#passQuiet()
     return this.#hub.idOf(this.#cursor)
   }
@@ -91,21 +107,10 @@ export class Reader implements Feed {
   /** Begins to write. A reader whose id is unknown, or of which something is gone, is told so before anything else. */
   begin(port: FeedPort, start: Start): void {
     this.#port = port
-    if (start === 'now') {
-      this.#cursor = this.#hub.head
-      if (this.#take) this.#takeSnapshot(this.#take)
-      else this.#tellPosition()
-    } else {
-      const offset = 'id' in start ? this.#hub.locate(start.id) : start.offset
-      const id = 'id' in start ? start.id : this.#hub.idOf(start.offset)
-      if (offset === undefined) this.#reset('unknown', id)
-      else if ('id' in start && this.#view.hasGap(offset)) this.#reset('trimmed', id)
-      else {
-        this.#cursor = offset
-        this.#tellPosition()
-      }
-    }
-    this.deliver()
+    this.#whenHere(start, () => {
+      this.#hasBegun = true
+      this.#begin(start)
+    })
   }
 
   /** Writes what follows the cursor until the port is full or nothing is left. */
@@ -117,9 +122,8 @@ export class Reader implements Feed {
     this.#passQuiet()
     try {
       while (port?.['~ready'] && !this.#held) {
-        if (this.#cursor < this.#hub.floor && this.#view.hasGap(this.#cursor)) {
-          if (this.#lag === 'close') port['~end'](true)
-          else this.#reset('lagged', this.#hub.idOf(this.#cursor))
+        if (this.#lostAt !== undefined || (this.#cursor < this.#hub.floor && this.#view.hasGap(this.#cursor))) {
+          this.#meetGap(port)
           continue
         }
         const batch = this.#nextBatch()
@@ -147,6 +151,14 @@ export class Reader implements Feed {
     }
   }
 
+  /** What follows `upTo` will not be what it was: a reader that stands behind that is told. */
+  breakAt(upTo: number): void {
+    if (!this.#hasBegun) return
+    // Its cursor alone says what it has had, of what concerns it.
+    this.#behind = true
+    if (this.#cursor > upTo) this.#lostAt ??= this.#hub.idOf(this.#cursor)
+  }
+
   /** Reads another view from its present position on. */
   changeView(view: View): void {
     this.#passQuiet()
@@ -172,6 +184,8 @@ export class Reader implements Feed {
 
   closed(): void {
     if (!this.#port) return
+    this.#passQuiet()
+    this.#behind = true
     this.#port = undefined
     this.#hub.forget(this)
   }
@@ -194,14 +208,76 @@ export class Reader implements Feed {
     if (!this.#behind) this.#cursor = Math.max(this.#cursor, this.#view.quietUntil)
   }
 
+  #begin(start: Start): void {
+    if (start === 'now') {
+      this.#cursor = this.#hub.head
+      if (this.#take) this.#takeSnapshot(this.#take)
+      else this.#tellPosition()
+    } else if (start === 'start') {
+      this.#cursor = this.#hub.floor
+      this.#tellPosition()
+    } else {
+      const offset = this.#hub.locate(start.id)
+      this.#hub.resumed(offset !== undefined)
+      if (offset === undefined) this.#reset('unknown', start.id)
+      else if (this.#view.hasGap(offset)) this.#reset('trimmed', start.id)
+      else {
+        this.#cursor = offset
+        this.#tellPosition()
+      }
+    }
+  }
+
+  /** Goes on at once where the log has here what follows, and otherwise once it has. */
+  #whenHere(start: Start, goOn: () => void): void {
+    const reaching = this.#hub.reach(neededBy(start))
+    if (reaching) {
+      this.#hold(reaching, goOn)
+      return
+    }
+    goOn()
+    this.deliver()
+  }
+
+  #hold(reaching: Promise<void>, goOn: () => void): void {
+    this.#held = true
+    reaching.then(() => {
+      this.#held = false
+      if (!this.#port) return
+      goOn()
+      this.deliver()
+    })
+  }
+
+  /** What it was to read next is not here: it may be that the log has it still. */
+  #meetGap(port: FeedPort): void {
+    const id = this.#lostAt ?? this.#hub.idOf(this.#cursor)
+    const reaching = this.#lostAt === undefined ? this.#hub.reach(this.#cursor) : undefined
+    if (reaching) this.#hold(reaching, () => {})
+    else if (this.#lag === 'close') port['~end'](true)
+    else this.#reset(this.#lostAt === undefined ? 'lagged' : 'lost', id)
+  }
+
   #reset(reason: ResetReason, lastEventId: string): void {
-    this.#cursor = this.#take ? this.#hub.head : this.#hub.floor
-    // With a snapshot the id follows its last message: a client that drops before that must begin again.
-    const id = this.#take ? undefined : this.#hub.idOf(this.#cursor)
-    this.#told = this.#take ? NOTHING_TOLD : this.#cursor
+    this.#lostAt = undefined
     this.#behind = true
+    if (this.#take) {
+      // The id follows the last message of the snapshot: a client that drops before that must begin again.
+      this.#cursor = this.#hub.head
+      this.#told = NOTHING_TOLD
+      this.#tellReset(reason, lastEventId, undefined)
+      this.#takeSnapshot(this.#take)
+      return
+    }
+    this.#whenHere('start', () => {
+      this.#lostAt = undefined
+      this.#cursor = this.#told = this.#hub.floor
+      this.#tellReset(reason, lastEventId, this.#hub.idOf(this.#cursor))
+    })
+  }
+
+  #tellReset(reason: ResetReason, lastEventId: string, id: string | undefined): void {
     this.#port?.['~write'](encodeMessage({ event: this.#hub.resetEvent, data: { reason, lastEventId }, id }))
-    if (this.#take) this.#takeSnapshot(this.#take)
   }
 
   #takeSnapshot(take: Snapshot): void {
@@ -217,7 +293,10 @@ export class Reader implements Feed {
 
   async #awaitSnapshot(result: Promise<SnapshotResult>): Promise<void> {
     try {
-      this.#writeSnapshot(await result)
+      const taken = await result
+      // One that was taken of what is lost since would give its readers a position that stands for something else by now.
+      if (this.#lostAt === undefined) this.#writeSnapshot(taken)
+      else this.#held = false
       this.deliver()
     } catch (error) {
       this.#failSnapshot(error)

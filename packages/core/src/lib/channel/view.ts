@@ -14,6 +14,8 @@ export interface Source {
 
 // What one write to one reader may hold. A single larger message is a batch of its own.
 const BATCH_LENGTH = 65_536
+const PAGE = 64
+const FAR_BEHIND = 256
 // Those who share one are at the same cursor in the same turn; few turns leave readers at more places than this.
 const KEPT_BATCHES = 64
 
@@ -50,6 +52,12 @@ export class View {
 
   /** Its readers have been told of all that has come. */
   calm(): void {
+    this.#stirredAfter = undefined
+  }
+
+  /** What was read, and what it was woken for, is not what is there now. */
+  forget(): void {
+    this.#head = -1
     this.#stirredAfter = undefined
   }
 
@@ -110,7 +118,7 @@ export class View {
     for (let entry = this.nextAfter(cursor); entry; entry = this.nextAfter(entry.offset)) {
       if (isCut()) return new Batch(text, last, last)
       if (!isWanted(entry)) continue
-      if (text.length >= BATCH_LENGTH) return new Batch(text, last, last)
+      if (text.length >= BATCH_LENGTH || (text !== '' && endsPage(last, tail.head))) return new Batch(text, last, last)
       text += frameOf(entry)
       last = entry.offset
     }
@@ -121,6 +129,14 @@ export class View {
     const { event, id, topic } = entry
     return this.filter?.({ event, data: this.#source.valueOf(entry), id, topic }) ?? true
   }
+}
+
+/**
+ * Whether a batch ends with this message, so that readers who come back from a thousand places share what is left of their way. Not near the
+ * head, where they share it anyway.
+ */
+function endsPage(offset: number, head: number): boolean {
+  return offset % PAGE === 0 && head - offset > FAR_BEHIND
 }
 
 /** A message of the log as it goes out. */

@@ -1,16 +1,12 @@
+import { channelEnded } from '../errors.ts'
 import { checkBounds, type HistoryBounds } from './history-bounds.ts'
-import type { AppendOptions, LogEntry, LogFollower, LogMessage, LogPage, MessageLog } from './message-log.ts'
+import type { AppendOptions, LogEntry, LogFollower, LogMessage, LogPage, TailedLog } from './message-log.ts'
+import { randomEpoch } from './random-epoch.ts'
 import { Tail } from './tail.ts'
 
 const ID = /^([0-9a-f]{32})-(0|[1-9][0-9]{0,15})$/
 // Keys are for a caller's own retries, which come soon.
 const REMEMBERED_KEYS = 10_000
-
-/** A log that a channel reads where it is, without pages. */
-export interface TailedLog extends MessageLog {
-  /** What is kept. */
-  readonly tail: Tail
-}
 
 /**
  * A log in this process's memory: the default of a channel. Its ids are `<epoch>-<offset>`; the epoch is random, so that after a
@@ -18,16 +14,24 @@ export interface TailedLog extends MessageLog {
  */
 class MemoryLog implements TailedLog {
   readonly tail: Tail
-  readonly #epoch: string = randomEpoch()
+  #life: string | undefined
   readonly #followers = new Set<LogFollower>()
   readonly #idsByKey = new Map<string, string>()
+  #ended = false
 
   constructor(bounds: HistoryBounds) {
     this.tail = new Tail(bounds)
   }
 
+  /** Drawn when it is first needed: while modules load, Workers have no random bytes. */
+  get #epoch(): string {
+    this.#life ??= randomEpoch()
+    return this.#life
+  }
+
   /** All is done when it returns: who reads the tail in the same turn finds the message there. */
   append(message: LogMessage, { idempotencyKey }: AppendOptions = {}): Promise<string> {
+    if (this.#ended) return Promise.reject(channelEnded())
     this.#warnOfTrimming(message.block)
     const known = idempotencyKey === undefined ? undefined : this.#idsByKey.get(idempotencyKey)
     if (known !== undefined) return Promise.resolve(known)
@@ -42,18 +46,20 @@ class MemoryLog implements TailedLog {
   }
 
   async read(after: number, limit: number): Promise<LogPage> {
-    const { tail } = this
-    tail.trimAged(Date.now())
-    const entries: LogEntry[] = []
-    for (let offset = Math.max(after, tail.floor) + 1; offset <= tail.head && entries.length < limit; offset++) {
-      entries.push(tail.at(offset) as LogEntry)
-    }
-    return { entries, floor: tail.floor }
+    this.tail.trimAged(Date.now())
+    return this.tail.page(after, limit)
   }
 
   follow(follower: LogFollower): () => void {
     this.#followers.add(follower)
+    if (this.#ended) follower.finished?.()
     return () => this.#followers.delete(follower)
+  }
+
+  async end(): Promise<void> {
+    if (this.#ended) return
+    this.#ended = true
+    for (const follower of this.#followers) follower.finished?.()
   }
 
   locate(id: string): number | undefined {
@@ -79,10 +85,6 @@ class MemoryLog implements TailedLog {
     this.#idsByKey.set(key, id)
     if (this.#idsByKey.size > REMEMBERED_KEYS) for (const oldest of this.#idsByKey.keys()) return void this.#idsByKey.delete(oldest)
   }
-}
-
-function randomEpoch(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 /**

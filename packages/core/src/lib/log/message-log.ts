@@ -1,3 +1,5 @@
+import type { Tail } from './tail.ts'
+
 /** A message as a channel hands it to its log: encoded, so that every process writes the same bytes. */
 export interface LogMessage {
   /** Its block on the wire without the id and the closing blank line; each line ends with LF. */
@@ -38,6 +40,15 @@ export interface LogFollower {
    * append in turn.
    */
   trimming?(upTo: number): void
+  /**
+   * MUST be called before what follows `upTo` becomes other than it was: lost on the way, or lost by an engine that goes on from an
+   * earlier state. -1: nothing is as it was. In the same turn the log's tail goes on from where it now stands.
+   */
+  breaking?(upTo: number): void
+  /** MUST be called once when nothing will follow any more; at once where that is known already. */
+  finished?(): void
+  /** MUST be called when the log has lost its engine, and follows nothing until it has it back. */
+  failed?(error: unknown): void
 }
 
 /** Some entries of a log. */
@@ -59,15 +70,36 @@ export interface MessageLog {
   append(message: LogMessage, options?: AppendOptions): Promise<string>
   /** MUST give at most `limit` entries that follow `after`, oldest first. */
   read(after: number, limit: number): Promise<LogPage>
-  /** Follows what is appended from now on. Returns a function that ends it. */
+  /**
+   * Follows what is appended from now on; a log on an engine from when it has reached that, which a `read` waits for. Returns a function
+   * that ends it.
+   */
   follow(follower: LogFollower): () => void
   /**
+   * MUST have all followers told that nothing will follow, once what was appended before is kept. From then on `append` MUST reject with
+   * `ERR_SSE_CHANNEL_ENDED`. Idempotent; rejects as `append` does.
+   */
+  end(): Promise<void>
+  /**
    * The offset of the entry that has, or had, this id. MUST be `undefined` for an id that this log never gave out, one of another
-   * epoch among them.
+   * epoch among them; -1 for one of which it cannot tell any more what followed it. A log on an engine knows what it has heard of: all
+   * that was there when a `read` was called that has resolved.
    */
   locate(id: string): number | undefined
   /** The id of a position: of the entry with this offset, or for 0 the one before the first. */
   idOf(offset: number): string
   /** Lets go of what the log itself opened, and of nothing that it was given. */
   close(): Promise<void>
+}
+
+/** A log that a channel reads where it is, without pages. */
+export interface TailedLog extends MessageLog {
+  /** What is kept in this process: the newest end of the log. */
+  readonly tail: Tail
+  /**
+   * Brings the tail to where it holds what follows an id or an offset, or what of that the log still has: forward to what this process
+   * has not heard of yet, and back to what it no longer keeps. `''`: to the head. MUST be `undefined` where the tail is as far as
+   * it can be; the promise MUST NOT reject, and waits for as long as the log has lost its engine.
+   */
+  reach?(after: string | number): Promise<void> | undefined
 }

@@ -1,10 +1,13 @@
+import { byteLength } from './byte-length.ts'
 import type { HistoryBounds } from './history-bounds.ts'
-import type { LogEntry } from './message-log.ts'
+import type { LogEntry, LogPage } from './message-log.ts'
 import { TopicIndex } from './topic-index.ts'
+
+type Bounds = Required<{ [Name in keyof HistoryBounds]: number }>
 
 /** The kept end of a log, in order, with an index of its topics. All that a channel reads, it reads here. */
 export class Tail {
-  readonly #bounds: Required<{ [Name in keyof HistoryBounds]: number }>
+  #bounds: Bounds
   readonly #topics = new TopicIndex()
   /** The entries from offset `#first` on, behind `#trimmed` empty places. */
   #entries: Array<LogEntry | undefined> = []
@@ -12,9 +15,11 @@ export class Tail {
   #bytes = 0
   /** The offset of the newest entry, trimmed or not; 0 when there was none. */
   head = 0
+  /** When the newest entry that is gone was appended; 0 when none is. */
+  floorAt = 0
 
-  constructor({ messages = 1_000, bytes = 16_777_216, age = Number.POSITIVE_INFINITY }: HistoryBounds) {
-    this.#bounds = { messages, bytes, age }
+  constructor(bounds: HistoryBounds) {
+    this.#bounds = boundsOf(bounds)
   }
 
   /** The offset of the newest entry that is gone; 0 when none is. */
@@ -22,6 +27,7 @@ export class Tail {
     return this.head - this.size
   }
 
+  /** How many entries are kept. */
   get size(): number {
     return this.#entries.length - this.#trimmed
   }
@@ -38,14 +44,49 @@ export class Tail {
     return floor
   }
 
+  /** Adds the entry that follows the head, and drops what the bounds no longer allow. */
   add(entry: LogEntry): void {
     this.head = entry.offset
     this.#entries.push(entry)
     this.#bytes += byteLength(entry.block)
     if (entry.topic !== undefined) this.#topics.add(entry.topic, entry.offset)
-    // The newest is kept whatever its size, or nobody would ever get it.
-    while (this.size > this.#bounds.messages || (this.#bytes > this.#bounds.bytes && this.size > 1)) this.#dropOldest()
+    this.#trim()
     this.trimAged(entry.at)
+  }
+
+  /** Puts what came before the oldest kept entry, the oldest first, in front of it. @param floorAt when the one before these was appended */
+  prepend(older: readonly LogEntry[], floorAt: number): void {
+    if (older.length === 0) return
+    this.floorAt = floorAt
+    this.#entries = [...older, ...this.#entries.slice(this.#trimmed)]
+    this.#trimmed = 0
+    this.#topics.prepend(older)
+    for (const { block } of older) this.#bytes += byteLength(block)
+  }
+
+  /** Drops all, and goes on behind this place: whatever came before, of any topic, is gone from here. */
+  restartAt(offset: number, at: number): void {
+    this.floorAt = at
+    this.#entries = []
+    this.#trimmed = 0
+    this.#bytes = 0
+    this.#topics.restartAt(offset)
+    this.head = offset
+  }
+
+  /** Keeps so much from now on. */
+  setBounds(bounds: HistoryBounds): void {
+    this.#bounds = boundsOf(bounds)
+    this.#trim()
+  }
+
+  /** At most `limit` entries that follow `after`. */
+  page(after: number, limit: number): LogPage {
+    const entries: LogEntry[] = []
+    for (let offset = Math.max(after, this.floor) + 1; offset <= this.head && entries.length < limit; offset++) {
+      entries.push(this.at(offset) as LogEntry)
+    }
+    return { entries, floor: this.floor }
   }
 
   /** Drops what is too old at `present`, which nothing else would do while nothing is appended. */
@@ -78,13 +119,21 @@ export class Tail {
   /** Whether something with one of the topics may be gone that followed `after`. */
   hasGap(after: number, topics: ReadonlySet<string> | undefined): boolean {
     if (!topics) return this.floor > after
+    // No topic has lost more than all have: what was brought back in front counts for each.
+    if (this.floor <= after) return false
     for (const topic of topics) if (this.#topics.floorOf(topic) > after) return true
     return false
+  }
+
+  #trim(): void {
+    // The newest is kept whatever its size, or nobody would ever get it.
+    while (this.size > this.#bounds.messages || (this.#bytes > this.#bounds.bytes && this.size > 1)) this.#dropOldest()
   }
 
   #dropOldest(): void {
     const entry = this.#entries[this.#trimmed]
     if (!entry) return
+    this.floorAt = entry.at
     this.#bytes -= byteLength(entry.block)
     if (entry.topic !== undefined) this.#topics.trim(entry.topic, entry.offset)
     this.#entries[this.#trimmed++] = undefined
@@ -96,13 +145,6 @@ export class Tail {
   }
 }
 
-/** In UTF-8. (A lone surrogate, which no sound text has, counts two bytes of its three.) */
-function byteLength(text: string): number {
-  let bytes = text.length
-  for (let index = 0; index < text.length; index++) {
-    const unit = text.charCodeAt(index)
-    if (unit > 0x7ff && (unit < 0xd800 || unit > 0xdfff)) bytes += 2
-    else if (unit > 0x7f) bytes++
-  }
-  return bytes
+function boundsOf({ messages = 1_000, bytes = 16_777_216, age = Number.POSITIVE_INFINITY }: HistoryBounds): Bounds {
+  return { messages, bytes, age }
 }

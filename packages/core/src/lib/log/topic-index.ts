@@ -1,3 +1,5 @@
+import type { LogEntry } from './message-log.ts'
+
 /** Offsets of one topic's kept messages, oldest first, and where its kept part begins. */
 interface Topic {
   offsets: number[]
@@ -28,6 +30,34 @@ export class TopicIndex {
     this.#emptied.delete(topic)
   }
 
+  /** These come before all that is kept. */
+  prepend(older: readonly LogEntry[]): void {
+    const byTopic = new Map<string, number[]>()
+    for (const { topic, offset } of older) {
+      if (topic === undefined) continue
+      const offsets = byTopic.get(topic)
+      if (offsets) offsets.push(offset)
+      else byTopic.set(topic, [offset])
+    }
+    for (const [topic, offsets] of byTopic) {
+      const known = this.#kept.get(topic)
+      if (known) {
+        known.offsets = [...offsets, ...known.offsets.slice(known.trimmed)]
+        known.trimmed = 0
+      } else {
+        this.#kept.set(topic, { offsets, trimmed: 0, floor: this.floorOf(topic) })
+        this.#emptied.delete(topic)
+      }
+    }
+  }
+
+  /** Forgets all: up to this offset anything may have been there. */
+  restartAt(offset: number): void {
+    this.#kept.clear()
+    this.#emptied.clear()
+    this.#forgotten = offset
+  }
+
   /** The oldest kept message of the topic, which has this offset, is gone. */
   trim(topic: string, offset: number): void {
     const known = this.#kept.get(topic)
@@ -43,7 +73,7 @@ export class TopicIndex {
     }
   }
 
-  /** The offset of the topic's last message that is gone; 0 where it is whole. */
+  /** The offset of the topic's last message that is gone, 0 where it is whole; no less than that, where older messages were put in front again. */
   floorOf(topic: string): number {
     return this.#kept.get(topic)?.floor ?? this.#emptied.get(topic) ?? this.#forgotten
   }

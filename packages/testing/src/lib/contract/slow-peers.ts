@@ -131,7 +131,8 @@ export function describeSlowPeers({ holds }: Contract): void {
           }
           await collectGarbage()
         }
-        await publish(20_000_000)
+        // Until the heap has the size that so much garbage needs.
+        await publish(100_000_000)
         const before = process.memoryUsage().rss
         await publish(200_000_000)
         expect(process.memoryUsage().rss - before).toBeLessThan(32 * 1024 * 1024)

@@ -1,0 +1,44 @@
+import { TidingsError } from '../errors.ts'
+import { startTimer } from '../timer.ts'
+
+// Milliseconds.
+const FIRST_WAIT = 50
+const LONGEST_WAIT = 5_000
+
+/**
+ * Waits before the next attempt: twice as long as before the last one, up to five seconds, less a random part of up to half, so that
+ * all who lost one engine do not come back to it as one.
+ *
+ * @param attempt how many there have been
+ * @param most milliseconds
+ */
+export function backOff(attempt: number, most: number = LONGEST_WAIT): Promise<void> {
+  const longest = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** Math.min(attempt - 1, 10))
+  return pause(Math.max(0, Math.min(most, longest * (1 - Math.random() / 2))))
+}
+
+/** Gives a call to an engine up after so many milliseconds. What comes of it then concerns nobody. */
+export async function withDeadline<Result>(call: Promise<Result>, milliseconds: number): Promise<Result> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_, reject) => {
+    const giveUp = (): void => reject(new TidingsError('ERR_SSE_LOG_UNAVAILABLE', `The log's engine did not answer within ${Math.round(milliseconds)} ms`))
+    timer = startTimer(giveUp, milliseconds)
+  })
+  try {
+    return await Promise.race([call, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** The error of a message of which nobody can tell whether the engine has it. */
+export function unavailable(reason: string, cause?: unknown): TidingsError {
+  const text = `The log's engine could not tell that it has the message: ${reason}; publish it again with the same idempotencyKey`
+  return new TidingsError('ERR_SSE_LOG_UNAVAILABLE', text, cause === undefined ? {} : { cause })
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    startTimer(resolve, milliseconds)
+  })
+}

@@ -1,0 +1,71 @@
+import { checkBounds, type HistoryBounds } from '../log/history-bounds.ts'
+import { describe } from '../message.ts'
+import { checkNames, invalidOption } from '../option-checks.ts'
+
+/** The options of a log on an engine. */
+export interface EngineLogOptions {
+  /**
+   * How much the engine keeps. Engines drop in lots, and may keep somewhat more.
+   * @default { messages: 10_000 }
+   */
+  history?: EngineHistory | undefined
+  /**
+   * How much of the log's newest end is kept in this process, where its channel reads it. What a client wants from further back is read from the
+   * engine, once for all who want it, and kept for a minute.
+   * @default { messages: 1_000, bytes: 16_777_216 }
+   */
+  tail?: Pick<HistoryBounds, 'messages' | 'bytes'> | undefined
+  /**
+   * How long a message may wait for an engine that does not confirm it, in milliseconds; then its `publish` rejects.
+   * @default 10_000
+   */
+  publishTimeout?: number | undefined
+  /**
+   * How many bytes of messages may wait for the engine; beyond that `publish` rejects at once.
+   * @default 8_388_608
+   */
+  maxPendingBytes?: number | undefined
+  /**
+   * How often the log asks the engine where it stands while it hears nothing of it, in milliseconds: an engine that was emptied says nothing.
+   * @default 10_000
+   */
+  checkInterval?: number | undefined
+}
+
+/** How much an engine keeps: whichever bound is reached first drops the oldest. */
+export interface EngineHistory {
+  /**
+   * How many messages are kept.
+   * @default 10_000
+   */
+  messages?: number | undefined
+  /** How old a kept message may be, in milliseconds. Unset: any age. */
+  age?: number | undefined
+}
+
+/** The options, with their defaults. */
+export interface ResolvedEngineLogOptions {
+  readonly history: { readonly messages: number; readonly age: number | undefined }
+  readonly tail: HistoryBounds
+  readonly publishTimeout: number
+  readonly maxPendingBytes: number
+  readonly checkInterval: number
+}
+
+/** The names of the options, for an engine that adds some of its own. */
+export const ENGINE_LOG_OPTIONS: readonly string[] = ['history', 'tail', 'publishTimeout', 'maxPendingBytes', 'checkInterval']
+
+/** Checks the options and adds the defaults. @throws `ERR_SSE_INVALID_OPTION` */
+export function resolveEngineLogOptions(options: EngineLogOptions): ResolvedEngineLogOptions {
+  const { history = {}, tail = {}, publishTimeout = 10_000, maxPendingBytes = 8_388_608, checkInterval = 10_000 } = options
+  checkNames('history', history, ['messages', 'age'])
+  checkNames('tail', tail, ['messages', 'bytes'])
+  checkBounds(history)
+  checkBounds(tail)
+  for (const [name, value] of Object.entries({ publishTimeout, maxPendingBytes, checkInterval })) {
+    if (!(typeof value === 'number' && value > 0)) throw invalidOption(`${name} must be a number above 0, got ${describe(value)}`)
+  }
+  const { messages = 10_000, age } = history
+  const own = { ...tail, messages: Math.min(tail.messages ?? 1_000, messages), age }
+  return { history: { messages, age }, tail: own, publishTimeout, maxPendingBytes, checkInterval }
+}

@@ -1,0 +1,297 @@
+import { channelEnded } from '../errors.ts'
+import type { AppendOptions, LogFollower, LogMessage, LogPage, TailedLog } from '../log/message-log.ts'
+import type { Tail } from '../log/tail.ts'
+import { startTimer } from '../timer.ts'
+import { Appends } from './appends.ts'
+import { backOff, withDeadline } from './attempts.ts'
+import { type Engine, type EnginePage, type EngineReceipt, type EngineSubscription, engineId, parseEngineId } from './engine.ts'
+import { type EngineLogOptions, type ResolvedEngineLogOptions, resolveEngineLogOptions } from './engine-log-options.ts'
+import { FollowedTail, type ReadPage } from './followed-tail.ts'
+import { packMessage } from './packed-message.ts'
+import { readBack } from './read-back.ts'
+
+// Milliseconds. Until an engine that does not answer is asked anew.
+const LONGEST_CALL = 5_000
+// Milliseconds. For so long the tail keeps what was read back: whoever wanted it needs the time to read it, and others come, too.
+const READ_BACK_KEPT = 60_000
+// While the log finds out where it stands, so much news is kept; with more it just looks again.
+const KEPT_NEWS = 1_000
+const GONE = -1
+
+/** A log on an engine: it follows the engine, finds out what it missed, and reaches back where somebody wants more than it has here. */
+class EngineLog implements TailedLog {
+  readonly #engine: Engine
+  readonly #options: ResolvedEngineLogOptions
+  readonly #appends: Appends
+  readonly #followers = new Set<LogFollower>()
+  readonly #followed: FollowedTail
+  #subscription: EngineSubscription | undefined
+  /** Whether what the engine says reaches this process. */
+  #isFollowing = false
+  /** Whether it has been found out where the log stands. */
+  #isKnown = false
+  #syncing: Promise<void> | undefined
+  #readingBack: Promise<void> | undefined
+  /** What came while the log found out where it stands. */
+  #news: EnginePage[] = []
+  /** The newest offset that an append was given, and of which epoch. */
+  #appended = { epoch: '', offset: 0 }
+  /** Who waits for the engine. */
+  readonly #waiting: (() => void)[] = []
+  #check: ReturnType<typeof setTimeout> | undefined
+  #hasNews = false
+  /** How many checks found what no news had told of, since the last news. */
+  #finds = 0
+  #shrink: ReturnType<typeof setTimeout> | undefined
+  #isOut = false
+  #isEnding = false
+  #isEnded = false
+  #isClosed = false
+
+  constructor(engine: Engine, options: ResolvedEngineLogOptions) {
+    this.#engine = engine
+    this.#options = options
+    this.#followed = new FollowedTail(options.tail, this.#followers)
+    const { publishTimeout: timeout, maxPendingBytes } = options
+    this.#appends = new Appends(engine, { timeout, maxPendingBytes }, (receipt) => this.#onReceipt(receipt))
+  }
+
+  get tail(): Tail {
+    return this.#followed.tail
+  }
+
+  append(message: LogMessage, { idempotencyKey }: AppendOptions = {}): Promise<string> {
+    if (this.#isEnding || this.#isEnded) return Promise.reject(channelEnded())
+    return this.#appends.add(packMessage(message), idempotencyKey)
+  }
+
+  async end(): Promise<void> {
+    if (this.#isEnding || this.#isEnded) return
+    this.#isEnding = true
+    try {
+      await this.#appends.end()
+      await this.#syncing
+      if (this.#subscription) await this.#sync()
+    } catch (error) {
+      this.#isEnding = false
+      throw error
+    }
+  }
+
+  async read(after: number, limit: number): Promise<LogPage> {
+    await this.reach('')
+    await this.reach(after)
+    this.tail.trimAged(Date.now())
+    return this.tail.page(after, limit)
+  }
+
+  follow(follower: LogFollower): () => void {
+    this.#followers.add(follower)
+    this.#open()
+    if (this.#isEnded) follower.finished?.()
+    return () => {
+      this.#followers.delete(follower)
+      if (this.#followers.size === 0) this.#shut()
+    }
+  }
+
+  locate(id: string): number | undefined {
+    const place = parseEngineId(id)
+    if (!place || place.epoch !== this.#followed.epoch || place.offset > this.tail.head) return undefined
+    if (place.offset < this.tail.floor && place.offset > 0) return GONE
+    // Of the same number, but of a state that the engine has lost: other messages followed it.
+    return place.at === this.#followed.atOf(place.offset, undefined) ? place.offset : undefined
+  }
+
+  idOf(offset: number): string {
+    const { epoch } = this.#followed
+    // Of what is gone from here nobody reads on.
+    return epoch === undefined ? '' : engineId(epoch, { offset, at: this.#followed.atOf(offset, this.tail.floorAt) })
+  }
+
+  reach(after: string | number): Promise<void> | undefined {
+    this.#open()
+    return this.#isClosed || this.#isHere(after) ? undefined : this.#bring(after)
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#followers.clear()
+    this.#appends.close()
+    this.#shut()
+  }
+
+  // Following.
+
+  #open(): void {
+    if (this.#isClosed) return
+    this.#subscription ??= this.#engine.follow({
+      restored: () => {
+        this.#isFollowing = true
+        this.#sync()
+      },
+      news: (page) => this.#receive(page),
+      lost: (error) => {
+        this.#isFollowing = false
+        this.#tellOut(error)
+      },
+    })
+    if (!this.#check) this.#checkLater()
+  }
+
+  #shut(): void {
+    this.#subscription?.close()
+    this.#subscription = undefined
+    this.#isFollowing = false
+    clearTimeout(this.#check)
+    this.#check = undefined
+    clearTimeout(this.#shrink)
+    this.tail.setBounds(this.#options.tail)
+    this.#wake()
+  }
+
+  #receive(page: EnginePage): void {
+    this.#hasNews = true
+    this.#finds = 0
+    if (this.#syncing || !this.#isFollowing) {
+      // What is dropped shows as a hole later, and is looked for.
+      if (this.#news.length === KEPT_NEWS) this.#news = []
+      this.#news.push(page)
+    } else if (!this.#followed.take(page)) this.#sync()
+    else if (page.ended) this.#finish()
+  }
+
+  /** Comes to where the engine's log stands; tries until it can. */
+  #sync(): Promise<void> {
+    this.#syncing ??= this.#syncUntilDone().finally(() => {
+      this.#syncing = undefined
+      const news = this.#news
+      this.#news = []
+      for (const page of news) this.#receive(page)
+    })
+    return this.#syncing
+  }
+
+  async #syncUntilDone(): Promise<void> {
+    const page = await this.#untilDone(() => this.#followed.catchUp(this.#read))
+    if (page) this.#isKnown = true
+    if (page?.ended) this.#finish()
+    if (this.#isFollowing) this.#isOut = false
+    this.#wake()
+  }
+
+  #finish(): void {
+    if (this.#isEnded) return
+    this.#isEnded = true
+    for (const follower of this.#followers) follower.finished?.()
+  }
+
+  #checkLater(): void {
+    this.#hasNews = false
+    this.#check = startTimer(() => this.#checkNow(), this.#options.checkInterval * (1 - Math.random() / 4))
+  }
+
+  async #checkNow(): Promise<void> {
+    if (this.#isFollowing && !this.#hasNews) {
+      const { head } = this.tail
+      await this.#sync()
+      // News of it may be on their way. If that happens again before any come, none will.
+      if (this.tail.head > head && !this.#hasNews) this.#finds++
+      if (this.#finds > 1) this.#subscription?.renew()
+    }
+    if (this.#subscription) this.#checkLater()
+  }
+
+  #onReceipt({ epoch, offset }: EngineReceipt): void {
+    this.#appended = { epoch, offset }
+    if (epoch !== this.#followed.epoch && this.#isFollowing) this.#sync()
+  }
+
+  // Reaching.
+
+  #isHere(after: string | number): boolean {
+    const { epoch, lostUpTo } = this.#followed
+    const { head, floor } = this.tail
+    if (!this.#isKnown || epoch === undefined) return false
+    if (after === '') return this.#isFollowing && !(this.#appended.epoch === epoch && this.#appended.offset > head)
+    const place = typeof after === 'string' ? parseEngineId(after) : { epoch, offset: after }
+    // What is no id need not be waited for.
+    if (!place) return true
+    if (place.epoch !== epoch || place.offset > head) return false
+    return place.offset >= floor || floor <= lostUpTo
+  }
+
+  async #bring(after: string | number): Promise<void> {
+    await this.#whenLive()
+    if (typeof after === 'string') {
+      // One that runs already may have looked before the message was there.
+      await this.#syncing
+      if (this.#subscription && !this.#isHere(after)) await this.#sync()
+    }
+    const offset = (): number | undefined => {
+      const place = typeof after === 'string' ? parseEngineId(after) : { epoch: this.#followed.epoch, offset: after }
+      return place?.epoch === this.#followed.epoch ? place?.offset : undefined
+    }
+    for (let from = offset(); this.#subscription && from !== undefined && from < this.tail.floor && !this.#isHere(after); from = offset()) {
+      this.#readingBack ??= this.#readBack(from).finally(() => {
+        this.#readingBack = undefined
+      })
+      await this.#readingBack
+    }
+  }
+
+  async #readBack(after: number): Promise<void> {
+    const { history, tail } = this.#options
+    this.tail.setBounds({ ...history, bytes: Number.POSITIVE_INFINITY })
+    clearTimeout(this.#shrink)
+    this.#shrink = startTimer(() => this.tail.setBounds(tail), READ_BACK_KEPT)
+    const isSame = await this.#untilDone(() => readBack(this.#followed, after, history, this.#read))
+    if (isSame === false) await this.#sync()
+  }
+
+  /** Waits until the log follows its engine and knows where it stands, or is closed. */
+  async #whenLive(): Promise<void> {
+    while (this.#subscription && !(this.#isFollowing && this.#isKnown)) {
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve)
+      })
+    }
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting.splice(0)) wake()
+  }
+
+  // Calls.
+
+  readonly #read: ReadPage = (direction, position, limit) => withDeadline(this.#engine.read(direction, position, limit), LONGEST_CALL)
+
+  /** Does it again, ever less often, until it succeeds. `undefined` where nobody follows the log any more. */
+  async #untilDone<Result>(act: () => Promise<Result>): Promise<Result | undefined> {
+    for (let attempt = 1; this.#subscription; attempt++) {
+      try {
+        return await act()
+      } catch (error) {
+        this.#tellOut(error)
+        await backOff(attempt)
+      }
+    }
+    return undefined
+  }
+
+  #tellOut(error: unknown): void {
+    if (this.#isOut) return
+    this.#isOut = true
+    for (const follower of this.#followers) follower.failed?.(error)
+  }
+}
+
+/**
+ * Makes a log of an engine: the part that all logs on engines share. It follows the engine, fills what it missed, says what is
+ * lost, and holds what waits within bounds.
+ *
+ * @throws `ERR_SSE_INVALID_OPTION`
+ */
+export function engineLog(engine: Engine, options: EngineLogOptions = {}): TailedLog {
+  return new EngineLog(engine, resolveEngineLogOptions(options))
+}

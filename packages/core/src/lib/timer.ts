@@ -1,0 +1,14 @@
+/**
+ * Whether a timer that one request started serves others, too. On Cloudflare Workers a timer, and what it calls, is its request's: it ends with it,
+ * and a stream that waits for another's is taken to wait for nothing.
+ * https://developers.cloudflare.com/workers/observability/errors/
+ */
+export const sharesTimers: boolean = (globalThis as { navigator?: { userAgent?: string } }).navigator?.userAgent !== 'Cloudflare-Workers'
+
+/** A timer that keeps no process alive. */
+export function startTimer(callback: () => void, milliseconds: number): ReturnType<typeof setTimeout> {
+  const timer = setTimeout(callback, milliseconds)
+  // Node, Bun and Deno hand out an object; elsewhere a number, and no process to keep alive.
+  ;(timer as { unref?: () => void }).unref?.()
+  return timer
+}

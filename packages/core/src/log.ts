@@ -1,0 +1,23 @@
+/**
+ * For whoever writes a log on an engine: what all such logs share. `@tidings/redis` is made of it, and `describeLog` in `@tidings/testing`
+ * has the contract that a log must pass.
+ *
+ * @module @tidings/core/log
+ */
+export { backOff, withDeadline } from './lib/engine-log/attempts.ts'
+export {
+  type Engine,
+  type EngineBatch,
+  type EngineEntry,
+  type EngineListener,
+  type EnginePage,
+  type EnginePosition,
+  type EngineReceipt,
+  type EngineSubscription,
+  engineId,
+} from './lib/engine-log/engine.ts'
+export { engineLog } from './lib/engine-log/engine-log.ts'
+export { ENGINE_LOG_OPTIONS, type EngineHistory, type EngineLogOptions } from './lib/engine-log/engine-log-options.ts'
+export { randomEpoch } from './lib/log/random-epoch.ts'
+export { checkNames, invalidOption } from './lib/option-checks.ts'
+export { startTimer } from './lib/timer.ts'

@@ -1,0 +1,213 @@
+import { describe, expect, test } from 'vitest'
+import { type Channel, createChannel } from '../src/index.ts'
+import { parseEngineId } from '../src/lib/engine-log/engine.ts'
+import { unpackMessage } from '../src/lib/engine-log/packed-message.ts'
+import { resolveOptions } from '../src/lib/options.ts'
+import { SinkStream } from '../src/lib/sink-stream.ts'
+import { engineLog } from '../src/log.ts'
+import { FaultyEngine, type Lineage, type Random, Store } from './faulty-engine.ts'
+import { HeldSink, turn } from './held-sink.ts'
+import { EventStreamParser } from './parsers.ts'
+
+/** `TIDINGS_RUNS=10000 npx vitest run engine-log.property` runs longer, and `TIDINGS_SEED` repeats a run. */
+const RUNS = Number(process.env['TIDINGS_RUNS'] ?? 240)
+const SEED = Number(process.env['TIDINGS_SEED'] ?? Date.now() % 2 ** 31)
+const AT_ONCE = 60
+const TOPICS = ['a', 'b', 'c']
+
+/** A generator of numbers that a seed repeats (mulberry32). */
+function randomOf(seed: number): Random {
+  let state = seed | 0
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+/** A client that goes from process to process, and looks at each block that it gets. */
+class Client {
+  readonly topics: readonly string[] | undefined
+  readonly #store: Store
+  #sink: HeldSink | undefined
+  #read = 0
+  #parser = new EventStreamParser()
+  #events = 0
+  #lastEventId = ''
+  /** Where it stands since it was last told that something may be gone. */
+  #before: string | undefined
+  /** Whether it knows where it stands. */
+  get hasPosition(): boolean {
+    return this.#lastEventId !== ''
+  }
+
+  resets = 0
+  messages = 0
+  lastData = ''
+
+  constructor(store: Store, topics: readonly string[] | undefined) {
+    this.#store = store
+    this.topics = topics
+  }
+
+  join(channel: Channel): void {
+    this.#sink?.leave()
+    this.#read = 0
+    this.#parser = new EventStreamParser()
+    this.#events = 0
+    const stream = new SinkStream(resolveOptions({ heartbeat: false }), this.#lastEventId)
+    this.#sink = new HeldSink(stream)
+    stream.open(this.#sink)
+    channel.subscribe(stream, this.topics ? { topics: this.topics } : {})
+  }
+
+  /** Reads all that was written, block by block. */
+  read(): void {
+    const { frames = [] } = this.#sink ?? {}
+    for (; this.#read < frames.length; this.#read++) {
+      for (const block of (frames[this.#read] as string).split(/(?<=\n\n)/)) {
+        this.#parser.feed(new TextEncoder().encode(block))
+        this.#onBlock()
+      }
+    }
+  }
+
+  #onBlock(): void {
+    const { events, lastEventId } = this.#parser
+    const event = events[this.#events]
+    this.#events = events.length
+    const id = lastEventId || this.#lastEventId
+    if (event?.type === 'reset') {
+      this.resets++
+      this.#before = undefined
+    } else if (event) {
+      this.messages++
+      this.lastData = event.data
+    } else if (id === this.#lastEventId) return
+    this.#lastEventId = id
+    if (this.#before !== undefined) this.#follows(this.#before, id, event?.type === 'reset' ? undefined : event?.data)
+    this.#before = id
+  }
+
+  /** Throws unless there is a life of the log in which one place follows the other, with nothing for this client between them. */
+  #follows(before: string, id: string, data: string | undefined): void {
+    const reasons = this.#store.lineages.map((lineage) => this.#faultIn(lineage, before, id, data))
+    if (reasons.every(Boolean)) throw new Error(`${before} was followed by ${id}: ${[...new Set(reasons)].join('; ')}`)
+  }
+
+  #faultIn(lineage: Lineage, before: string, id: string, data: string | undefined): string | undefined {
+    const from = offsetIn(lineage, before)
+    const to = offsetIn(lineage, id)
+    if (from === undefined || to === undefined) return 'a place of another life'
+    if (to < from || (data !== undefined && to === from)) return 'it goes back'
+    const wanted = lineage.entries.slice(from, to).filter(({ packed }) => this.#wants(unpackMessage(packed)?.topic))
+    if (data === undefined) return wanted.length > 0 ? `${wanted.length} messages are skipped` : undefined
+    if (wanted.length !== 1) return `${wanted.length} messages instead of one`
+    return unpackMessage(wanted[0]?.packed ?? '')?.data === data ? undefined : 'another message'
+  }
+
+  #wants(topic: string | undefined): boolean {
+    return !this.topics || (topic !== undefined && this.topics.includes(topic))
+  }
+}
+
+function offsetIn({ epoch, entries }: Lineage, id: string): number | undefined {
+  const place = parseEngineId(id)
+  if (place?.epoch !== epoch || place.offset > entries.length) return undefined
+  return place.at === (entries[place.offset - 1]?.at ?? 0) ? place.offset : undefined
+}
+
+interface Seen {
+  messages: number
+  resets: number
+  losses: number
+}
+
+async function run(seed: number): Promise<Seen> {
+  const random = randomOf(seed)
+  const pick = <Item>(items: readonly Item[]): Item => items[Math.floor(random() * items.length)] as Item
+  const store = new Store()
+  const keepsAll = random() < 0.5
+  const engines = [1, 2, 3].map(() => new FaultyEngine(store, random))
+  const tail = { messages: 1 + Math.floor(random() * 20) }
+  const logs = engines.map((engine) => engineLog(engine, { tail, checkInterval: 40, publishTimeout: 5_000 }))
+  const channels = logs.map((log) => createChannel({ log, onError: () => {} }))
+  const clients = [undefined, ['a'], ['b', 'c'], undefined, ['c']].map((topics) => new Client(store, topics))
+  for (const engine of engines) engine.faults = random() < 0.5 ? 0.15 : 0
+  let count = 0
+  let losses = 0
+  const published: Promise<unknown>[] = []
+  const publish = (channel: Channel, topic = pick(TOPICS)): void => void published.push(channel.publish({ data: `${++count}` }, { topic }))
+  try {
+    for (let step = 0; step < 120; step++) {
+      const what = random()
+      if (what < 0.5) for (let burst = Math.ceil(random() * 4); burst > 0; burst--) publish(pick(channels))
+      else if (what < 0.62) pick(clients).join(pick(channels))
+      else if (what < 0.66) pick(engines).cut()
+      else if (what < 0.72) pick(engines).connect()
+      else if (!keepsAll && what < 0.73) {
+        losses++
+        store.loseAll()
+      } else if (!keepsAll && what < 0.75) {
+        losses++
+        store.rewind(Math.ceil(random() * 6))
+      } else if (!keepsAll && what < 0.77) {
+        losses++
+        store.trim(Math.floor(random() * 10))
+      }
+      await turn()
+      for (const client of clients) client.read()
+    }
+    for (const engine of engines) {
+      engine.faults = 0
+      engine.connect()
+    }
+    for (const client of clients) client.join(pick(channels))
+    await Promise.allSettled(published)
+    const until = async (holds: (client: Client) => boolean, what: (client: Client) => string): Promise<void> => {
+      const end = performance.now() + 8_000
+      while (!clients.every(holds)) {
+        if (performance.now() > end) throw new Error(`in vain: ${clients.map(what).join(', ')}`)
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        for (const client of clients) client.read()
+      }
+    }
+    await until(
+      ({ hasPosition }) => hasPosition,
+      ({ hasPosition }) => `has a position: ${hasPosition}`,
+    )
+    const last = TOPICS.map((topic) => ({ topic, data: `last of ${topic}` }))
+    for (const { topic, data } of last) await pick(channels).publish({ data }, { topic })
+    const due = (client: Client): string => last.filter(({ topic }) => !client.topics || client.topics.includes(topic)).at(-1)?.data as string
+    await until(
+      (client) => client.lastData === due(client),
+      (client) => `${client.lastData} of ${due(client)}`,
+    )
+    const seen = { messages: 0, resets: 0, losses }
+    for (const client of clients) {
+      seen.messages += client.messages
+      seen.resets += client.resets
+    }
+    if (losses === 0 && seen.resets > 0) throw new Error(`${seen.resets} false gaps`)
+    return seen
+  } catch (error) {
+    throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error })
+  } finally {
+    for (const channel of channels) channel.close()
+    for (const log of logs) await log.close()
+  }
+}
+
+describe('a log on an engine whose calls and news get lost', () => {
+  test(`C1 C2 C3 G1 G2 G3 each client gets what follows, whichever process it asks, or is told (seed ${SEED})`, { timeout: 600_000 }, async () => {
+    const total = { messages: 0, resets: 0, losses: 0 }
+    for (let first = 0; first < RUNS; first += AT_ONCE) {
+      const seeds = Array.from({ length: Math.min(AT_ONCE, RUNS - first) }, (_, index) => SEED + first + index)
+      for (const seen of await Promise.all(seeds.map(run))) for (const name of ['messages', 'resets', 'losses'] as const) total[name] += seen[name]
+    }
+    process.stdout.write(`engine log: seed ${SEED}, ${JSON.stringify({ runs: RUNS, ...total })}\n`)
+    expect(total.messages).toBeGreaterThan(RUNS * 100)
+    expect(total.resets).toBeGreaterThan(RUNS / 4)
+  })
+})

@@ -1,0 +1,438 @@
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { type Channel, type ChannelOptions, createChannel, type SubscribeOptions } from '../src/index.ts'
+import type { ChannelErrorStage } from '../src/lib/channel/channel-options.ts'
+import type { TailedLog } from '../src/lib/log/message-log.ts'
+import { resolveOptions } from '../src/lib/options.ts'
+import { SinkStream } from '../src/lib/sink-stream.ts'
+import { type EngineLogOptions, engineLog } from '../src/log.ts'
+import { FaultyEngine, Store } from './faulty-engine.ts'
+import { HeldSink } from './held-sink.ts'
+
+/** A process of several that share a store. */
+interface Machine {
+  engine: FaultyEngine
+  log: TailedLog
+  channel: Channel
+  errors: { code: unknown; message: string; stage: ChannelErrorStage }[]
+  /** Subscribes a client, and gives what it is written. */
+  join(options?: SubscribeOptions, lastEventId?: string): { sink: HeldSink; stream: SinkStream; lines(): string[] }
+}
+
+const machines: Machine[] = []
+const never = () => 0.999
+
+function machine(store: Store, logOptions: EngineLogOptions = {}, channelOptions: ChannelOptions = {}): Machine {
+  const engine = new FaultyEngine(store, () => 0)
+  const log = engineLog(engine, { checkInterval: 60_000, ...logOptions })
+  const errors: Machine['errors'] = []
+  const onError: ChannelOptions['onError'] = (error, { stage }) => {
+    const { code, message } = error as { code?: unknown; message: string }
+    errors.push({ code, message, stage })
+  }
+  const channel = createChannel({ log, onError, ...channelOptions })
+  const made: Machine = {
+    engine,
+    log,
+    channel,
+    errors,
+    join(options, lastEventId = '') {
+      const stream = new SinkStream(resolveOptions({ heartbeat: false }), lastEventId)
+      const sink = new HeldSink(stream)
+      stream.open(sink)
+      channel.subscribe(stream, options)
+      const text = (): string => sink.frames.slice(1).join('')
+      // Each block in short: its event or its data, and what its id stands for.
+      const lines = () =>
+        text()
+          .split('\n\n')
+          .filter(Boolean)
+          .map((block) => {
+            const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1]
+            const event = field('event')
+            const retry = field('retry') === undefined ? '' : ' retry'
+            return `${event === 'reset' ? `reset ${JSON.parse(field('data') ?? '').reason}` : (field('data') ?? '')}@${field('id')?.split('-')[2] ?? ''}${retry}`
+          })
+      return { sink, stream, lines }
+    },
+  }
+  machines.push(made)
+  return made
+}
+
+/** Appends by a process of its own, which follows nothing. */
+async function fill(store: Store, count: number, topics: readonly string[] = []): Promise<string[]> {
+  const { channel } = machine(store)
+  const published = Array.from({ length: count }, (_, index) => channel.publish(`${index + 1}`, { topic: topics[index % topics.length] }))
+  const ids = await Promise.all(published)
+  channel.close()
+  return ids
+}
+
+afterEach(async () => {
+  vi.useRealTimers()
+  for (const { channel, log } of machines.splice(0)) {
+    channel.close()
+    await log.close()
+  }
+})
+
+describe('a channel whose log is on an engine', () => {
+  test('C4 a client waits for a log that is away: its stream is open, and its position comes with the log', async () => {
+    const store = new Store()
+    const [id] = await fill(store, 1)
+    const { engine, channel, join } = machine(store)
+    engine.cut()
+    const { sink, lines, stream } = join()
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(sink.frames).toHaveLength(1)
+    expect({ closed: stream.closed, subscribers: channel.subscribers }).toEqual({ closed: false, subscribers: 1 })
+    engine.connect()
+    await vi.waitFor(() => expect(lines()).toEqual(['@1']))
+    expect(sink.frames[1]).toBe(`id: ${id}\n\n`)
+  })
+
+  test('C2 a client that comes to a machine which has not heard of its last message gets what followed it', async () => {
+    const store = new Store()
+    const here = machine(store)
+    await here.log.read(0, 1)
+    const [, second, third] = await fill(store, 3)
+    const { lines } = here.join({}, second)
+    await vi.waitFor(() => expect(lines()).toEqual(['@2', '3@3']))
+    expect(here.log.idOf(3)).toBe(third)
+  })
+
+  test('C8 what is older than the tail is read from the engine, once for all who want it', async () => {
+    const store = new Store()
+    const ids = await fill(store, 2_500)
+    const here = machine(store, { tail: { messages: 10 } })
+    await here.log.read(2_500, 1)
+    const read = vi.spyOn(here.engine, 'read')
+    const clients = Array.from({ length: 50 }, (_, index) => here.join({}, ids[index * 10]))
+    await vi.waitFor(() => expect(clients.every(({ lines }) => lines().at(-1) === '2500@2500')).toBe(true))
+    for (const [index, { lines }] of clients.entries()) {
+      const from = index * 10 + 1
+      expect(lines()).toEqual([`@${from}`, ...Array.from({ length: 2_500 - from }, (_, at) => `${from + at + 1}@${from + at + 1}`)])
+    }
+    // Three pages for the first of them, and as many for those who wanted more than that.
+    expect(read.mock.calls.filter(([direction]) => direction === 'before').length).toBeLessThanOrEqual(6)
+  })
+
+  test('C8 after a minute the tail is as short as before', async () => {
+    const store = new Store()
+    const [first] = await fill(store, 500)
+    const here = machine(store, { tail: { messages: 10 } })
+    await here.log.read(500, 1)
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const { lines } = here.join({}, first)
+    while (lines().length < 500) await new Promise((resolve) => setImmediate(resolve))
+    expect(here.log.tail.size).toBeGreaterThanOrEqual(499)
+    vi.advanceTimersByTime(60_000)
+    expect(here.log.tail.size).toBe(10)
+  })
+
+  test('C3 what the engine has dropped is said, with on from the oldest that it keeps', async () => {
+    const store = new Store()
+    const ids = await fill(store, 100)
+    store.trim(3)
+    const { join } = machine(store)
+    const { lines } = join({}, ids[10])
+    await vi.waitFor(() => expect(lines()).toEqual(['reset trimmed@97', '98@98', '99@99', '100@100']))
+    const strange = join(
+      {},
+      ids[10]?.replace(/^./, (digit) => (digit === '0' ? '1' : '0')),
+    )
+    await vi.waitFor(() => expect(strange.lines()).toEqual(['reset unknown@97', '98@98', '99@99', '100@100']))
+  })
+
+  test("C8 after: 'start' begins with the oldest that the engine keeps, within the bounds of the history", async () => {
+    const store = new Store()
+    await fill(store, 100)
+    const all = machine(store).join({ after: 'start' })
+    await vi.waitFor(() => expect(all.lines()).toEqual(['@0', ...Array.from({ length: 100 }, (_, index) => `${index + 1}@${index + 1}`)]))
+    const some = machine(store, { history: { messages: 2 } }).join({ after: 'start' })
+    await vi.waitFor(() => expect(some.lines()).toEqual(['@98', '99@99', '100@100']))
+  })
+
+  test('C3 a live client is told when the engine has lost what it had read, and goes on from what is there', async () => {
+    const store = new Store()
+    const here = machine(store)
+    const { lines } = here.join()
+    await vi.waitFor(() => expect(lines()).toEqual(['@0']))
+    await here.channel.publish('a')
+    await vi.waitFor(() => expect(lines()).toEqual(['@0', 'a@1']))
+    store.loseAll()
+    await here.channel.publish('b')
+    await vi.waitFor(() => expect(lines()).toEqual(['@0', 'a@1', 'reset lost@0', 'b@1']))
+  })
+
+  test('C3 a client whose messages the engine still has is told nothing when others are lost', async () => {
+    const store = new Store()
+    const here = machine(store)
+    const quiet = here.join({ topics: ['quiet'] })
+    await vi.waitFor(() => expect(quiet.lines()).toEqual(['@0']))
+    await here.channel.publish('a', { topic: 'quiet' })
+    await vi.waitFor(() => expect(quiet.lines()).toEqual(['@0', 'a@1']))
+    quiet.sink.hold()
+    await here.channel.publish('b', { topic: 'quiet' })
+    await vi.waitFor(() => expect(here.log.tail.head).toBe(2))
+    await here.channel.publish('c', { topic: 'quiet' })
+    await vi.waitFor(() => expect(here.log.tail.head).toBe(3))
+    // It has had the first two at most.
+    store.rewind(1)
+    await here.channel.publish('d', { topic: 'quiet' })
+    await vi.waitFor(() => expect(here.log.tail.at(3)?.data).toBe('d'))
+    quiet.sink.take()
+    await vi.waitFor(() => expect(quiet.lines().at(-1)).toBe('d@3'))
+    expect(quiet.lines()).toEqual(['@0', 'a@1', 'b@2', 'd@3'])
+  })
+
+  test('C5 a snapshot that was taken of a state which is lost by then is not written: a reset, and another', async () => {
+    const store = new Store()
+    const here = machine(store)
+    await here.channel.publish('a')
+    await here.log.read(0, 1)
+    let taken = 0
+    let finish = (): void => {}
+    const snapshot = async () => {
+      const number = ++taken
+      if (number === 1)
+        await new Promise<void>((resolve) => {
+          finish = resolve
+        })
+      return { event: 'state', data: `state ${number}` }
+    }
+    const { lines } = here.join({ snapshot })
+    const life = here.log.idOf(0)
+    store.loseAll()
+    await here.channel.publish('b')
+    await vi.waitFor(() => expect(here.log.idOf(0)).not.toBe(life))
+    // Nor is it for whoever comes to the same number now.
+    const later = here.join({ snapshot })
+    await vi.waitFor(() => expect(later.lines()).toEqual(['state 2@', '@1']))
+    finish()
+    await vi.waitFor(() => expect(lines()).toEqual(['reset lost@', 'state 3@', '@1']))
+  })
+
+  test('C10 an end is the end on all machines: the rest, a retry, a clean end, and ended() for whoever has had all', async () => {
+    const store = new Store()
+    const [here, there] = [machine(store), machine(store)]
+    const { lines, stream } = there.join()
+    await vi.waitFor(() => expect(lines()).toEqual(['@0']))
+    const [first, last] = await Promise.all([here.channel.publish('a'), here.channel.publish('b')])
+    here.channel.end()
+    expect(() => here.channel.publish('c')).toThrow(expect.objectContaining({ code: 'ERR_SSE_CHANNEL_ENDED' }))
+    await vi.waitFor(() => expect(stream.closed).toBe(true))
+    expect(lines()).toEqual(['@0', 'a@1', 'b@2', '@ retry'])
+    const later = machine(store)
+    for (const { channel } of [here, there, later]) {
+      expect(await channel.ended(last)).toBe(true)
+      expect(await channel.ended(first)).toBe(false)
+      expect(await channel.ended('')).toBe(true)
+      expect(await channel.ended('', { after: 'start' })).toBe(false)
+    }
+    expect(() => later.channel.publish('c')).toThrow(expect.objectContaining({ code: 'ERR_SSE_CHANNEL_ENDED' }))
+    // One that has not heard of it yet.
+    await expect(machine(store).channel.publish('c')).rejects.toMatchObject({ code: 'ERR_SSE_CHANNEL_ENDED' })
+  })
+
+  test('C10 ended() does not wait longer than two seconds for a log that is away', async () => {
+    const { engine, channel } = machine(new Store())
+    engine.cut()
+    const began = performance.now()
+    expect(await channel.ended('')).toBe(false)
+    expect(performance.now() - began).toBeLessThan(4_000)
+  })
+
+  test('C9 a reader that is behind gets the newest of each key, also of what was read back', async () => {
+    const store = new Store()
+    const here = machine(store, { tail: { messages: 2 } })
+    await here.log.read(0, 1)
+    const ids: string[] = []
+    for (const [price, key] of [
+      ['1', 'a'],
+      ['2', 'b'],
+      ['3', 'a'],
+      ['4', undefined],
+      ['5', 'a'],
+    ] as const)
+      ids.push(await here.channel.publish(price, { key }))
+    await here.log.read(5, 1)
+    const { lines } = here.join({ lag: 'conflate' }, here.log.idOf(0))
+    await vi.waitFor(() => expect(lines()).toEqual(['@0', '2@2', '4@4', '5@5']))
+  })
+
+  test('C12 messages() reads what is older than the tail, and rejects when the engine has lost what it read', async () => {
+    const store = new Store()
+    await fill(store, 30)
+    const here = machine(store, { tail: { messages: 5 } })
+    const messages = here.channel.messages({ after: 'start' })
+    for (let number = 1; number <= 30; number++) expect((await messages.next()).value?.data).toBe(`${number}`)
+    const next = messages.next()
+    await here.channel.publish('31')
+    expect((await next).value?.data).toBe('31')
+    store.loseAll()
+    const lost = messages.next()
+    await here.channel.publish('other')
+    await expect(lost).rejects.toMatchObject({ code: 'ERR_SSE_GAP' })
+    const behind = here.channel.messages()
+    const before = behind.next()
+    await here.log.read(0, 1)
+    await here.channel.publish('a')
+    expect((await before).value?.data).toBe('a')
+    store.rewind(1)
+    const after = behind.next()
+    await here.channel.publish('b')
+    await expect(after).rejects.toMatchObject({ code: 'ERR_SSE_GAP' })
+    const anew = here.channel.messages()
+    const first = anew.next()
+    await here.log.read(0, 1)
+    await here.channel.publish('more')
+    expect((await first).value?.data).toBe('more')
+    await anew.return?.()
+  })
+
+  test('C1 whoever subscribes once a publish has resolved does not get that message', async () => {
+    const store = new Store()
+    const here = machine(store)
+    await here.log.read(0, 1)
+    const tell = here.engine.publish.bind(here.engine)
+    vi.spyOn(here.engine, 'publish').mockImplementation(async (news) => {
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      await tell(news)
+    })
+    await here.channel.publish('a')
+    const { lines } = here.join()
+    await vi.waitFor(() => expect(lines()).toEqual(['@1']))
+    await here.channel.publish('b')
+    await vi.waitFor(() => expect(lines()).toEqual(['@1', 'b@2']))
+  })
+
+  test('C1 a burst that is longer than the tail reaches a client that is ready, and is not read back for it', async () => {
+    const store = new Store()
+    const here = machine(store, { tail: { messages: 10 } })
+    const { lines } = here.join()
+    await vi.waitFor(() => expect(lines()).toEqual(['@0']))
+    const read = vi.spyOn(here.engine, 'read')
+    await fill(store, 300)
+    await vi.waitFor(() => expect(lines()).toHaveLength(301))
+    expect(read.mock.calls.filter(([direction]) => direction === 'before')).toEqual([])
+  })
+
+  test('G1 what waits for the engine is bounded in time and bytes, and goes to onError', async () => {
+    const store = new Store()
+    const { engine, channel, errors } = machine(store, { publishTimeout: 100, maxPendingBytes: 100 })
+    engine.cut()
+    const first = channel.publish('x'.repeat(200))
+    const second = channel.publish('y')
+    await expect(second).rejects.toMatchObject({ code: 'ERR_SSE_LOG_UNAVAILABLE', message: expect.stringContaining('100 bytes') })
+    await expect(first).rejects.toMatchObject({ code: 'ERR_SSE_LOG_UNAVAILABLE', message: expect.stringContaining('100 ms'), cause: expect.any(Error) })
+    engine.connect()
+    expect(await channel.publish('z')).toMatch(/-1$/)
+    expect(errors.filter(({ stage }) => stage === 'publish')).toHaveLength(2)
+  })
+
+  test('G1 a batch whose answer was lost is kept once, and what comes behind it waits', async () => {
+    const store = new Store()
+    const { engine, channel } = machine(store)
+    const append = vi.spyOn(store, 'append')
+    const answers = [false, true]
+    const reached = engine.append.bind(engine)
+    vi.spyOn(engine, 'append').mockImplementation(async (batch) => {
+      const receipt = await reached(batch)
+      if (answers.shift() === false) throw new Error('the answer did not arrive')
+      return receipt
+    })
+    const ids = await Promise.all([channel.publish('a'), channel.publish('b')])
+    const later = await channel.publish('c')
+    expect([...ids, later].map((id) => id.split('-')[2])).toEqual(['1', '2', '3'])
+    expect(append.mock.calls.map(([{ sequence }]) => sequence)).toEqual([1, 1, 2])
+    expect(store.present.entries).toHaveLength(3)
+  })
+
+  test('G1 closing gives up what waits, and opens nothing again', async () => {
+    const { engine, channel, log, errors } = machine(new Store())
+    engine.cut()
+    const waiting = channel.publish('a')
+    await log.close()
+    await expect(waiting).rejects.toMatchObject({ code: 'ERR_SSE_LOG_UNAVAILABLE' })
+    await expect(channel.publish('b')).rejects.toMatchObject({ code: 'ERR_SSE_LOG_UNAVAILABLE', message: expect.stringContaining('closed') })
+    const follow = vi.spyOn(engine, 'follow')
+    await log.read(0, 1)
+    expect(follow).not.toHaveBeenCalled()
+    expect(errors.map(({ stage }) => stage)).not.toContain('resume')
+  })
+
+  test('G3 the loss of the engine is told once, and again when it is lost again', async () => {
+    const { engine, errors, log, channel } = machine(new Store(), { checkInterval: 20 })
+    await log.read(0, 1)
+    const lost = () => errors.filter(({ stage }) => stage === 'follow').length
+    engine.cut()
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    expect(lost()).toBe(1)
+    engine.connect()
+    await channel.publish('a')
+    await vi.waitFor(() => expect(log.tail.head).toBe(1))
+    engine.cut()
+    expect(lost()).toBe(2)
+  })
+
+  test('G3 news that never come are found by looking, and then the channel is subscribed anew', async () => {
+    const store = new Store()
+    const here = machine(store, { checkInterval: 20 })
+    await here.log.read(0, 1)
+    store.connections.delete(here.engine)
+    const { lines } = here.join()
+    await vi.waitFor(() => expect(lines()).toEqual(['@0']))
+    const { channel } = machine(store)
+    for (const data of ['a', 'b', 'c']) {
+      await channel.publish(data)
+      await vi.waitFor(() => expect(lines().at(-1)).toMatch(data))
+    }
+    expect(here.engine.renewals).toBeGreaterThan(0)
+  })
+
+  test('what somebody else wrote into the log is a gap, and stops nothing', async () => {
+    const store = new Store()
+    const here = machine(store)
+    const { lines } = here.join()
+    await vi.waitFor(() => expect(lines()).toEqual(['@0']))
+    const foreign = ['no json', '{}', '["no line end",1,null,null]', '["data: x\\n",1,7,null]', '[]']
+    store.append({ writer: 'w', sequence: 1, messages: foreign.map((packed) => ({ packed, idempotencyKey: undefined })), ends: false })
+    await here.channel.publish('a')
+    await vi.waitFor(() => expect(lines().at(-1)).toBe('a@6'))
+    expect(lines()).toEqual(['@0', 'reset lagged@5', 'a@6'])
+  })
+
+  test('C3 a warning when more than a tenth of the clients that come back have ids of another log', () => {
+    const { channel, errors } = machine(new Store())
+    channel.close()
+    const memory = createChannel({
+      onError: (error, { stage }) => errors.push({ ...(error as { code: unknown; message: string }), stage }),
+    })
+    const come = (lastEventId: string) => {
+      const stream = new SinkStream(resolveOptions({ heartbeat: false }), lastEventId)
+      stream.open(new HeldSink(stream))
+      memory.subscribe(stream)
+    }
+    const stream = new SinkStream(resolveOptions({ heartbeat: false }), '')
+    stream.open(new HeldSink(stream))
+    const { lastEventId } = memory.subscribe(stream)
+    for (let count = 0; count < 18; count++) come(lastEventId)
+    for (let count = 0; count < 2; count++) come('strange')
+    expect(errors).toEqual([])
+    for (let count = 0; count < 5; count++) come('strange')
+    expect(errors).toEqual([{ code: 'ERR_SSE_UNKNOWN_IDS', stage: 'resume', name: 'TidingsError' }])
+    memory.close()
+  })
+
+  test.each<[object, string]>([
+    [{ history: { bytes: 1 } }, '"bytes" is not an option of history; there are messages, age'],
+    [{ tail: { age: 1 } }, '"age" is not an option of tail; there are messages, bytes'],
+    [{ history: { messages: 0 } }, 'history.messages must be a number above 0, got 0'],
+    [{ publishTimeout: '1' }, 'publishTimeout must be a number above 0, got "1"'],
+    [{ maxPendingBytes: -1 }, 'maxPendingBytes must be a number above 0, got -1'],
+    [{ checkInterval: Number.NaN }, 'checkInterval must be a number above 0, got NaN'],
+  ])('refuses %j', (options, message) => {
+    expect(() => engineLog(new FaultyEngine(new Store(), never), options)).toThrow(expect.objectContaining({ code: 'ERR_SSE_INVALID_OPTION', message }))
+  })
+})

@@ -1,0 +1,47 @@
+import { invalidOption } from '@tidings/core/log'
+import { type IoRedisClient, type IoRedisCluster, ioRedisConnector } from './ioredis.ts'
+import { type NodeRedisClient, type NodeRedisCluster, nodeRedisClusterConnector, nodeRedisConnector } from './node-redis.ts'
+
+/**
+ * A connected client that the app brings, and goes on to own: of `redis` (4 or later) what `createClient` or `createCluster` gives, of `ioredis`
+ * or `iovalkey` a `Redis` or a `Cluster`.
+ */
+export type RedisClient = NodeRedisClient | NodeRedisCluster | IoRedisClient | IoRedisCluster
+
+/** A connection of the log's own, which it subscribes on. It does not come back by itself. */
+export interface SubscriberConnection {
+  subscribe(channel: string): Promise<unknown>
+  unsubscribe(channel: string): Promise<unknown>
+  ping(): Promise<unknown>
+  destroy(): void
+}
+
+/** Who is told what a connection hears. */
+export interface SubscriberEvents {
+  message(channel: string, text: string): void
+  /** It is of no more use. May come twice. */
+  lost(error: unknown): void
+}
+
+/** What the log needs of a client, whichever library it is of. */
+export interface Connector {
+  /** Whether channels belong to a node as keys do, and are published to with `SPUBLISH`. */
+  readonly isSharded: boolean
+  /** What the client puts before a key by itself, and the log has to before a channel. */
+  readonly prefix: string
+  /** Runs a command whose keys live where `key` does. */
+  send(key: string, command: readonly string[]): Promise<unknown>
+  /** The node on which a channel is published; `''` where there is only one. Rejects where that is not known at present. */
+  nodeOf(channel: string): Promise<string>
+  /** Opens a connection to a node. */
+  connect(node: string, events: SubscriberEvents): Promise<SubscriberConnection>
+}
+
+/** Tells which library a client is of. @throws `ERR_SSE_INVALID_OPTION` */
+export function connectorOf(client: RedisClient): Connector {
+  const has = (name: string): boolean => typeof (client as unknown as Record<string, unknown> | undefined)?.[name] === 'function'
+  if (has('call') && has('duplicate')) return ioRedisConnector(client as IoRedisClient | IoRedisCluster)
+  if (has('sendCommand') && has('nodeClient')) return nodeRedisClusterConnector(client as NodeRedisCluster)
+  if (has('sendCommand') && has('duplicate')) return nodeRedisConnector(client as NodeRedisClient)
+  throw invalidOption('redisLog takes a client of redis or ioredis; write redisLog(createClient(), name) or redisLog(new Redis(), name)')
+}

@@ -1,0 +1,90 @@
+import clusterKeySlot from 'cluster-key-slot'
+import type { Connector, SubscriberConnection, SubscriberEvents } from './connector.ts'
+
+/** What the log uses of a client that `createClient` of `redis` gave. */
+export interface NodeRedisClient {
+  sendCommand(command: string[]): Promise<unknown>
+  duplicate(): unknown
+}
+
+/** What the log uses of a client that `createCluster` of `redis` gave. */
+export interface NodeRedisCluster {
+  sendCommand(firstKey: string | undefined, isReadonly: boolean | undefined, command: string[]): Promise<unknown>
+  readonly slots: readonly unknown[]
+  nodeClient(node: never): unknown
+}
+
+/** A client as the library has it, of which only the above is asked of the app's types. */
+interface Duplicable {
+  readonly options?: { readonly socket?: object }
+  duplicate(options: object): Duplicate
+}
+
+interface Duplicate {
+  on(event: string, listener: (error: unknown) => void): unknown
+  connect(): Promise<unknown>
+  subscribe(channel: string, listener: Listener): Promise<unknown>
+  unsubscribe(channel: string): Promise<unknown>
+  sSubscribe(channel: string, listener: Listener): Promise<unknown>
+  sUnsubscribe(channel: string): Promise<unknown>
+  ping(): Promise<unknown>
+  disconnect(): unknown
+  destroy?(): void
+}
+
+type Listener = (message: string, channel: string) => void
+
+interface Shard {
+  readonly master: { readonly address: string }
+}
+
+/** The log's view of a single Redis, by way of `redis`. */
+export function nodeRedisConnector(client: NodeRedisClient): Connector {
+  return {
+    isSharded: false,
+    prefix: '',
+    send: (_, command) => client.sendCommand([...command]),
+    nodeOf: async () => '',
+    connect: (_, events) => connect(client as unknown as Duplicable, events, false),
+  }
+}
+
+/** The log's view of a cluster, by way of `redis`. */
+export function nodeRedisClusterConnector(cluster: NodeRedisCluster): Connector {
+  return {
+    isSharded: true,
+    prefix: '',
+    send: (key, command) => cluster.sendCommand(key, false, [...command]),
+    async nodeOf(channel) {
+      // It learns that a slot has moved, or that a node is back, from commands only.
+      await cluster.sendCommand(channel, false, ['EXISTS', channel])
+      const shard = cluster.slots[clusterKeySlot(channel)] as Shard | undefined
+      if (!shard) throw new Error('The cluster client does not know which node has the channel')
+      return shard.master.address
+    },
+    async connect(node, events) {
+      const shard = (cluster.slots as readonly Shard[]).find(({ master }) => master.address === node)
+      return connect((await cluster.nodeClient(shard?.master as never)) as Duplicable, events, true)
+    },
+  }
+}
+
+async function connect(client: Duplicable, events: SubscriberEvents, isSharded: boolean): Promise<SubscriberConnection> {
+  // It gives up at the first failure: when to come back is the log's to say, for all its channels.
+  const own = client.duplicate({ socket: { ...client.options?.socket, reconnectStrategy: false } })
+  own.on('error', events.lost)
+  own.on('end', () => events.lost(new Error('The connection was closed')))
+  await own.connect()
+  const listen: Listener = (message, channel) => events.message(channel, message)
+  return {
+    subscribe: (channel) => (isSharded ? own.sSubscribe(channel, listen) : own.subscribe(channel, listen)),
+    unsubscribe: (channel) => (isSharded ? own.sUnsubscribe(channel) : own.unsubscribe(channel)),
+    ping: () => own.ping(),
+    destroy() {
+      // In version 4 it is called otherwise, and either may say that the connection is closed already.
+      Promise.resolve()
+        .then(() => (own.destroy ? own.destroy() : own.disconnect()))
+        .catch(() => {})
+    },
+  }
+}

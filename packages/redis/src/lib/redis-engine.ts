@@ -1,0 +1,118 @@
+import { TidingsError } from '@tidings/core'
+import {
+  type Engine,
+  type EngineBatch,
+  type EngineListener,
+  type EnginePage,
+  type EnginePosition,
+  type EngineReceipt,
+  type EngineSubscription,
+  engineId,
+  randomEpoch,
+} from '@tidings/core/log'
+import type { Connector } from './connector.ts'
+import { APPEND, READ, runScript } from './scripts.ts'
+import type { Subscriptions } from './subscriptions.ts'
+
+// Milliseconds. Keys are for a caller's own retries, which come soon.
+const KEYS_KNOWN = '600000'
+
+/** What bounds a log in Redis. */
+export interface RedisBounds {
+  /** How many messages the stream keeps, about. */
+  readonly messages: number
+  /** How old they may be, in milliseconds; 0 for any age. */
+  readonly age: number
+  /** How long the keys live that nobody appends to or follows, in milliseconds. */
+  readonly expiry: number
+}
+
+/** A log on a stream of Redis, and how this process hears of it. */
+export class RedisEngine implements Engine {
+  readonly #connector: Connector
+  readonly #subscriptions: Subscriptions
+  readonly #name: string
+  readonly #bounds: RedisBounds
+
+  constructor(connector: Connector, subscriptions: Subscriptions, name: string, bounds: RedisBounds) {
+    this.#connector = connector
+    this.#subscriptions = subscriptions
+    this.#name = name
+    this.#bounds = bounds
+  }
+
+  async append({ writer, sequence, messages, ends }: EngineBatch): Promise<EngineReceipt> {
+    const { messages: most, age, expiry } = this.#bounds
+    const keys = [this.#key('s'), this.#key('m'), this.#key('c')]
+    const texts: string[] = []
+    const numbers: string[] = []
+    for (const [index, { packed, idempotencyKey }] of messages.entries()) {
+      texts.push(packed)
+      if (idempotencyKey === undefined) continue
+      keys.push(this.#key(`k:${idempotencyKey}`))
+      numbers.push(String(index + 1))
+    }
+    const publish = this.#connector.isSharded ? 'SPUBLISH' : 'PUBLISH'
+    const bounds = [String(most), String(age), ends ? '1' : '0', String(texts.length), KEYS_KNOWN]
+    const args = [randomEpoch(), String(expiry), writer, String(sequence), publish, ...bounds, ...texts, ...numbers]
+    try {
+      return receiptOf(String(await runScript(this.#connector, APPEND, keys, args)), texts.length)
+    } catch (error) {
+      if (String((error as Error | undefined)?.message).startsWith('ENDED'))
+        throw new TidingsError('ERR_SSE_CHANNEL_ENDED', 'The log has ended', { cause: error })
+      throw error
+    }
+  }
+
+  async read(direction: 'after' | 'before', { offset, at }: EnginePosition, limit: number): Promise<EnginePage> {
+    const range = direction === 'after' ? ['XRANGE', `(${at}-${offset}`, '+'] : ['XREVRANGE', `(${at}-${offset}`, '-']
+    const args = [randomEpoch(), String(this.#bounds.expiry), ...range, String(limit)]
+    const [epoch, headAt, head, ended, ...rest] = (await runScript(this.#connector, READ, [this.#key('s'), this.#key('m')], args)) as unknown[]
+    const entries = []
+    for (let index = 0; index < rest.length; index += 3) {
+      const [entryAt, entryOffset] = String(rest[index]).split('-')
+      entries.push({ offset: Number(entryOffset), at: Number(entryAt), before: Number(rest[index + 2]), packed: String(rest[index + 1]) })
+    }
+    return { epoch: String(epoch), offset: Number(head), at: Number(headAt), ended: String(ended) === '1', entries }
+  }
+
+  follow(listener: EngineListener): EngineSubscription {
+    return this.#subscriptions.add(`${this.#connector.prefix}${this.#key('c')}`, {
+      restored: () => listener.restored(),
+      message: (text) => listener.news(newsOf(text)),
+      lost: (error) => listener.lost(error),
+    })
+  }
+
+  /** Whether the log has been made, by whoever appended to it or read it first. */
+  async exists(): Promise<boolean> {
+    return Number(await this.#connector.send(this.#key('m'), ['EXISTS', this.#key('m')])) === 1
+  }
+
+  /** All keys of a log share a hash tag, and so the node of a cluster. */
+  #key(kind: string): string {
+    return `{${this.#name}}:${kind}`
+  }
+}
+
+function receiptOf(outcome: string, count: number): EngineReceipt {
+  const [epoch = '', at, before, ...known] = outcome.split(' ')
+  const knownIds = new Map<number, string>()
+  for (let index = 0; index < known.length; index += 2) knownIds.set(Number(known[index]), known[index + 1] as string)
+  let offset = Number(before)
+  const ids: string[] = []
+  for (let number = 1; number <= count; number++) {
+    const knownId = knownIds.get(number)
+    ids.push(knownId ?? engineId(epoch, { at: Number(at), offset: ++offset }))
+  }
+  return { epoch, offset, ids }
+}
+
+function newsOf(text: string): EnginePage {
+  const [head = '', ...lines] = text.split('\n')
+  const [epoch = '', beforeAt, before, stamp, ended] = head.split(' ')
+  const first = Number(before) + 1
+  const at = Number(stamp)
+  const entries = lines.map((packed, index) => ({ offset: first + index, at, before: index === 0 ? Number(beforeAt) : at, packed }))
+  return { epoch, at, offset: first - 1 + entries.length, ended: ended === '1', entries }
+}

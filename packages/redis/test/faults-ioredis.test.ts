@@ -1,0 +1,3 @@
+import { describeFaults } from './support/describe-faults.ts'
+
+describeFaults('ioredis')

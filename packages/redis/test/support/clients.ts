@@ -1,0 +1,68 @@
+import { Cluster, Redis } from 'ioredis'
+import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis5'
+import { createClient, createCluster } from 'redis'
+import { createClient as createClient4, createCluster as createCluster4 } from 'redis4'
+import type { RedisClient } from '../../src/index.ts'
+
+/** A client of the app's, and how the app closes it. */
+export interface AppClient {
+  readonly client: RedisClient
+  /** Runs a command of the test's own. */
+  run(...command: string[]): Promise<unknown>
+  close(): void
+}
+
+/** The libraries that a log takes clients of, each in the ways of speaking that it has. */
+export const LIBRARIES: Readonly<Record<string, (url: string) => Promise<AppClient>>> = {
+  'redis 6 with RESP3': (url) => nodeRedis(createClient({ url, RESP: 3 })),
+  'redis 6 with RESP2': (url) => nodeRedis(createClient({ url, RESP: 2 })),
+  'redis 4': (url) => nodeRedis(createClient4({ url })),
+  'ioredis 6': async (url) => ioRedis(new Redis(url)),
+  'ioredis 6 with RESP3': async (url) => ioRedis(new Redis(url, { protocol: 3 })),
+  'ioredis 5 with a prefix': async (url) => ioRedis(new Redis5(url, { keyPrefix: 'app:' })),
+}
+
+/** The same for clusters. */
+export const CLUSTER_LIBRARIES: Readonly<Record<string, (urls: readonly string[]) => Promise<AppClient>>> = {
+  'redis 6': (urls) => nodeRedisCluster(createCluster({ rootNodes: urls.map((url) => ({ url })) })),
+  'redis 4': (urls) => nodeRedisCluster(createCluster4({ rootNodes: urls.map((url) => ({ url })) })),
+  'ioredis 6': async (urls) => ioRedis(new Cluster([...urls])),
+  'ioredis 5': async (urls) => ioRedis(new Cluster5([...urls])),
+}
+
+interface NodeRedis {
+  on(event: 'error', listener: (error: unknown) => void): unknown
+  connect(): Promise<unknown>
+  sendCommand(command: string[]): Promise<unknown>
+  disconnect(): unknown
+  destroy?(): void
+}
+
+async function nodeRedis(client: NodeRedis): Promise<AppClient> {
+  // The app's own business, and not the log's.
+  client.on('error', () => {})
+  await client.connect()
+  return { client: client as never, run: (...command) => client.sendCommand(command), close: () => end(client) }
+}
+
+async function nodeRedisCluster(cluster: Omit<NodeRedis, 'sendCommand'> & { sendCommand(...args: never[]): Promise<unknown> }): Promise<AppClient> {
+  cluster.on('error', () => {})
+  await cluster.connect()
+  const run = (...command: string[]) => cluster.sendCommand(command[1] as never, false as never, command as never)
+  return { client: cluster as never, run, close: () => end(cluster) }
+}
+
+function end(client: { disconnect(): unknown; destroy?(): void }): void {
+  Promise.resolve()
+    .then(() => (client.destroy ? client.destroy() : client.disconnect()))
+    .catch(() => {})
+}
+
+function ioRedis(client: {
+  on(event: 'error', listener: (error: unknown) => void): unknown
+  call(command: string, ...args: string[]): Promise<unknown>
+  disconnect(): void
+}): AppClient {
+  client.on('error', () => {})
+  return { client: client as never, run: (name = '', ...args) => client.call(name, ...args), close: () => client.disconnect() }
+}

@@ -1,0 +1,120 @@
+import { type ClientRequest, get, type IncomingMessage } from 'node:http'
+import { createParser } from 'eventsource-parser'
+
+/** What a page saw, in order: a message with its id, or the word that something may be gone. */
+export type Seen = { readonly id: string; readonly data: string } | { readonly reset: string }
+
+/** A page: reads a stream, and comes back with the last id it has had whenever the stream is gone. */
+export class Reader {
+  readonly seen: Seen[] = []
+  /** How many connections it has had. */
+  opened = 0
+  /** How often one of them was gone. */
+  drops = 0
+  heartbeats = 0
+  /** The id of its position; `''` until it knows one. */
+  lastEventId = ''
+  readonly #ports: () => readonly number[]
+  readonly #path: string
+  #request: ClientRequest | undefined
+  #left = false
+
+  /** @param ports where it may connect, one of them at random each time */
+  constructor(ports: () => readonly number[], path = '/') {
+    this.#ports = ports
+    this.#path = path
+    this.#open()
+  }
+
+  get messages(): { id: string; data: string }[] {
+    return this.seen.flatMap((each) => ('id' in each ? [each] : []))
+  }
+
+  get resets(): string[] {
+    return this.seen.flatMap((each) => ('reset' in each ? [each.reset] : []))
+  }
+
+  /** Loses its connection, in the middle of whatever it reads. */
+  drop(): void {
+    this.#request?.destroy()
+  }
+
+  leave(): void {
+    this.#left = true
+    this.drop()
+  }
+
+  #open(): void {
+    if (this.#left) return
+    const ports = this.#ports()
+    const port = ports[Math.floor(Math.random() * ports.length)] as number
+    const headers = this.lastEventId === '' ? {} : { 'last-event-id': this.lastEventId }
+    const request = get({ port, host: '127.0.0.1', path: this.#path, headers, agent: false })
+    this.#request = request
+    request.on('response', (response) => this.#read(response))
+    request.on('error', () => {})
+    request.on('close', () => {
+      this.drops++
+      setTimeout(() => this.#open(), 5 + Math.random() * 30)
+    })
+  }
+
+  #read(response: IncomingMessage): void {
+    this.opened++
+    const parser = createParser({
+      onEvent: ({ event, data, id }) => {
+        if (id !== undefined) this.lastEventId = id
+        if (event === 'reset') this.seen.push({ reset: (JSON.parse(data) as { reason: string }).reason })
+        else this.seen.push({ id: id ?? '', data })
+      },
+      onComment: () => this.heartbeats++,
+    })
+    let text = ''
+    response.setEncoding('utf8')
+    response.on('data', (chunk: string) => {
+      parser.feed(chunk)
+      // Blocks of an id alone, which this parser passes over and a browser does not.
+      text = (text + chunk).slice(-400)
+      const position = /(?:^|\n\n)id: ([^\n]+)\n\n$/.exec(text)?.[1]
+      if (position !== undefined) this.lastEventId = position
+    })
+    response.on('error', () => {})
+  }
+}
+
+/** The place that an id stands for. */
+export function placeOf(id: string): { epoch: string; offset: number } {
+  const [epoch = '', , offset] = id.split('-')
+  return { epoch, offset: Number(offset) }
+}
+
+/**
+ * What is wrong with what a page saw, given what was published under which id: a message that is not the next one, unless a reset
+ * came between, or that is not what was published.
+ */
+export function faultsOf(seen: readonly Seen[], publishedById: ReadonlyMap<string, string>): string[] {
+  const faults: string[] = []
+  let before: { epoch: string; offset: number } | undefined
+  for (const each of seen) {
+    if ('reset' in each) {
+      before = undefined
+      continue
+    }
+    const place = placeOf(each.id)
+    if (before && (place.epoch !== before.epoch || place.offset !== before.offset + 1))
+      faults.push(`${before.epoch}-${before.offset} was followed by ${place.epoch}-${place.offset}`)
+    const published = publishedById.get(each.id)
+    if (published !== undefined && published !== each.data) faults.push(`${each.id} was published as ${published} and read as ${each.data}`)
+    before = place
+  }
+  return faults
+}
+
+/** Waits until something holds, or says what did not within so many milliseconds. */
+export async function until(holds: () => boolean | Promise<boolean>, what: () => string, milliseconds = 15_000): Promise<void> {
+  const end = performance.now() + milliseconds
+  while (!(await holds())) {
+    if (performance.now() > end) throw new Error(`not within ${milliseconds} ms: ${what()}`)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}

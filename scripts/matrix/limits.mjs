@@ -1,0 +1,24 @@
+// What a runtime cannot do, by the test that shows it. `limit` is the row of docs/runtimes.md that says why, with the platform's own word.
+const CONTRACTS = ['express', 'koa', 'hono']
+
+const LIMITS = [
+  { runtime: 'bun', suites: CONTRACTS, test: 'B3 cuts such a peer also while more is sent', limit: 'bun-progress' },
+  { runtime: 'bun', suites: CONTRACTS, test: 'HTTP/1.1 B: slow peers B3 leaves a peer alone that takes a little at a time', limit: 'bun-progress' },
+  { runtime: 'bun', suites: CONTRACTS, test: 'L4 leaves nothing behind', limit: 'bun-heap' },
+  { runtime: 'bun', suites: CONTRACTS, test: 'B4 does not let one slow peer delay the others', limit: 'bun-heap' },
+  { runtime: 'bun', suites: ['core web'], test: 'has 406 on GET and HEAD', limit: 'bun-text' },
+  { runtime: 'bun', suites: ['server bun'], test: 'H5 an Accept that excludes event streams', limit: 'bun-text' },
+  { runtime: 'bun', suites: ['server bun'], test: 'L2 nothing of this is reported as an error', limit: 'bun-notice' },
+  { runtime: 'deno', suites: CONTRACTS, test: 'B3 leaves a peer alone that takes a little at a time', limit: 'deno-progress' },
+  // Its garbage is not collected on call, so the figure is of what happened to be left.
+  { runtime: 'deno', suites: CONTRACTS, test: 'B4 does not let one slow peer delay the others', limit: 'deno-memory', sometimes: true },
+  { runtime: 'deno', suites: ['server deno'], test: 'L2 nothing of this is reported as an error', limit: 'deno-notice' },
+  { runtime: 'workerd', suites: ['server workerd', 'server workerd-object'], test: 'L2 a peer that leaves is seen at once', limit: 'workers-leaving' },
+  { runtime: 'workerd', suites: ['server workerd', 'server workerd-object'], test: 'H6 Last-Event-ID', limit: 'workers-utf8' },
+  { runtime: 'workerd', suites: ['server workerd', 'server workerd-object'], test: 'L2 nothing of this is reported as an error', limit: 'workers-notice' },
+]
+
+/** What is known not to work there. */
+export function limitsOf(runtime, suite) {
+  return LIMITS.filter((each) => each.runtime === runtime && each.suites.includes(suite))
+}

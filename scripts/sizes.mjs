@@ -1,0 +1,36 @@
+// What an app pays for each entry of @tidings/core: everything that the entry exports and all that it stands on, in one file, minified and
+// gzipped. README.md states sizes and budgets, and nothing else does.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { rolldown } from 'rolldown'
+
+const ROW = /^\| `(@tidings\/core[^`]*)` \| ([\d.]+) kB \| ([\d.]+) kB \|$/gm
+// How far the stated size may be from the measured. Another patch version of the bundler moves it by less.
+const TOLERANCE = 0.05
+
+/** The sizes that README.md states, in kB. */
+export function statedSizes(root) {
+  const rows = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(ROW)]
+  if (rows.length === 0) throw new Error('README.md states no sizes')
+  return rows.map(([, entry, stated, budget]) => ({ entry, stated: Number(stated), budget: Number(budget) }))
+}
+
+/** The size of an entry as it is installed in `folder`, in kB of 1000 bytes. */
+export async function measuredSize(entry, folder) {
+  const input = join(folder, 'all.js')
+  const all = { name: 'all', resolveId: (id) => (id === input ? id : null), load: (id) => (id === input ? `export * from '${entry}'` : null) }
+  const platform = entry.endsWith('/node') ? 'node' : 'browser'
+  const bundle = await rolldown({ input, platform, external: /^node:/, plugins: [all], logLevel: 'warn' })
+  const { output } = await bundle.generate({ format: 'esm', minify: true })
+  await bundle.close()
+  if (output.length !== 1) throw new Error(`${entry} became ${output.length} files`)
+  return gzipSync(output[0].code, { level: 9 }).length / 1000
+}
+
+/** Throws when the entry is larger than its budget, or README.md says another size than it has. */
+export function compareSizes({ entry, stated, budget }, measured) {
+  const text = `${entry} is ${measured.toFixed(1)} kB`
+  if (measured > budget) throw new Error(`${text}, over its budget of ${budget} kB`)
+  if (Math.abs(measured - stated) > measured * TOLERANCE) throw new Error(`${text}, and README.md says ${stated} kB`)
+}
