@@ -5,10 +5,11 @@ const PACE = 50
 /**
  * Stands in for the SDK of a language model: gives an answer token by token, and takes its time.
  * @param {string} prompt
+ * @param {AbortSignal} signal stops it
  */
-export async function* complete(prompt) {
+export async function* complete(prompt, signal) {
   for (const token of answerTo(prompt)) {
-    await setTimeout(PACE)
+    await setTimeout(PACE, undefined, { signal })
     yield token
   }
 }

@@ -7,6 +7,7 @@ import express from 'express'
 import { complete } from './model.js'
 
 const MOST_RUNS = Number(process.env.MOST_RUNS ?? 100)
+const shutdown = new AbortController()
 /** @type {Map<string, import('@tidings/core').Channel>} */
 const runs = new Map()
 
@@ -24,15 +25,15 @@ function start(prompt) {
 /** @param {import('@tidings/core').Channel} run @param {string} prompt */
 async function produce(run, prompt) {
   try {
-    for await (const token of complete(prompt)) run.publish({ data: { token } })
+    for await (const token of complete(prompt, shutdown.signal)) run.publish({ data: { token } })
   } catch (error) {
+    if (shutdown.signal.aborted) return // Its readers have been told to come back.
     console.error(error)
     run.publish({ event: 'failed', data: '' })
   }
   run.end()
 }
 
-const shutdown = new AbortController()
 const app = express()
 app.use(sse({ retry: 1_000, signal: shutdown.signal }))
 app.use(express.static(fileURLToPath(new URL('public', import.meta.url))))
@@ -52,8 +53,11 @@ app.get('/runs/:name', async (req, res) => {
 
 const server = app.listen(Number(process.env.PORT ?? 3000), '127.0.0.1')
 server.once('listening', () => console.log(`Ask at http://localhost:${/** @type {import('node:net').AddressInfo} */ (server.address()).port}`))
-process.once('SIGTERM', () => {
-  shutdown.abort()
-  server.close()
-  setTimeout(() => server.closeAllConnections(), 500).unref()
-})
+for (const name of ['SIGINT', 'SIGTERM']) {
+  process.once(name, () => {
+    shutdown.abort()
+    server.close()
+    // Browsers connect ahead of need, and Node would wait for the first request on such a connection.
+    setTimeout(() => server.closeAllConnections(), 500).unref()
+  })
+}

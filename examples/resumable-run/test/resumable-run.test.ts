@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { type EventStreamRecording, readEventStream } from '@tidings/testing'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
 const PROMPT = 'What is a light for?'
 // Of an answer of about a hundred.
@@ -11,20 +11,29 @@ const QUARTER = 25
 
 describe('a resumable run', { timeout: 30_000 }, () => {
   let server: ChildProcess
+  let exited: Promise<unknown[]>
   let url = ''
+  /** What it wrote to its standard error. */
+  let complained = ''
 
-  beforeAll(async () => {
+  beforeEach(async () => {
     const cwd = fileURLToPath(new URL('..', import.meta.url))
-    server = spawn(process.execPath, ['server.js'], { cwd, env: { ...process.env, PORT: '0', MOST_RUNS: '2' }, stdio: ['ignore', 'pipe', 'inherit'] })
+    server = spawn(process.execPath, ['server.js'], { cwd, env: { ...process.env, PORT: '0', MOST_RUNS: '2' }, stdio: ['ignore', 'pipe', 'pipe'] })
+    exited = once(server, 'close')
+    complained = ''
+    server.stderr?.on('data', (text) => {
+      complained += text
+    })
     for await (const said of server.stdout ?? []) {
       url = /http:\S+/.exec(String(said))?.[0] ?? ''
       break
     }
   })
 
-  afterAll(async () => {
+  afterEach(async () => {
     server.kill()
-    expect(await once(server, 'exit')).toEqual([0, null])
+    expect(await exited).toEqual([0, null])
+    expect(complained).toBe('')
   })
 
   async function ask(prompt = PROMPT): Promise<string> {
@@ -74,5 +83,16 @@ describe('a resumable run', { timeout: 30_000 }, () => {
 
   it('takes nothing but a prompt', async () => {
     expect((await fetch(`${url}/runs`, { method: 'POST', body: 'prompt' })).status).toBe(400)
+  })
+
+  it.each(['SIGINT', 'SIGTERM'] as const)('ends cleanly at %s, in the middle of an answer', async (signal) => {
+    const run = await ask()
+    const response = await from(run)
+    await read(run, '', 1)
+    server.kill(signal)
+    const { ended, retry } = await readEventStream(response)
+    expect(ended).toBe(true)
+    expect(retry).toBeGreaterThanOrEqual(1_000)
+    expect(await exited).toEqual([0, null])
   })
 })
