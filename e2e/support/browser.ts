@@ -1,5 +1,5 @@
 import { type Browser, chromium, type Page } from 'playwright-core'
-import { BINARIES } from './requirements.ts'
+import { BINARIES } from '../../requirements.shared.ts'
 
 /** An event as the page was given it. */
 export interface Dispatched {

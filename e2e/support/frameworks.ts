@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import { text } from 'node:stream/consumers'
 import { getRequestListener } from '@hono/node-server'
 import type { EventStream, StreamOptions } from '@tidings/core'
 import { lastEventIdOf as expressLastEventIdOf, sse as expressSse } from '@tidings/express'
@@ -13,9 +14,12 @@ import Koa2 from 'koa2'
 
 /** What a route knows of a request. */
 export interface Visit {
+  method: string
   path: string
   lastEventId: string
   httpVersion: string
+  /** The request's whole body. Ask before the stream is opened. */
+  body(): Promise<string>
 }
 
 /** What a route answers: a page, a bare status, or what it does with an event stream. */
@@ -55,7 +59,13 @@ function expressListener(express: typeof express5, { route, options, onError }: 
   const app = express()
   app.use(expressSse(options))
   app.use((req: Request, res: Response) => {
-    const answer = route({ path: req.path, lastEventId: expressLastEventIdOf(req), httpVersion: req.httpVersion })
+    const answer = route({
+      method: req.method,
+      path: req.path,
+      lastEventId: expressLastEventIdOf(req),
+      httpVersion: req.httpVersion,
+      body: () => text(req),
+    })
     if (typeof answer === 'function') answer(res.sse())
     else if (typeof answer === 'string') res.type('html').send(answer)
     else res.status(answer).end()
@@ -74,7 +84,13 @@ function koaListener(Koa: typeof Koa3, { route, options, onError }: App): Listen
   })
   app.use(koaSse(options))
   app.use((ctx) => {
-    const answer = route({ path: ctx.path, lastEventId: koaLastEventIdOf(ctx), httpVersion: ctx.req.httpVersion })
+    const answer = route({
+      method: ctx.method,
+      path: ctx.path,
+      lastEventId: koaLastEventIdOf(ctx),
+      httpVersion: ctx.req.httpVersion,
+      body: () => text(ctx.req),
+    })
     if (typeof answer === 'function') {
       answer(ctx.sse())
     } else if (typeof answer === 'string') {
@@ -91,7 +107,13 @@ function honoListener({ route, options, onError }: App): Listener {
   const app = new Hono<{ Bindings: { incoming: IncomingMessage } }>()
   app.use(honoSse(options))
   app.all('*', (c) => {
-    const answer = route({ path: c.req.path, lastEventId: honoLastEventIdOf(c), httpVersion: c.env.incoming.httpVersion })
+    const answer = route({
+      method: c.req.method,
+      path: c.req.path,
+      lastEventId: honoLastEventIdOf(c),
+      httpVersion: c.env.incoming.httpVersion,
+      body: () => c.req.text(),
+    })
     if (typeof answer === 'function') return c.var.sse(answer)
     return typeof answer === 'string' ? c.html(answer) : c.body(null, answer as 204)
   })

@@ -3,8 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { BINARIES } from '../../requirements.shared.ts'
 import { Child } from './child.ts'
-import { BINARIES } from './requirements.ts'
 import type { Certificate } from './site.ts'
 
 /** A proxy that runs. */

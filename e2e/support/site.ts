@@ -64,8 +64,13 @@ export class Site {
     return opened
   }
 
-  async close(): Promise<void> {
+  /** Breaks every connection off. */
+  cut(): void {
     for (const socket of this.#sockets) socket.destroy()
+  }
+
+  async close(): Promise<void> {
+    this.cut()
     await new Promise((resolve) => this.#server.close(resolve))
   }
 }

@@ -2,10 +2,10 @@ import type { Message } from '@tidings/core'
 import fc from 'fast-check'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { describeWith } from '../../requirements.shared.ts'
 import { type Dispatched, eventsOf, eventsUntilGivenUp, LAST, launchChromium, protocolOf } from '../support/browser.ts'
 import { type Framework, frameworks } from '../support/frameworks.ts'
 import { type RunningProxy, startNginx } from '../support/proxy.ts'
-import { describeWith } from '../support/requirements.ts'
 import { makeCertificate, Site } from '../support/site.ts'
 
 type Fields = Exclude<Message, string>

@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url'
 import type { Browser, Locator, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { describeWith } from '../../requirements.shared.ts'
 import { launchChromium } from '../support/browser.ts'
 import { Child } from '../support/child.ts'
-import { describeWith } from '../support/requirements.ts'
 
 const SERVER = fileURLToPath(new URL('../../examples/newsroom/server.js', import.meta.url))
 const ARTIFACTS = fileURLToPath(new URL('../.artifacts/', import.meta.url))

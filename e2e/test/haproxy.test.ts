@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { describeWith } from '../../requirements.shared.ts'
 import { AT_ONCE, exchange, expectAtOnce, expectLeavingSeen } from '../support/exchange.ts'
 import { frameworks } from '../support/frameworks.ts'
 import { type RunningProxy, startHaproxy } from '../support/proxy.ts'
-import { describeWith } from '../support/requirements.ts'
 import { Site } from '../support/site.ts'
 
 const behindHaproxy = describeWith('haproxy')

@@ -1,10 +1,10 @@
 import type { StreamOptions } from '@tidings/core'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { describeWith } from '../../requirements.shared.ts'
 import { exchange, expectAtOnce, expectLeavingSeen } from '../support/exchange.ts'
 import { type Framework, frameworks } from '../support/frameworks.ts'
 import { type RunningProxy, startNginx } from '../support/proxy.ts'
 import { Reader } from '../support/reader.ts'
-import { describeWith } from '../support/requirements.ts'
 import { Site } from '../support/site.ts'
 
 /** What a location says beside `proxy_pass`, and the version of HTTP that the server then sees where that is certain. */
