@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 /** The repository's root. */
@@ -16,6 +16,8 @@ export interface Block {
   run: { method: string; path: string; body: string | undefined } | undefined
   /** `<!-- context: express -->`: a fragment, and which of the contexts it stands in. */
   context: string | undefined
+  /** `<!-- before: better-sse -->`: what someone who comes from that library has, which is not ours to check. */
+  before: string | undefined
   /** `<!-- not checked: why -->`. */
   notChecked: string | undefined
 }
@@ -25,7 +27,39 @@ export function pages(): string[] {
   const packages = readdirSync(`${ROOT}/packages`).map((name) => `packages/${name}/README.md`)
   const docs = readdirSync(`${ROOT}/docs`).filter((name) => name.endsWith('.md'))
   const decisions = readdirSync(`${ROOT}/decisions`).filter((name) => name.endsWith('.md'))
-  return ['README.md', ...packages, ...docs.map((name) => `docs/${name}`), ...decisions.map((name) => `decisions/${name}`)]
+  // A package that is not ready to be told of has no page yet; the package checks want one of those that are published.
+  return ['README.md', ...packages, ...docs.map((name) => `docs/${name}`), ...decisions.map((name) => `decisions/${name}`)].filter((page) =>
+    existsSync(`${ROOT}/${page}`),
+  )
+}
+
+/** The examples in the docstrings of the packages, each as a block of its source. */
+export function examplesInDocstrings(): Block[] {
+  const sources = readdirSync(`${ROOT}/packages`).flatMap((name) =>
+    readdirSync(`${ROOT}/packages/${name}/src`, { recursive: true, encoding: 'utf8' }).map((file) => `packages/${name}/src/${file}`),
+  )
+  return sources.filter((file) => file.endsWith('.ts')).flatMap(examplesOf)
+}
+
+function examplesOf(source: string): Block[] {
+  const lines = readPage(source).split('\n')
+  return [...lines.entries()]
+    .filter(([, line]) => line.endsWith('* @example'))
+    .map(([index]) => {
+      const rest = lines.slice(index + 1)
+      const end = rest.findIndex((line) => /^\s*\*(\/| @)/.test(line))
+      const code = rest.slice(0, end).map((line) => `${line.replace(/^\s*\* ?/, '')}\n`)
+      return {
+        page: source,
+        line: index + 2,
+        language: 'ts',
+        code: code.join(''),
+        run: undefined,
+        context: undefined,
+        before: undefined,
+        notChecked: undefined,
+      }
+    })
 }
 
 export function readPage(page: string): string {
@@ -63,12 +97,13 @@ export function rowsUnder(page: string, heading: string): string[][] {
   )
 }
 
-function instructionsIn(line: string): Pick<Block, 'run' | 'context' | 'notChecked'> {
+function instructionsIn(line: string): Pick<Block, 'run' | 'context' | 'before' | 'notChecked'> {
   const [, key, value = ''] = /^<!-- ([a-z ]+): (.+) -->$/.exec(line) ?? []
   const [, method = '', path = '', body] = /^(\S+) (\S+)(?: (.+))?$/.exec(value) ?? []
   return {
     run: key === 'run' ? { method, path, body } : undefined,
     context: key === 'context' ? value : undefined,
+    before: key === 'before' ? value : undefined,
     notChecked: key === 'not checked' ? value : undefined,
   }
 }

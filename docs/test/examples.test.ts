@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { expect, test } from 'vitest'
 import { blocksOf } from './blocks.ts'
 import { newDirectory } from './program.ts'
@@ -17,14 +17,17 @@ interface Result {
 const vitest = `${dirname(createRequire(import.meta.url).resolve('vitest/package.json'))}/vitest.mjs`
 // Of the contract the part that needs no waiting: the adapters are held to the whole of it.
 const PART = ' [WH]\\d+ |the clock ticks|a client that returns'
-const files = blocksOf('docs/testing.md').filter(({ language }) => language === 'ts')
+const files = ['docs/testing.md', 'docs/express.md', 'docs/koa.md', 'docs/hono.md']
+  .flatMap(blocksOf)
+  .filter(({ language, code }) => language === 'ts' && /from 'vitest'|describeAdapter\(/.test(code))
 
-test('docs/testing.md: every test file that it shows passes', { timeout: 120_000 }, () => {
+test('every test file that the pages show passes', { timeout: 120_000 }, () => {
+  expect(files.length).toBeGreaterThan(5)
   const directory = newDirectory('examples')
   try {
     // Where the configuration of this package, which vitest finds, looks for tests.
     mkdirSync(`${directory}/test`)
-    for (const { line, code } of files) writeFileSync(`${directory}/test/line-${line}.test.ts`, code)
+    for (const { page, line, code } of files) writeFileSync(`${directory}/test/${basename(page)}-${line}.test.ts`, code)
     const { stdout, status } = spawnSync(process.execPath, [vitest, 'run', '--root', directory, '--reporter', 'json', '--testNamePattern', PART], {
       encoding: 'utf8',
       cwd: directory,

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
+import { clients, type Limits } from '../../e2e/support/clients.ts'
 import { pages, ROOT, readPage, rowsUnder } from './blocks.ts'
 
 /** The quoted words of a declaration in a source of core. */
@@ -18,11 +19,12 @@ function namesUnder(page: string, heading: string): string[] {
 }
 
 /** The options and members that have a table, by the heading over it and the interface in the sources. */
-const TABLES = [
+const TABLES: readonly { page: string; heading: string; file: string; type: string; and?: string }[] = [
   { page: 'README.md', heading: '## Options', file: 'options.ts', type: 'StreamOptions' },
   { page: 'README.md', heading: '## The stream', file: 'event-stream.ts', type: 'EventStream' },
   { page: 'docs/channels.md', heading: '### createChannel', file: 'channel/channel-options.ts', type: 'ChannelOptions' },
   { page: 'docs/channels.md', heading: '### history', file: 'log/history-bounds.ts', type: 'HistoryBounds' },
+  { page: 'docs/scaling.md', heading: '## Options', file: 'engine-log/engine-log-options.ts', type: 'EngineLogOptions', and: 'redis/src/lib/redis-log.ts' },
   { page: 'docs/channels.md', heading: '### publish', file: 'channel/published.ts', type: 'PublishOptions' },
   { page: 'docs/channels.md', heading: '### subscribe', file: 'channel/channel.ts', type: 'SubscribeOptions' },
   { page: 'docs/channels.md', heading: '### messages', file: 'channel/channel.ts', type: 'MessagesOptions' },
@@ -30,34 +32,50 @@ const TABLES = [
   { page: 'docs/channels.md', heading: '### The subscription', file: 'channel/channel.ts', type: 'Subscription' },
 ]
 
-/** The body of an exported interface in a source of core. */
-function bodyOf(file: string, type: string): string {
-  const source = readFileSync(`${ROOT}/packages/core/src/lib/${file}`, 'utf8')
+/** The body of an exported interface in a source of core, with that of the one that extends it in another package. */
+function bodyOf(file: string, type: string, and?: string): string {
+  const body = interfaceIn(`core/src/lib/${file}`, type)
+  return and === undefined ? body : `${body}\n${interfaceIn(and, `\\w+ extends ${type}`)}`
+}
+
+function interfaceIn(file: string, type: string): string {
+  const source = readFileSync(`${ROOT}/packages/${file}`, 'utf8')
   const body = new RegExp(`export interface ${type}\\b[^{]*\\{\\n([\\s\\S]*?)\\n\\}`).exec(source)?.[1]
   if (body === undefined) throw new Error(`${file} has no ${type}`)
   return body
 }
 
-test.each(TABLES)('$page: $heading has one row for each member of $type', ({ page, heading, file, type }) => {
-  const members = new Set([...bodyOf(file, type).matchAll(/^ {2}(?:readonly )?(\w+)[?(:<]/gm)].map(([, name]) => name as string))
+test.each(TABLES)('$page: $heading has one row for each member of $type', ({ page, heading, file, type, and }) => {
+  const members = new Set([...bodyOf(file, type, and).matchAll(/^ {2}(?:readonly )?(\w+)[?(:<]/gm)].map(([, name]) => name as string))
   expect(members.size).toBeGreaterThan(2)
   expect(namesUnder(page, heading).sort()).toEqual([...members].sort())
 })
 
-test.each(TABLES.filter(({ type }) => /Options|Bounds/.test(type)))('$page: $heading tells the defaults that $type tells', ({ page, heading, file, type }) => {
-  // Each option with the docstring before it, which may name a default.
-  const options = bodyOf(file, type).matchAll(/(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s+)?^ {2}(\w+)\?:/gm)
-  const told = [...options].map(([, docstring = '', name]) => [name, /@default (.+?)\s*(?:\n|$)/.exec(docstring)?.[1] ?? 'unset'])
-  const rows = rowsUnder(page, heading).map(([name, , value]) => [name, value].map((cell) => cell?.replaceAll('`', '')))
-  // No docstring names it, since it is what anyone takes for granted.
-  const known = new Map([['headers', '{}']])
-  expect(rows.sort()).toEqual(told.map(([name = '', value]) => [name, known.get(name) ?? value]).sort())
-})
+test.each(TABLES.filter(({ type }) => /Options|Bounds/.test(type)))(
+  '$page: $heading tells the defaults that $type tells',
+  ({ page, heading, file, type, and }) => {
+    // Each option with the docstring before it, which may name a default.
+    const options = bodyOf(file, type, and).matchAll(/(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s+)?^ {2}(\w+)\?:/gm)
+    const told = [...options].map(([, docstring = '', name]) => [name, /@default (.+?)\s*(?:\n|$)/.exec(docstring)?.[1] ?? 'unset'])
+    const rows = rowsUnder(page, heading).map(([name, , value]) => [name, value].map((cell) => cell?.replaceAll('`', '')))
+    // No docstring names it, since it is what anyone takes for granted.
+    const known = new Map([['headers', '{}']])
+    expect(rows.sort()).toEqual(told.map(([name = '', value]) => [name, known.get(name) ?? value]).sort())
+  },
+)
 
 test('docs/channels.md has one row for each reason of a reset', () => {
   const reasons = wordsOf('channel/reader.ts', 'export type ResetReason =', '\n\n')
-  expect(reasons).toHaveLength(3)
+  expect(reasons).toHaveLength(4)
   expect(namesUnder('docs/channels.md', '## Gaps').sort()).toEqual(reasons.sort())
+})
+
+test('docs/browsers.md tells of each client what its tests expect of it', () => {
+  // In the order of the columns.
+  const limits: Array<keyof Limits> = ['ignoresLoneIds', 'forgetsIds', 'showsEmptyBlocks', 'losesLeadingEmptyLines', 'returnsAfter204', 'onlyGets']
+  const told = rowsUnder('docs/browsers.md', '## What clients can').map(([name = '', ...cells]) => [name.replace(/\[`(.+)`\]\(.+\)/, '$1'), ...cells])
+  expect(told).toEqual(clients.map((client) => [client.name, ...limits.map((limit) => (client.limits[limit] ? `[no](${client.limits[limit]})` : 'yes'))]))
+  for (const client of clients) for (const limit of Object.keys(client.limits)) expect(limits).toContain(limit)
 })
 
 test('docs/errors.md has one row for each stage', () => {
@@ -81,7 +99,7 @@ test('docs/errors.md has one row for each reason', () => {
   expect(namesUnder('docs/errors.md', '## Close reasons').sort()).toEqual(reasons.sort())
 })
 
-test.each(pages().filter((page) => existsSync(`${ROOT}/${page}`)))('every link of %s that stays in the repository leads somewhere', (page) => {
+test.each(pages())('every link of %s that stays in the repository leads somewhere', (page) => {
   const text = readPage(page).replace(/```[\s\S]*?```/g, '')
   const broken = [...text.matchAll(/\]\(([^)\s]+)\)/g)]
     .map(([, target]) => target as string)

@@ -16,6 +16,24 @@ function ask({ run }: Block, { origin }: Program): Promise<Response> {
   })
 }
 
+/** Runs the script of a page, with these names beside `EventSource`. */
+function runPage(html: string, program: Program, names: Record<string, unknown>): Disposable {
+  const sources: EventSource[] = []
+  class Source extends EventSource {
+    constructor(path: string) {
+      super(new URL(path, program.origin))
+      sources.push(this)
+    }
+  }
+  const script = /<script>([\s\S]+)<\/script>/.exec(html)?.[1] ?? ''
+  new Function('EventSource', ...Object.keys(names), script)(Source, ...Object.values(names))
+  return {
+    [Symbol.dispose]() {
+      for (const source of sources) source.close()
+    },
+  }
+}
+
 function only(page: string, part: string): Block {
   const found = programs.filter((block) => block.page === page && block.code.includes(part))
   expect(found).toHaveLength(1)
@@ -52,23 +70,45 @@ describe('the page of the README', () => {
     expect(html).toBe(page)
 
     // The least of a browser: what the script names.
-    const element = { textContent: '' }
-    const sources: EventSource[] = []
-    class Source extends EventSource {
-      constructor(path: string) {
-        super(new URL(path, program.origin))
-        sources.push(this)
-      }
-    }
-    const script = /<script>([\s\S]+)<\/script>/.exec(html)?.[1] ?? ''
-    new Function('EventSource', 'document', script)(Source, { querySelector: (selector: string) => html.includes(`id="${selector.slice(1)}"`) && element })
-    await vi.waitFor(() => expect(Date.parse(element.textContent)).toBeGreaterThan(Date.now() - 10_000), 10_000)
-    for (const source of sources) source.close()
+    const now = { textContent: '' }
+    using _page = runPage(html, program, { document: { querySelector: (selector: string) => html.includes(`id="${selector.slice(1)}"`) && now } })
+    await vi.waitFor(() => expect(Date.parse(now.textContent)).toBeGreaterThan(Date.now() - 10_000), 10_000)
   })
 
   test('has a server of each framework, in fewer than ten lines beside the imports', () => {
     expect(servers.map(({ code }) => /@tidings\/\w+/.exec(code)?.[0])).toEqual(['@tidings/express', '@tidings/koa', '@tidings/hono'])
     for (const { code } of servers) expect(code.split('\n').filter((line) => line !== '' && !line.startsWith('import ')).length).toBeLessThan(10)
+  })
+})
+
+describe.each(['docs/express.md', 'docs/koa.md', 'docs/hono.md'])('%s', (page) => {
+  const [first, ...others] = programs.filter((block) => block.page === page) as [Block, ...Block[]]
+
+  test('begins with a page that shows what its server sends', async () => {
+    await using program = await start(first)
+    const response = await fetch(program.origin)
+    expect(response.headers.get('content-type')).toMatch(/^text\/html/)
+    const html = await response.text()
+    expect(html).toContain('id="now"')
+    const now = { textContent: '' }
+    using _page = runPage(html, program, { now })
+    await vi.waitFor(() => expect(Date.parse(now.textContent)).toBeGreaterThan(Date.now() - 10_000), 10_000)
+  })
+
+  test('begins with fewer than ten lines beside the imports', () => {
+    expect(first.code.split('\n').filter((line) => line !== '' && !line.startsWith('import ')).length).toBeLessThan(10)
+  })
+
+  test('ends with a channel whose clients come back to what they missed', async () => {
+    const channel = others.find(({ code }) => code.includes('createChannel')) as Block
+    await using program = await start(channel)
+    const { events } = await readEventStream(ask(channel, program), { until: 1 })
+    expect(events[0]?.event).toBe('goal')
+    const [, method, path = ''] = /\.(post)\('([^']+)'/.exec(channel.code) ?? []
+    const body = { method: method ?? '', headers: { 'content-type': 'application/json' }, body: '{"team":"away"}' }
+    const { id } = (await (await fetch(program.origin + path.replace(':team', 'away'), body)).json()) as { id: string }
+    const back = await readEventStream(fetch(program.origin + channel.run?.path, { headers: { 'last-event-id': events[0]?.id ?? '' } }), { until: 1 })
+    expect(back.events).toEqual([{ event: 'goal', data: '{"team":"away"}', id }])
   })
 })
 
@@ -80,8 +120,8 @@ test('the README: tokens come as they were made, and [DONE] last', async () => {
   expect(ended).toBe(true)
 })
 
-test('docs/frameworks.md: the countdown ends by itself', async () => {
-  const block = only('docs/frameworks.md', 'countdown')
+test('docs/hono.md: the countdown ends by itself', async () => {
+  const block = only('docs/hono.md', 'countdown')
   await using program = await start(block)
   const { events, ended } = await readEventStream(ask(block, program))
   expect(events.map(({ data }) => data)).toEqual(['{"left":3}', '{"left":2}', '{"left":1}'])
@@ -117,15 +157,31 @@ test('docs/channels.md: beyond the limit a room that nobody reads is let go', as
   expect(second?.event).toBe('joined')
 })
 
-test('docs/shutdown.md: SIGTERM tells clients when to return, ends the stream and the process', async () => {
-  const block = only('docs/shutdown.md', 'SIGTERM')
+test.each(['SIGTERM', 'SIGINT'] as const)('docs/shutdown.md: %s tells clients when to return, ends the stream and the process', async (signal) => {
+  const block = only('docs/shutdown.md', "'SIGINT'")
   await using program = await start(block)
   const response = await ask(block, program)
   const exited = once(program.process, 'exit')
-  program.process.kill('SIGTERM')
+  program.process.kill(signal)
   const { retry, ended } = await readEventStream(response)
   expect(ended).toBe(true)
   expect(retry).toBeGreaterThanOrEqual(3_000)
   expect(retry).toBeLessThanOrEqual(6_000)
+  expect(await exited).toEqual([0, null])
+})
+
+test('docs/shutdown.md: a program that is about to leave says so before its streams end', async () => {
+  const block = only('docs/shutdown.md', 'HEARD')
+  await using program = await start({ ...block, code: block.code.replace('HEARD = 12_000', 'HEARD = 2_000') })
+  const ready = async (): Promise<number> => (await fetch(`${program.origin}/ready`)).status
+  expect(await ready()).toBe(200)
+  const response = await ask(block, program)
+  const exited = once(program.process, 'exit')
+  program.process.kill('SIGTERM')
+  await vi.waitFor(async () => expect(await ready()).toBe(503))
+  const { events, retry, ended } = await readEventStream(response)
+  expect(events).not.toEqual([])
+  expect(ended).toBe(true)
+  expect(retry).toBeGreaterThanOrEqual(3_000)
   expect(await exited).toEqual([0, null])
 })

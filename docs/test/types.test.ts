@@ -3,19 +3,19 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { type Block, blocksOf, pages } from './blocks.ts'
+import { type Block, blocksOf, examplesInDocstrings, pages } from './blocks.ts'
 import { CONTEXTS } from './contexts.ts'
 import { newDirectory } from './program.ts'
 
 const LANGUAGES = ['js', 'ts']
 const blocks = pages().flatMap(blocksOf)
-const code = blocks.filter(({ language }) => LANGUAGES.includes(language))
+const code = blocks.filter(({ language, before }) => LANGUAGES.includes(language) && before === undefined)
 const directory = newDirectory('types')
 afterAll(() => rmSync(directory, { recursive: true }))
 
 test('every block of code has a language that is known to be code or not to be', () => {
   const others = new Set(blocks.map(({ language }) => language).filter((language) => !LANGUAGES.includes(language)))
-  expect([...others].sort()).toEqual(['caddyfile', 'haproxy', 'html', 'nginx', 'sh', 'text', 'vcl'])
+  expect([...others].sort()).toEqual(['caddyfile', 'haproxy', 'html', 'ini', 'nginx', 'sh', 'text', 'vcl', 'yaml'])
 })
 
 test('every block that is not checked says why, and no more than a few are', () => {
@@ -23,8 +23,18 @@ test('every block that is not checked says why, and no more than a few are', () 
   for (const { context } of blocks) expect(context === undefined || context in CONTEXTS, `context: ${context}`).toBe(true)
 })
 
-test('every block of code has the types that it needs', { timeout: 60_000 }, () => {
-  const files = code.filter(({ notChecked }) => !notChecked).map(write)
+test('what others have it like is shown on one page, each with what it becomes', () => {
+  const befores = blocks.filter(({ before }) => before !== undefined)
+  expect(befores.map(({ page }) => page)).toEqual(Array(5).fill('docs/migration.md'))
+  const shown = code.filter(({ page }) => page === 'docs/migration.md')
+  expect(shown).toHaveLength(befores.length)
+  for (const [index, { line }] of befores.entries()) expect(shown[index]?.line).toBeGreaterThan(line)
+})
+
+test('every block of code, and every example in a docstring, has the types that it needs', { timeout: 60_000 }, () => {
+  const examples = examplesInDocstrings()
+  expect(examples.length).toBeGreaterThan(10)
+  const files = [...code.filter(({ notChecked }) => !notChecked), ...examples].map(write)
   writeFileSync(
     `${directory}/tsconfig.json`,
     JSON.stringify({
