@@ -54,7 +54,7 @@ export async function runScript(node, name, flags = []) {
   }
 }
 
-async function start(started, core, command, encode) {
+export async function start(started, core, command, encode) {
   const pinned = cpus().length > 1 ? ['taskset', '-c', `${core}`, ...command] : command
   const child = spawn('sh', ['-c', WITH_FILES, ...pinned], { stdio: ['pipe', 'pipe', 'inherit'] })
   started.push(child)
@@ -86,7 +86,7 @@ function timeout(command) {
   })
 }
 
-async function stop(child) {
+export async function stop(child) {
   running.delete(child)
   if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return
   const ended = once(child, 'exit')
