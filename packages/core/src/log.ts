@@ -17,7 +17,7 @@ export {
   engineId,
 } from './lib/engine-log/engine.ts'
 export { engineLog } from './lib/engine-log/engine-log.ts'
-export { ENGINE_LOG_OPTIONS, type EngineHistory, type EngineLogOptions } from './lib/engine-log/engine-log-options.ts'
+export { ENGINE_LOG_OPTIONS, type EngineHistory, type EngineLogOptions, type ResolvedHistory } from './lib/engine-log/engine-log-options.ts'
 export { randomEpoch } from './lib/log/random-epoch.ts'
 export { checkNames, invalidOption } from './lib/option-checks.ts'
 export { startTimer } from './lib/timer.ts'

@@ -291,6 +291,20 @@ describe('a channel whose log is on an engine', () => {
     await anew.return?.()
   })
 
+  test('C12 messages() begins where it was called, and rejects when the engine has lost that before anybody reads', async () => {
+    const store = new Store()
+    const here = machine(store)
+    await fill(store, 3)
+    await here.log.read(0, 1)
+    const [one, other] = [here.channel.messages(), here.channel.messages()]
+    await here.channel.publish('a')
+    expect((await one.next()).value?.data).toBe('a')
+    store.loseAll()
+    await fill(store, 9)
+    await here.log.read(0, 1)
+    await expect(other.next()).rejects.toMatchObject({ code: 'ERR_SSE_GAP' })
+  })
+
   test('C1 whoever subscribes once a publish has resolved does not get that message', async () => {
     const store = new Store()
     const here = machine(store)
@@ -397,7 +411,13 @@ describe('a channel whose log is on an engine', () => {
     const { lines } = here.join()
     await vi.waitFor(() => expect(lines()).toEqual(['@0']))
     const foreign = ['no json', '{}', '["no line end",1,null,null]', '["data: x\\n",1,7,null]', '[]']
-    store.append({ writer: 'w', sequence: 1, messages: foreign.map((packed) => ({ packed, idempotencyKey: undefined })), ends: false })
+    store.append({
+      writer: 'w',
+      sequence: 1,
+      messages: foreign.map((packed) => ({ packed, idempotencyKey: undefined })),
+      ends: false,
+      history: { messages: 10, age: undefined },
+    })
     await here.channel.publish('a')
     await vi.waitFor(() => expect(lines().at(-1)).toBe('a@6'))
     expect(lines()).toEqual(['@0', 'reset lagged@5', 'a@6'])

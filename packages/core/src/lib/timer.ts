@@ -12,3 +12,16 @@ export function startTimer(callback: () => void, milliseconds: number): ReturnTy
   ;(timer as { unref?: () => void }).unref?.()
   return timer
 }
+
+/** What a promise settles to; after so many milliseconds, what `late` gives or throws. */
+export async function settledWithin<Result>(promise: Promise<Result>, milliseconds: number, late: () => Result): Promise<Result> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const over = new Promise<void>((resolve) => {
+    timer = startTimer(resolve, milliseconds)
+  })
+  try {
+    return await Promise.race([promise, over.then(late)])
+  } finally {
+    clearTimeout(timer)
+  }
+}

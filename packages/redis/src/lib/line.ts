@@ -3,7 +3,8 @@ import type { Connector, SubscriberConnection } from './connector.ts'
 
 // Milliseconds. A connection whose other end was frozen or cut off says nothing, and is found out by asking.
 const PING_INTERVAL = 3_000
-const LONGEST_CALL = 3_000
+/** Until a node that does not answer is taken for lost, in milliseconds. */
+export const LONGEST_CALL = 3_000
 
 /** One connection to a node that channels are subscribed on, from the attempt to make it until it is lost. */
 export class Line {
@@ -52,7 +53,7 @@ export class Line {
     // One that comes too late is not kept.
     connecting.then((connection) => this.#isLost && connection.destroy()).catch(() => {})
     const connection = await withDeadline(connecting, LONGEST_CALL)
-    this.#pingLater(connection)
+    if (!this.#isLost) this.#pingLater(connection)
     return connection
   }
 

@@ -17,32 +17,22 @@ import type { Subscriptions } from './subscriptions.ts'
 // Milliseconds. Keys are for a caller's own retries, which come soon.
 const KEYS_KNOWN = '600000'
 
-/** What bounds a log in Redis. */
-export interface RedisBounds {
-  /** How many messages the stream keeps, about. */
-  readonly messages: number
-  /** How old they may be, in milliseconds; 0 for any age. */
-  readonly age: number
-  /** How long the keys live that nobody appends to or follows, in milliseconds. */
-  readonly expiry: number
-}
-
 /** A log on a stream of Redis, and how this process hears of it. */
 export class RedisEngine implements Engine {
   readonly #connector: Connector
   readonly #subscriptions: Subscriptions
   readonly #name: string
-  readonly #bounds: RedisBounds
+  readonly #expiry: string
 
-  constructor(connector: Connector, subscriptions: Subscriptions, name: string, bounds: RedisBounds) {
-    this.#connector = connector
+  /** @param expiry how long the keys live that nobody appends to or follows, in milliseconds */
+  constructor(subscriptions: Subscriptions, name: string, expiry: number) {
+    this.#connector = subscriptions.connector
     this.#subscriptions = subscriptions
     this.#name = name
-    this.#bounds = bounds
+    this.#expiry = String(Math.ceil(expiry))
   }
 
-  async append({ writer, sequence, messages, ends }: EngineBatch): Promise<EngineReceipt> {
-    const { messages: most, age, expiry } = this.#bounds
+  async append({ writer, sequence, messages, ends, history }: EngineBatch): Promise<EngineReceipt> {
     const keys = [this.#key('s'), this.#key('m'), this.#key('c')]
     const texts: string[] = []
     const numbers: string[] = []
@@ -53,8 +43,8 @@ export class RedisEngine implements Engine {
       numbers.push(String(index + 1))
     }
     const publish = this.#connector.isSharded ? 'SPUBLISH' : 'PUBLISH'
-    const bounds = [String(most), String(age), ends ? '1' : '0', String(texts.length), KEYS_KNOWN]
-    const args = [randomEpoch(), String(expiry), writer, String(sequence), publish, ...bounds, ...texts, ...numbers]
+    const bounds = [String(Math.ceil(history.messages)), String(Math.ceil(history.age ?? 0)), ends ? '1' : '0', String(texts.length), KEYS_KNOWN]
+    const args = [randomEpoch(), this.#expiry, writer, String(sequence), publish, ...bounds, ...texts, ...numbers]
     try {
       return receiptOf(String(await runScript(this.#connector, APPEND, keys, args)), texts.length)
     } catch (error) {
@@ -66,7 +56,7 @@ export class RedisEngine implements Engine {
 
   async read(direction: 'after' | 'before', { offset, at }: EnginePosition, limit: number): Promise<EnginePage> {
     const range = direction === 'after' ? ['XRANGE', `(${at}-${offset}`, '+'] : ['XREVRANGE', `(${at}-${offset}`, '-']
-    const args = [randomEpoch(), String(this.#bounds.expiry), ...range, String(limit)]
+    const args = [randomEpoch(), this.#expiry, ...range, String(limit)]
     const [epoch, headAt, head, ended, ...rest] = (await runScript(this.#connector, READ, [this.#key('s'), this.#key('m')], args)) as unknown[]
     const entries = []
     for (let index = 0; index < rest.length; index += 3) {

@@ -48,10 +48,8 @@ export function redisLog(client: RedisClient, name: string, options: RedisLogOpt
   checkNames('redisLog', options, [...ENGINE_LOG_OPTIONS, 'expiry'])
   if (typeof name !== 'string' || name === '' || /[{}]/.test(name)) throw invalidOption('the name of a log must be a text without { and }')
   if (!(typeof expiry === 'number' && expiry > 0)) throw invalidOption('expiry must be a number of milliseconds above 0')
-  const connector = connectorOf(client)
-  const subscriptions = subscriptionsByClient.get(client) ?? new Subscriptions(connector)
+  const subscriptions = subscriptionsByClient.get(client) ?? new Subscriptions(connectorOf(client))
   subscriptionsByClient.set(client, subscriptions)
-  const { messages = 10_000, age = 0 } = options.history ?? {}
-  const engine = new RedisEngine(connector, subscriptions, name, { messages: Math.ceil(messages), age: Math.ceil(age), expiry: Math.ceil(expiry) })
+  const engine = new RedisEngine(subscriptions, name, expiry)
   return Object.assign(engineLog(engine, shared), { exists: () => engine.exists() })
 }

@@ -66,15 +66,15 @@ if not last and redis.call('HLEN', meta) > 200 then
 end
 
 local before = string.format('%.0f', at)
-local news = {epoch .. ' ' .. before .. ' ' .. string.format('%.0f', offset)}
 if now > at then at = now end
 local stamp = string.format('%.0f', at)
+local stood = string.format('%.0f', offset)
+local news = {epoch .. ' ' .. before .. ' ' .. stood .. ' ' .. stamp .. ' ' .. ARGV[8]}
 local count = tonumber(ARGV[9])
 local keyOf = {}
 for i = 4, #KEYS do keyOf[tonumber(ARGV[10 + count + i - 3])] = KEYS[i] end
 
-local outcome = epoch .. ' ' .. stamp .. ' ' .. string.format('%.0f', offset)
-news[1] = news[1] .. ' ' .. stamp .. ' ' .. ARGV[8]
+local outcome = epoch .. ' ' .. stamp .. ' ' .. stood
 for i = 1, count do
   local key = keyOf[i]
   local known = key and redis.call('GET', key)

@@ -1,6 +1,6 @@
 import { backOff, withDeadline } from '@tidings/core/log'
 import type { Connector } from './connector.ts'
-import { Line } from './line.ts'
+import { Line, LONGEST_CALL } from './line.ts'
 
 /** Who is told what is published on a channel. */
 export interface ChannelListener {
@@ -18,9 +18,6 @@ export interface ChannelSubscription {
   close(): void
 }
 
-// Milliseconds.
-const LONGEST_CALL = 3_000
-
 interface Followed {
   readonly channel: string
   readonly listeners: Set<ChannelListener>
@@ -30,14 +27,14 @@ interface Followed {
 
 /** The channels that this process listens to by way of one client: all on one connection, or one for each node of a cluster. */
 export class Subscriptions {
-  readonly #connector: Connector
+  readonly connector: Connector
   readonly #followed = new Map<string, Followed>()
   readonly #lines = new Map<string, Line>()
   /** How often in a row a node could not be reached. */
   readonly #failures = new Map<string, number>()
 
   constructor(connector: Connector) {
-    this.#connector = connector
+    this.connector = connector
   }
 
   /** Listens to a channel, whatever happens to the connection, until it is closed. The listener is never called in the same turn. */
@@ -90,7 +87,7 @@ export class Subscriptions {
 
   /** The connection to the node that has the channel. Which one that is may change. */
   async #lineFor(followed: Followed): Promise<Line> {
-    const node = await withDeadline(this.#connector.nodeOf(followed.channel), LONGEST_CALL)
+    const node = await withDeadline(this.connector.nodeOf(followed.channel), LONGEST_CALL)
     if (this.#followed.get(followed.channel) !== followed) throw new Error('The channel was closed')
     const line = this.#lines.get(node) ?? this.#open(node)
     line.channels.add(followed.channel)
@@ -99,7 +96,7 @@ export class Subscriptions {
   }
 
   #open(node: string): Line {
-    const line: Line = new Line(this.#connector, node, this.#failures.get(node) ?? 0, {
+    const line: Line = new Line(this.connector, node, this.#failures.get(node) ?? 0, {
       message: (channel, text) => {
         const followed = this.#followed.get(channel)
         for (const listener of followed?.listeners ?? []) listener.message(text)

@@ -6,9 +6,10 @@ import type { LogEntry, LogFollower, TailedLog } from '../log/message-log.ts'
 import type { Tail } from '../log/tail.ts'
 import { type AnyEvents, describe, encodeMessage, type Message } from '../message.ts'
 import { checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
+import { settledWithin } from '../timer.ts'
 import { type ChannelErrorStage, type ChannelOptions, checkChannelOptions, type OwnEvents, type PublishedEvents } from './channel-options.ts'
 import { type Flushable, flusher } from './flusher.ts'
-import { type ChannelMessage, type MessageSource, type Place, readMessages } from './messages.ts'
+import { type Beginning, type ChannelMessage, type MessageSource, type Place, readMessages } from './messages.ts'
 import { ParsedValues, type PublishOptions, type ReservedEvents, toLogMessage } from './published.ts'
 import { type Hub, type Lag, neededBy, Reader, type Snapshot, type SnapshotResult, type Start } from './reader.ts'
 import { ResumeCount } from './resume-count.ts'
@@ -153,9 +154,9 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   readonly #places = new Set<Place>()
   readonly #waiting = new Set<() => void>()
   readonly #unfollow: () => void
-  /** Whether this channel takes no more messages, and whether it has had its last. */
-  #ending = false
-  #endKept: Promise<void> | undefined
+  /** Settles when the log has been told that nothing will follow; there from then on, unless it could not be told. */
+  #ending: Promise<void> | undefined
+  /** Whether the channel has had its last message. */
   #ended = false
   #closed = false
   subscribers = 0
@@ -225,26 +226,28 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     checkNames('messages', options, MESSAGES_OPTIONS)
     this.tail.trimAged(Date.now())
     const start = this.#startOf('', options.after)
-    const place = (): Place => ({ cursor: this.#offsetOf(start) })
     const reaching = this.reach(neededBy(start))
-    const here = reaching ? undefined : place()
-    const view = this.#views.find(topicsOf(options.topics), undefined)
-    return readMessages(this, view, async () => here ?? reaching?.then(place) ?? place(), options.signal)
+    // From this call on and not from the first `next`, where the log can tell by now.
+    const from: Start = start === 'now' && !reaching ? { id: this.idOf(this.head) } : start
+    const beginning: Beginning = {
+      reach: () => reaching ?? this.reach(neededBy(from)),
+      cursor: () => this.#offsetOf(from),
+    }
+    return readMessages(this, this.#views.find(topicsOf(options.topics), undefined), beginning, options.signal)
   }
 
   end(): void {
-    if (this.#ending) return
-    this.#ending = true
-    this.#endKept = this.#log.end().catch((error) => {
-      this.#ending = false
+    if (this.#ended) return
+    this.#ending ??= this.#log.end().catch((error) => {
+      this.#ending = undefined
       this.report(error, 'publish')
     })
   }
 
   async ended(lastEventId: string, { after }: Pick<SubscribeOptions, 'after'> = {}): Promise<boolean> {
     const start = this.#startOf(lastEventId, after)
-    const waits = [this.reach(neededBy(start)), this.#ended ? undefined : this.#endKept].filter((wait) => wait !== undefined)
-    if (waits.length > 0) await settledWithin(Promise.all(waits), LONGEST_ASKING)
+    const waits = [this.reach(neededBy(start)), this.#ended ? undefined : this.#ending].filter((wait) => wait !== undefined)
+    if (waits.length > 0) await settledWithin<unknown>(Promise.all(waits), LONGEST_ASKING, () => undefined)
     if (!this.#ended) return false
     return start === 'now' || this.#offsetOf(start) === this.head
   }
@@ -287,7 +290,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   }
 
   finished(): void {
-    this.#ending = this.#ended = true
+    this.#ended = true
     this.#stirAll()
   }
 
@@ -426,14 +429,4 @@ function topicsOf(topics: Iterable<string> | undefined): ReadonlySet<string> | u
   const set = typeof topics === 'string' ? undefined : new Set(topics)
   if (!set || [...set].some((topic) => typeof topic !== 'string')) throw invalidOption(`topics must be a list of strings, got ${describe(topics)}`)
   return set
-}
-
-/** Waits for a promise that does not reject, but no longer than so many milliseconds. */
-async function settledWithin(promise: Promise<unknown>, milliseconds: number): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, milliseconds)
-  })
-  await Promise.race([promise, late])
-  clearTimeout(timer)
 }

@@ -2,7 +2,7 @@ import { TidingsError } from '../errors.ts'
 import type { LogEntry } from '../log/message-log.ts'
 import type { View } from './view.ts'
 
-/** A message as `messages()` gives it. */
+/** A message as `messages()` and filters get it. */
 export interface ChannelMessage {
   /** `'message'` where it has no name. */
   readonly event: string
@@ -17,6 +17,14 @@ export interface ChannelMessage {
 /** The offset of the message that a reader in the process has had last; `undefined` where that is gone. */
 export interface Place {
   cursor: number | undefined
+}
+
+/** Where a reader in the process begins. */
+export interface Beginning {
+  /** Has what follows it brought here, as the log does. */
+  reach(): Promise<void> | undefined
+  /** Its offset, once that is done; `undefined` where it is gone or never was. */
+  cursor(): number | undefined
 }
 
 /** What a reader in the process needs of its channel. */
@@ -41,7 +49,7 @@ export interface MessageSource {
 export function readMessages(
   source: MessageSource,
   view: View,
-  begin: () => Promise<Place>,
+  beginning: Beginning,
   signal: AbortSignal | undefined,
 ): AsyncIterableIterator<ChannelMessage, undefined> {
   let left = false
@@ -57,7 +65,8 @@ export function readMessages(
       signal?.addEventListener('abort', wake)
     })
   async function* read(): AsyncGenerator<ChannelMessage, undefined> {
-    const here = await begin()
+    await beginning.reach()
+    const here: Place = { cursor: beginning.cursor() }
     const leave = source.enter(here)
     try {
       yield* readFrom(here)

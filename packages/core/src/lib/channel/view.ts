@@ -1,9 +1,10 @@
 import type { LogEntry } from '../log/message-log.ts'
 import type { Tail } from '../log/tail.ts'
 import { Batch } from './batch.ts'
+import type { ChannelMessage } from './messages.ts'
 
 /** Whether a reader wants a message. It gets the data as it was published and parsed back, frozen and shared. */
-export type Filter = (message: { readonly event: string; readonly data: unknown; readonly id: string; readonly topic: string | undefined }) => boolean
+export type Filter = (message: ChannelMessage) => boolean
 
 /** What is read of the channel. */
 export interface Source {

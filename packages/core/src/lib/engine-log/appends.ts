@@ -3,14 +3,7 @@ import { byteLength } from '../log/byte-length.ts'
 import { randomEpoch } from '../log/random-epoch.ts'
 import { backOff, unavailable, withDeadline } from './attempts.ts'
 import type { Engine, EngineBatch, EngineReceipt } from './engine.ts'
-
-/** How long and how much may wait for an engine. */
-export interface AppendLimits {
-  /** Milliseconds until a message that the engine has not confirmed is given up. */
-  readonly timeout: number
-  /** Bytes of messages that may wait. */
-  readonly maxPendingBytes: number
-}
+import type { ResolvedEngineLogOptions } from './engine-log-options.ts'
 
 interface Pending {
   /** `undefined` for the end of the log. */
@@ -34,7 +27,7 @@ const LONGEST_CALL = 2_000
  */
 export class Appends {
   readonly #engine: Engine
-  readonly #limits: AppendLimits
+  readonly #options: ResolvedEngineLogOptions
   readonly #onReceipt: (receipt: EngineReceipt) => void
   readonly #writer = randomEpoch()
   #waiting: Pending[] = []
@@ -43,17 +36,17 @@ export class Appends {
   #isSending = false
   #isClosed = false
 
-  constructor(engine: Engine, limits: AppendLimits, onReceipt: (receipt: EngineReceipt) => void) {
+  constructor(engine: Engine, options: ResolvedEngineLogOptions, onReceipt: (receipt: EngineReceipt) => void) {
     this.#engine = engine
-    this.#limits = limits
+    this.#options = options
     this.#onReceipt = onReceipt
   }
 
   /** Resolves to the message's id once the engine has it. @throws `ERR_SSE_LOG_UNAVAILABLE`, `ERR_SSE_CHANNEL_ENDED`, both as rejections */
   add(packed: string, idempotencyKey: string | undefined): Promise<string> {
     const bytes = byteLength(packed)
-    if (this.#bytes > 0 && this.#bytes + bytes > this.#limits.maxPendingBytes)
-      return Promise.reject(unavailable(`more than ${this.#limits.maxPendingBytes} bytes would wait for it`))
+    if (this.#bytes > 0 && this.#bytes + bytes > this.#options.maxPendingBytes)
+      return Promise.reject(unavailable(`more than ${this.#options.maxPendingBytes} bytes would wait for it`))
     return this.#push(packed, bytes, idempotencyKey)
   }
 
@@ -103,12 +96,13 @@ export class Appends {
   }
 
   async #send(pending: readonly Pending[]): Promise<void> {
-    const until = (pending[0] as Pending).since + this.#limits.timeout
+    const until = (pending[0] as Pending).since + this.#options.publishTimeout
     const batch: EngineBatch = {
       writer: this.#writer,
       sequence: ++this.#sequence,
       messages: pending.flatMap(({ packed, idempotencyKey }) => (packed === undefined ? [] : [{ packed, idempotencyKey }])),
       ends: pending.at(-1)?.packed === undefined,
+      history: this.#options.history,
     }
     for (let attempt = 1; ; attempt++) {
       const left = until - performance.now()
@@ -119,7 +113,7 @@ export class Appends {
         return
       } catch (error) {
         if ((error as { code?: unknown } | undefined)?.code === 'ERR_SSE_CHANNEL_ENDED') return fail(pending, channelEnded())
-        if (left <= 0 || this.#isClosed) return fail(pending, unavailable(`it failed for ${this.#limits.timeout} ms`, error))
+        if (left <= 0 || this.#isClosed) return fail(pending, unavailable(`it failed for ${this.#options.publishTimeout} ms`, error))
         await backOff(attempt, left)
       }
     }

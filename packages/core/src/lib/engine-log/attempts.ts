@@ -1,5 +1,5 @@
 import { TidingsError } from '../errors.ts'
-import { startTimer } from '../timer.ts'
+import { settledWithin, startTimer } from '../timer.ts'
 
 // Milliseconds.
 const FIRST_WAIT = 50
@@ -18,17 +18,10 @@ export function backOff(attempt: number, most: number = LONGEST_WAIT): Promise<v
 }
 
 /** Gives a call to an engine up after so many milliseconds. What comes of it then concerns nobody. */
-export async function withDeadline<Result>(call: Promise<Result>, milliseconds: number): Promise<Result> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<never>((_, reject) => {
-    const giveUp = (): void => reject(new TidingsError('ERR_SSE_LOG_UNAVAILABLE', `The log's engine did not answer within ${Math.round(milliseconds)} ms`))
-    timer = startTimer(giveUp, milliseconds)
+export function withDeadline<Result>(call: Promise<Result>, milliseconds: number): Promise<Result> {
+  return settledWithin(call, milliseconds, () => {
+    throw new TidingsError('ERR_SSE_LOG_UNAVAILABLE', `The log's engine did not answer within ${Math.round(milliseconds)} ms`)
   })
-  try {
-    return await Promise.race([call, late])
-  } finally {
-    clearTimeout(timer)
-  }
 }
 
 /** The error of a message of which nobody can tell whether the engine has it. */

@@ -43,9 +43,16 @@ export interface EngineHistory {
   age?: number | undefined
 }
 
+/** How much an engine keeps, with the defaults. */
+export interface ResolvedHistory {
+  readonly messages: number
+  /** Milliseconds. */
+  readonly age: number | undefined
+}
+
 /** The options, with their defaults. */
 export interface ResolvedEngineLogOptions {
-  readonly history: { readonly messages: number; readonly age: number | undefined }
+  readonly history: ResolvedHistory
   readonly tail: HistoryBounds
   readonly publishTimeout: number
   readonly maxPendingBytes: number

@@ -52,8 +52,7 @@ class EngineLog implements TailedLog {
     this.#engine = engine
     this.#options = options
     this.#followed = new FollowedTail(options.tail, this.#followers)
-    const { publishTimeout: timeout, maxPendingBytes } = options
-    this.#appends = new Appends(engine, { timeout, maxPendingBytes }, (receipt) => this.#onReceipt(receipt))
+    this.#appends = new Appends(engine, options, (receipt) => this.#onReceipt(receipt))
   }
 
   get tail(): Tail {
@@ -214,7 +213,7 @@ class EngineLog implements TailedLog {
     const { head, floor } = this.tail
     if (!this.#isKnown || epoch === undefined) return false
     if (after === '') return this.#isFollowing && !(this.#appended.epoch === epoch && this.#appended.offset > head)
-    const place = typeof after === 'string' ? parseEngineId(after) : { epoch, offset: after }
+    const place = this.#placeOf(after)
     // What is no id need not be waited for.
     if (!place) return true
     if (place.epoch !== epoch || place.offset > head) return false
@@ -228,16 +227,19 @@ class EngineLog implements TailedLog {
       await this.#syncing
       if (this.#subscription && !this.#isHere(after)) await this.#sync()
     }
-    const offset = (): number | undefined => {
-      const place = typeof after === 'string' ? parseEngineId(after) : { epoch: this.#followed.epoch, offset: after }
-      return place?.epoch === this.#followed.epoch ? place?.offset : undefined
-    }
-    for (let from = offset(); this.#subscription && from !== undefined && from < this.tail.floor && !this.#isHere(after); from = offset()) {
-      this.#readingBack ??= this.#readBack(from).finally(() => {
+    while (this.#subscription && !this.#isHere(after)) {
+      const place = this.#placeOf(after)
+      // Of what another life or the future has, nothing lies further back.
+      if (!place || place.epoch !== this.#followed.epoch || place.offset >= this.tail.floor) return
+      this.#readingBack ??= this.#readBack(place.offset).finally(() => {
         this.#readingBack = undefined
       })
       await this.#readingBack
     }
+  }
+
+  #placeOf(after: string | number): { epoch: string | undefined; offset: number } | undefined {
+    return typeof after === 'string' ? parseEngineId(after) : { epoch: this.#followed.epoch, offset: after }
   }
 
   async #readBack(after: number): Promise<void> {

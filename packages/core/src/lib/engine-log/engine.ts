@@ -1,3 +1,5 @@
+import type { ResolvedHistory } from './engine-log-options.ts'
+
 /** A place in a log on an engine. */
 export interface EnginePosition {
   /** Counts the messages without a hole, from 1; 0 before the first. */
@@ -35,6 +37,8 @@ export interface EngineBatch {
   readonly messages: readonly { readonly packed: string; readonly idempotencyKey: string | undefined }[]
   /** Whether the log ends with them. */
   readonly ends: boolean
+  /** How much is to be kept from now on; somewhat more MAY be. */
+  readonly history: ResolvedHistory
 }
 
 /** What an engine made of a batch. */
