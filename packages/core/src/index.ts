@@ -11,6 +11,7 @@ export type { Lag, ResetReason, Snapshot, SnapshotResult } from './lib/channel/r
 export type { Filter } from './lib/channel/view.ts'
 export { type CloseReason, type ErrorCode, type ErrorDetails, TidingsError } from './lib/errors.ts'
 export type { EventStream, Sendable } from './lib/event-stream.ts'
+export { type Instrument, instruments, type Measurement } from './lib/instruments.ts'
 export type { HistoryBounds } from './lib/log/history-bounds.ts'
 export { memoryLog } from './lib/log/memory-log.ts'
 export type { AppendOptions, LogEntry, LogFollower, LogMessage, LogPage, MessageLog, TailedLog } from './lib/log/message-log.ts'
@@ -25,4 +26,5 @@ export {
   type MessageFields,
   type Serialize,
 } from './lib/message.ts'
+export { type Metrics, metrics } from './lib/metrics.ts'
 export type { ErrorStage, StreamOptions } from './lib/options.ts'

@@ -1,63 +1,13 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { type Channel, type ChannelOptions, createChannel, type SubscribeOptions } from '../src/index.ts'
-import type { ChannelErrorStage } from '../src/lib/channel/channel-options.ts'
-import type { TailedLog } from '../src/lib/log/message-log.ts'
+import { createChannel } from '../src/index.ts'
 import { resolveOptions } from '../src/lib/options.ts'
 import { SinkStream } from '../src/lib/sink-stream.ts'
-import { type EngineLogOptions, engineLog } from '../src/log.ts'
+import { engineLog } from '../src/log.ts'
 import { FaultyEngine, Store } from './faulty-engine.ts'
 import { HeldSink } from './held-sink.ts'
+import { closeMachines, machine } from './machine.ts'
 
-/** A process of several that share a store. */
-interface Machine {
-  engine: FaultyEngine
-  log: TailedLog
-  channel: Channel
-  errors: { code: unknown; message: string; stage: ChannelErrorStage }[]
-  /** Subscribes a client, and gives what it is written. */
-  join(options?: SubscribeOptions, lastEventId?: string): { sink: HeldSink; stream: SinkStream; lines(): string[] }
-}
-
-const machines: Machine[] = []
 const never = () => 0.999
-
-function machine(store: Store, logOptions: EngineLogOptions = {}, channelOptions: ChannelOptions = {}): Machine {
-  const engine = new FaultyEngine(store, () => 0)
-  const log = engineLog(engine, { checkInterval: 60_000, ...logOptions })
-  const errors: Machine['errors'] = []
-  const onError: ChannelOptions['onError'] = (error, { stage }) => {
-    const { code, message } = error as { code?: unknown; message: string }
-    errors.push({ code, message, stage })
-  }
-  const channel = createChannel({ log, onError, ...channelOptions })
-  const made: Machine = {
-    engine,
-    log,
-    channel,
-    errors,
-    join(options, lastEventId = '') {
-      const stream = new SinkStream(resolveOptions({ heartbeat: false }), lastEventId)
-      const sink = new HeldSink(stream)
-      stream.open(sink)
-      channel.subscribe(stream, options)
-      const text = (): string => sink.frames.slice(1).join('')
-      // Each block in short: its event or its data, and what its id stands for.
-      const lines = () =>
-        text()
-          .split('\n\n')
-          .filter(Boolean)
-          .map((block) => {
-            const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1]
-            const event = field('event')
-            const retry = field('retry') === undefined ? '' : ' retry'
-            return `${event === 'reset' ? `reset ${JSON.parse(field('data') ?? '').reason}` : (field('data') ?? '')}@${field('id')?.split('-')[2] ?? ''}${retry}`
-          })
-      return { sink, stream, lines }
-    },
-  }
-  machines.push(made)
-  return made
-}
 
 /** Appends by a process of its own, which follows nothing. */
 async function fill(store: Store, count: number, topics: readonly string[] = []): Promise<string[]> {
@@ -70,10 +20,7 @@ async function fill(store: Store, count: number, topics: readonly string[] = [])
 
 afterEach(async () => {
   vi.useRealTimers()
-  for (const { channel, log } of machines.splice(0)) {
-    channel.close()
-    await log.close()
-  }
+  await closeMachines()
 })
 
 describe('a channel whose log is on an engine', () => {

@@ -21,7 +21,7 @@ describe('defaults', () => {
     const { onError, ...rest } = resolveOptions(undefined)
     expect(rest).toEqual({
       given: {},
-      heartbeat: { interval: 15_000, frame: new SharedText(':\n\n') },
+      heartbeat: { interval: 15_000, frame: new SharedText(':\n\n', 0) },
       opening: ':\n\n',
       retry: 3_000,
       maxBufferedBytes: 1_048_576,
@@ -130,10 +130,10 @@ describe('a bad value is refused by name', () => {
 
 describe('good values', () => {
   test.each<[StreamOptions, Partial<ResolvedOptions>]>([
-    [{ heartbeat: 1 }, { heartbeat: { interval: 1, frame: new SharedText(':\n\n') } }],
-    [{ heartbeat: LONGEST }, { heartbeat: { interval: LONGEST, frame: new SharedText(':\n\n') } }],
+    [{ heartbeat: 1 }, { heartbeat: { interval: 1, frame: new SharedText(':\n\n', 0) } }],
+    [{ heartbeat: LONGEST }, { heartbeat: { interval: LONGEST, frame: new SharedText(':\n\n', 0) } }],
     [{ heartbeat: false }, { heartbeat: undefined }],
-    [{ heartbeat: { interval: 10, event: 'ping' } }, { heartbeat: { interval: 10, frame: new SharedText('event: ping\ndata: \n\n') } }],
+    [{ heartbeat: { interval: 10, event: 'ping' } }, { heartbeat: { interval: 10, frame: new SharedText('event: ping\ndata: \n\n', 0) } }],
     [{ retry: 0 }, { retry: 0, opening: 'retry: 0\n\n' }],
     [
       { retry: 500, padding: 10 },
@@ -218,7 +218,7 @@ describe('layers', () => {
 
   test('the layer further out stays as it was', () => {
     resolveOptions({ heartbeat: 50 }, app)
-    expect(app.heartbeat).toEqual({ interval: 1_000, frame: new SharedText(':\n\n') })
+    expect(app.heartbeat).toEqual({ interval: 1_000, frame: new SharedText(':\n\n', 0) })
     expect(app.given).toMatchObject({ heartbeat: 1_000 })
   })
 })

@@ -4,6 +4,10 @@ export interface SharedFrames {
   readonly bare: Uint8Array
   /** The frames as one chunk of HTTP/1.1's chunked coding (RFC 9112 7.1). */
   readonly chunk: Uint8Array
+  /** How many bytes the frames alone take. */
+  readonly byteLength: number
+  /** How many messages they are. */
+  readonly messages: number
 }
 
 /** A channel's end of a subscribed stream. */
@@ -14,14 +18,16 @@ export interface Feed {
   closed(): void
   /** The lines that a heartbeat is to carry because the position has moved since the client last heard of it; `''` for none. */
   heartbeat(): string
+  /** How many messages of its channel it has yet to be given at most. */
+  readonly lag: number
 }
 
 /** A stream's end of its subscription: the stream itself, under names that no app calls. */
 export interface FeedPort {
   /** False from a write that returned false until `drained`. */
   readonly '~ready': boolean
-  /** Writes frames of this stream's own. Returns false when the peer is slow: write no more before `drained`. */
-  '~write'(frames: string): boolean
+  /** Writes frames of this stream's own, so many messages. Returns false when the peer is slow: write no more before `drained`. */
+  '~write'(frames: string, messages: number): boolean
   /** The same for frames that it shares with others. They do not count against `maxBufferedBytes`: the channel never piles them up. */
   '~writeShared'(frames: SharedFrames): boolean
   /** Ends the stream cleanly, with a reconnection time that spreads the clients' return where `spread`, and beside that an id, if given. */

@@ -3,6 +3,7 @@ import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'no
 import type { Socket } from 'node:net'
 import type { SharedFrames } from './feed.ts'
 import type { JoinLong } from './message.ts'
+import { counts } from './metrics.ts'
 import type { Sink, SinkOwner } from './sink.ts'
 
 /** A request as `node:http` or the compatibility API of `node:http2` hands it to a listener. */
@@ -51,16 +52,18 @@ export class NodeSink implements Sink {
       this.#leave('local')
       return false
     }
-    if (this.#http2) this.#written += Buffer.byteLength(frames)
+    const length = Buffer.byteLength(frames)
+    counts.bytes += length
+    if (this.#http2) this.#written += length
     const taken = (res as ServerResponse).write(frames)
     // `compression` holds what is written until it is told to pass it on.
     if ('flush' in res && typeof res.flush === 'function') res.flush()
-    if (!taken) this.#waitForDrain(Buffer.byteLength(frames))
+    if (!taken) this.#waitForDrain(length)
     return taken
   }
 
-  writeShared({ bare, chunk }: SharedFrames): boolean {
-    return this.#isPlain() ? this.#writeRaw(chunk) : this.write(bare)
+  writeShared(frames: SharedFrames): boolean {
+    return this.#isPlain() ? this.#writeRaw(frames) : this.write(frames.bare)
   }
 
   get joinLong(): JoinLong {
@@ -115,7 +118,9 @@ export class NodeSink implements Sink {
     return this.#plain && !(CORKED_KEEPS && socket.writableCorked > 0)
   }
 
-  #writeRaw(chunk: Uint8Array): boolean {
+  #writeRaw(frames: SharedFrames): boolean {
+    const { chunk } = frames
+    counts.bytes += frames.byteLength
     const taken = this.#socket.write(bufferOf(chunk))
     if (!taken) this.#waitForDrain(chunk.length)
     return taken

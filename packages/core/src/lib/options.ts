@@ -171,13 +171,13 @@ function openingFrame(padding: number, retry: number | undefined): string {
 
 function resolveHeartbeat(value: unknown): ResolvedOptions['heartbeat'] {
   if (value === false) return undefined
-  if (typeof value !== 'object' || value === null) return { interval: duration('heartbeat', value), frame: new SharedText(encodeComment()) }
+  if (typeof value !== 'object' || value === null) return { interval: duration('heartbeat', value), frame: new SharedText(encodeComment(), 0) }
   const { interval, event, ...rest } = value as { interval?: unknown; event?: unknown }
   const [extra] = Object.keys(rest)
   if (extra !== undefined) throw invalidOption(`heartbeat takes { interval, event }, not ${describe(extra)}`)
   const name = option('heartbeat.event', () => checkedEvent(event))
   if (name === '' || name === 'message') throw invalidOption('heartbeat.event must have a name of its own, or every listener for messages gets it')
-  return { interval: duration('heartbeat.interval', interval), frame: new SharedText(encodeMessage({ event: name, data: '' })) }
+  return { interval: duration('heartbeat.interval', interval), frame: new SharedText(encodeMessage({ event: name, data: '' }), 0) }
 }
 
 function resolveHeaders(headers: unknown): Array<[string, string | string[]]> {

@@ -5,11 +5,14 @@ const utf8 = new TextEncoder()
 /** Frames that many streams write, encoded when the first of them does. */
 export class SharedText implements SharedFrames {
   readonly text: string
+  readonly messages: number
   #bare: Uint8Array | undefined
   #chunk: Uint8Array | undefined
+  #byteLength: number | undefined
 
-  constructor(text: string) {
+  constructor(text: string, messages: number) {
     this.text = text
+    this.messages = messages
   }
 
   get bare(): Uint8Array {
@@ -18,19 +21,26 @@ export class SharedText implements SharedFrames {
   }
 
   get chunk(): Uint8Array {
-    this.#chunk ??= chunkOf(this.text)
+    this.#chunk ??= this.#makeChunk()
     return this.#chunk
+  }
+
+  get byteLength(): number {
+    this.#byteLength ??= this.bare.length
+    return this.#byteLength
+  }
+
+  #makeChunk(): Uint8Array {
+    // Mostly a character is a byte, and the size is known before there are any: one array, and none to copy from.
+    const { length } = this.text
+    const bytes = framed(length, this.text)
+    const size = bytes.length - framed(length, '').length
+    this.#byteLength = size
+    return size === length ? bytes : framed(size, this.text)
   }
 }
 
 /** Text as one chunk of HTTP/1.1's chunked coding (RFC 9112 7.1). */
-function chunkOf(text: string): Uint8Array {
-  // Mostly a character is a byte, and the size is known before there are any: one array, and none to copy from.
-  const bytes = framed(text.length, text)
-  const size = bytes.length - framed(text.length, '').length
-  return size === text.length ? bytes : framed(size, text)
-}
-
 function framed(size: number, text: string): Uint8Array {
   return utf8.encode(`${size.toString(16)}\r\n${text}\r\n`)
 }

@@ -3,6 +3,7 @@ import { type CloseReason, closedError, TidingsError } from './errors.ts'
 import type { OwnedEventStream, Sendable } from './event-stream.ts'
 import type { Feed, Feedable, FeedPort, SharedFrames } from './feed.ts'
 import { encodeComment, encodeFrame, encodeMessage, type Message } from './message.ts'
+import { counts, type Measured, measured } from './metrics.ts'
 import type { ErrorStage, ResolvedOptions } from './options.ts'
 import { sendAll } from './send-all.ts'
 import type { SharedText } from './shared-text.ts'
@@ -21,7 +22,7 @@ const GONE = Promise.resolve(false)
 const NEVER = Number.POSITIVE_INFINITY
 
 /** The one implementation, over any sink: order, heartbeats, limits and lifetime. */
-export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedable, FeedPort {
+export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedable, FeedPort, Measured {
   readonly lastEventId: string
   slot = 0
   readonly #options: ResolvedOptions
@@ -52,7 +53,9 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
   open(sink: Sink): void {
     const { opening, maxDuration, signal } = this.#options
     this.#sink = sink
-    this.#write(opening)
+    counts.opened++
+    measured.add(this)
+    this.#write(opening, 0)
     this.#expiresAt = this.#wroteAt + maxDuration * (0.8 + 0.2 * Math.random())
     if (this.#end) return
     this.#clock = clockOfStream()
@@ -63,7 +66,7 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
   send(message: Message): Promise<boolean> {
     if (this.#end) return GONE
     if (this.#feed && typeof message === 'object' && message?.id !== undefined) throw idOwned('a message with an id of its own cannot be sent on it')
-    return this.#write(encodeFrame(message, this.#options.serialize, this.#sink?.joinLong))
+    return this.#write(encodeFrame(message, this.#options.serialize, this.#sink?.joinLong), 1)
   }
 
   sendAll<Item>(source: Sendable<Item>, map?: (item: Item) => Message): Promise<boolean> {
@@ -71,7 +74,7 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
   }
 
   comment(text?: string): Promise<boolean> {
-    return this.#end ? GONE : this.#write(encodeComment(text))
+    return this.#end ? GONE : this.#write(encodeComment(text), 0)
   }
 
   close(): void {
@@ -123,6 +126,10 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
     return this.#sink?.bufferedAmount ?? 0
   }
 
+  get '~lag'(): number {
+    return this.#feed?.lag ?? 0
+  }
+
   drained(): void {
     this.#full = false
     this.#sharedBytes = 0
@@ -143,8 +150,8 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
     return !this.#full && !this.#end
   }
 
-  '~write'(frames: string): boolean {
-    this.#write(frames)
+  '~write'(frames: string, messages: number): boolean {
+    this.#write(frames, messages)
     return !this.#full
   }
 
@@ -152,13 +159,14 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
     const sink = this.#sink
     if (!sink || this.#end) return false
     this.#wroteAt = wholeMilliseconds()
+    counts.messages += frames.messages
     try {
       if (sink.writeShared ? sink.writeShared(frames) : sink.write(frames.bare)) return true
     } catch (error) {
       this.#fail(error)
     }
     if (this.#end) return false
-    this.#sharedBytes += frames.bare.length
+    this.#sharedBytes += frames.byteLength
     this.#becomeFull(sink)
     return false
   }
@@ -180,6 +188,7 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
     this.#sink = undefined
     this.#clock?.unwatch(this)
     this.#finish(reason, cause)
+    measured.delete(this)
   }
 
   look(present: number): number {
@@ -192,7 +201,7 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
     return this.#nextLook(present)
   }
 
-  #write(frames: string | Uint8Array): Promise<boolean> {
+  #write(frames: string | Uint8Array, messages: number): Promise<boolean> {
     const sink = this.#sink
     if (!sink) return GONE
     if (sink.bufferedAmount - this.#sharedBytes > this.#options.maxBufferedBytes) {
@@ -200,6 +209,7 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
       return GONE
     }
     this.#wroteAt = wholeMilliseconds()
+    counts.messages += messages
     if (this.#put(frames)) return TAKEN
     if (this.#end) return GONE
     this.#becomeFull(sink)
@@ -231,7 +241,7 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
     const position = this.#feed?.heartbeat() ?? ''
     if (position === '') this['~writeShared'](frame)
     // Before the blank line that ends the frame.
-    else this.#write(`${frame.text.slice(0, -1)}${position}\n`)
+    else this.#write(`${frame.text.slice(0, -1)}${position}\n`, 0)
   }
 
   /** Whether bytes have waited for `stallTimeout` without one being taken. */
@@ -280,6 +290,7 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
     if (this.#end) return this.#end
     const end: End = { reason, cause }
     this.#end = end
+    if (reason !== 'unopened' && measured.has(this)) counts.closed[reason]++
     this.#settle(false)
     if (this.#options.signal) forgetOnAbort(this.#options.signal, this)
     this.#feed?.closed()

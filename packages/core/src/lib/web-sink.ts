@@ -1,4 +1,5 @@
 import type { TidingsError } from './errors.ts'
+import { counts } from './metrics.ts'
 import type { Sink, SinkOwner } from './sink.ts'
 
 // As much as Node's sockets take before they ask to wait.
@@ -51,6 +52,7 @@ export class WebSink implements Sink {
     const bytes = typeof frames === 'string' ? utf8.encode(frames) : frames
     this.#frames.push(bytes)
     this.#waiting += bytes.length
+    counts.bytes += bytes.length
     if (this.#asked && !this.#scheduled) {
       this.#scheduled = true
       queueMicrotask(() => this.#flush())

@@ -7,8 +7,8 @@ export class Batch extends SharedText {
   /** The cursor of a reader that has had it. */
   readonly to: number
 
-  constructor(text: string, last: number, to: number) {
-    super(text)
+  constructor(text: string, messages: number, last: number, to: number) {
+    super(text, messages)
     this.last = last
     this.to = to
   }

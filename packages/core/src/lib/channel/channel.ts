@@ -5,6 +5,7 @@ import { memoryLog } from '../log/memory-log.ts'
 import type { LogEntry, LogFollower, TailedLog } from '../log/message-log.ts'
 import type { Tail } from '../log/tail.ts'
 import { type AnyEvents, describe, encodeMessage, type Message } from '../message.ts'
+import { countFailed, counts } from '../metrics.ts'
 import { checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
 import { settledWithin } from '../timer.ts'
 import { type ChannelErrorStage, type ChannelOptions, checkChannelOptions, type OwnEvents, type PublishedEvents } from './channel-options.ts'
@@ -175,7 +176,13 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   publish(message: Message, options: PublishOptions = {}): Promise<string> {
     if (this.#ending || this.#ended || this.#closed) throw channelEnded()
     const kept = this.#log.append(toLogMessage(message, options, this.#options.serialize, this.#reserved), options)
-    kept.catch((error) => this.report(error, 'publish'))
+    kept.then(
+      () => counts.published++,
+      (error) => {
+        countFailed(error)
+        this.report(error, 'publish')
+      },
+    )
     return kept
   }
 
@@ -193,6 +200,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     if (!stream.closed) {
       this.#views.add(reader)
       this.subscribers++
+      counts.subscribers++
       reader.begin(port, this.#startOf(stream.lastEventId, options.after))
       if (this.#closed) reader.end()
     }
@@ -351,6 +359,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   }
 
   resumed(isKnown: boolean): void {
+    counts.resumed++
     const warning = this.#resumes.add(isKnown)
     if (warning) this.report(warning, 'resume')
   }
@@ -398,6 +407,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   forget(reader: Reader): void {
     this.#views.remove(reader)
     this.subscribers--
+    counts.subscribers--
   }
 
   #startOf(lastEventId: string, after: string | undefined): Start {

@@ -1,6 +1,7 @@
 import { TidingsError } from '../errors.ts'
 import type { Feed, FeedPort } from '../feed.ts'
 import { encodeMessage, type Message } from '../message.ts'
+import { counts } from '../metrics.ts'
 import type { Batch } from './batch.ts'
 import type { View } from './view.ts'
 
@@ -80,6 +81,8 @@ export class Reader implements Feed {
   #delivers = false
   /** From when it could not be given all there is until it has been: so long its cursor alone says what it has had. */
   #behind = true
+  /** While it is given what is from before it came. */
+  #replays = false
 
   constructor(hub: Hub, view: View, take: Snapshot | undefined, lag: Lag) {
     this.#hub = hub
@@ -107,6 +110,7 @@ export class Reader implements Feed {
   /** Begins to write. A reader whose id is unknown, or of which something is gone, is told so before anything else. */
   begin(port: FeedPort, start: Start): void {
     this.#port = port
+    this.#replays = start !== 'now'
     this.#whenHere(start, () => {
       this.#hasBegun = true
       this.#begin(start)
@@ -128,17 +132,18 @@ export class Reader implements Feed {
         }
         const batch = this.#nextBatch()
         if (!batch) {
-          this.#behind = false
+          this.#behind = this.#replays = false
           if (this.#hub.isOver) this.#endWithPosition(port)
           return
         }
         this.#cursor = batch.to
         if (batch.isEmpty) continue
         this.#told = batch.last
+        if (this.#replays) counts.replayed += batch.messages
         const taken = port['~writeShared'](batch)
         // As it goes mostly: one write brings it up to date.
         if (taken && batch.to === this.#hub.head && !this.#hub.isOver) {
-          this.#behind = false
+          this.#behind = this.#replays = false
           return
         }
       }
@@ -198,6 +203,12 @@ export class Reader implements Feed {
     return this.#hub.positionBlock(this.#cursor)
   }
 
+  get lag(): number {
+    if (!this.#hasBegun) return 0
+    this.#passQuiet()
+    return Math.max(0, this.#hub.head - this.#cursor)
+  }
+
   #nextBatch(): Batch | undefined {
     if (this.#cursor >= this.#hub.head) return undefined
     return this.#lag === 'conflate' && this.#behind ? this.#view.conflatedAfter(this.#cursor) : this.#view.batchAfter(this.#cursor)
@@ -253,12 +264,16 @@ export class Reader implements Feed {
   #meetGap(port: FeedPort): void {
     const id = this.#lostAt ?? this.#hub.idOf(this.#cursor)
     const reaching = this.#lostAt === undefined ? this.#hub.reach(this.#cursor) : undefined
+    const reason = this.#lostAt === undefined ? 'lagged' : 'lost'
     if (reaching) this.#hold(reaching, () => {})
-    else if (this.#lag === 'close') port['~end'](true)
-    else this.#reset(this.#lostAt === undefined ? 'lagged' : 'lost', id)
+    else if (this.#lag === 'close') {
+      counts.gaps[reason]++
+      port['~end'](true)
+    } else this.#reset(reason, id)
   }
 
   #reset(reason: ResetReason, lastEventId: string): void {
+    counts.gaps[reason]++
     this.#lostAt = undefined
     this.#behind = true
     if (this.#take) {
@@ -277,7 +292,7 @@ export class Reader implements Feed {
   }
 
   #tellReset(reason: ResetReason, lastEventId: string, id: string | undefined): void {
-    this.#port?.['~write'](encodeMessage({ event: this.#hub.resetEvent, data: { reason, lastEventId }, id }))
+    this.#port?.['~write'](encodeMessage({ event: this.#hub.resetEvent, data: { reason, lastEventId }, id }), 1)
   }
 
   #takeSnapshot(take: Snapshot): void {
@@ -317,7 +332,10 @@ export class Reader implements Feed {
     }
     this.#told = this.#cursor
     const position = this.#hub.positionBlock(this.#cursor)
-    this.#port?.['~write'](messages.map((message) => this.#hub.encode(message)).join('') + (position === '' ? '' : `${position.trimStart()}\n`))
+    this.#port?.['~write'](
+      messages.map((message) => this.#hub.encode(message)).join('') + (position === '' ? '' : `${position.trimStart()}\n`),
+      messages.length,
+    )
     this.#held = false
   }
 
@@ -331,7 +349,7 @@ export class Reader implements Feed {
     this.#told = this.#cursor
     const block = this.#hub.positionBlock(this.#cursor)
     if (block === '') return false
-    this.#port?.['~write'](`${block.trimStart()}\n`)
+    this.#port?.['~write'](`${block.trimStart()}\n`, 0)
     return true
   }
 

@@ -113,17 +113,19 @@ export class View {
     const { tail } = this.#source
     const { floor } = tail
     let text = ''
+    let messages = 0
     let last = cursor
     // A filter may publish, and so have trimmed what was to be read next: the batch ends there, and its reader finds the gap.
     const isCut = (): boolean => tail.floor !== floor && this.hasGap(last)
     for (let entry = this.nextAfter(cursor); entry; entry = this.nextAfter(entry.offset)) {
-      if (isCut()) return new Batch(text, last, last)
+      if (isCut()) return new Batch(text, messages, last, last)
       if (!isWanted(entry)) continue
-      if (text.length >= BATCH_LENGTH || (text !== '' && endsPage(last, tail.head))) return new Batch(text, last, last)
+      if (text.length >= BATCH_LENGTH || (text !== '' && endsPage(last, tail.head))) return new Batch(text, messages, last, last)
       text += frameOf(entry)
+      messages++
       last = entry.offset
     }
-    return new Batch(text, last, isCut() ? last : tail.head)
+    return new Batch(text, messages, last, isCut() ? last : tail.head)
   }
 
   #passes(entry: LogEntry): boolean {
