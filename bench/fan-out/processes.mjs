@@ -43,11 +43,11 @@ export async function withServer({ node, binaries, variant, channels = 1, histor
   }
 }
 
-/** Runs a script in a process of its own and returns the JSON that it prints. */
-export async function runScript(node, name, flags = []) {
+/** Runs a script in a process of its own and returns the JSON that it prints. `flags` are Node's. */
+export async function runScript(node, name, flags = [], args = []) {
   const started = []
   try {
-    const { ready } = await start(started, SERVER_CORE, [node, ...flags, file(name)], String)
+    const { ready } = await start(started, SERVER_CORE, [node, ...flags, file(name), ...args], String)
     return ready
   } finally {
     await Promise.all(started.map(stop))

@@ -1,8 +1,9 @@
-// node bench/fan-out/run.mjs [burst] [paced] [overload] [slow] [resume] [topics]
+// node bench/fan-out/run.mjs [burst] [paced] [overload] [slow] [resume] [topics] [counting]
 //   [--rounds n] [--connections 100,1000,5000] [--ms n] [--only variant,…] [--node path] [--markdown]
 import { execFileSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { burst } from './burst.mjs'
+import { counting } from './counting.mjs'
 import { overload } from './overload.mjs'
 import { paced } from './paced.mjs'
 import { compile } from './processes.mjs'
@@ -10,7 +11,7 @@ import { resume } from './resume.mjs'
 import { slow } from './slow.mjs'
 import { topics } from './topics.mjs'
 
-const PARTS = { burst, paced, overload, slow, resume, topics }
+const PARTS = { burst, paced, overload, slow, resume, topics, counting }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
