@@ -7,6 +7,7 @@ export const BINARIES = {
   nginx: '/usr/sbin/nginx',
   haproxy: '/usr/sbin/haproxy',
   'redis-server': '/usr/bin/redis-server',
+  prometheus: '/usr/bin/prometheus',
 } as const
 
 type Binary = keyof typeof BINARIES

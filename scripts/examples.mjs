@@ -31,6 +31,7 @@ export const FIRST_READS = {
     return [fetch(url, { method: 'POST', headers, body: JSON.stringify(INITIALIZE) }), '"protocolVersion"']
   },
   newsroom: async (url) => [fetch(`${url}/express/events`), 'event: '],
+  observability: async (url) => [fetch(new URL('/metrics', url)), 'tidings_streams_open'],
   relay: async (url) => [fetch(url), 'data: '],
   'two-machines': async (url) => [fetch(`${url}/scores`), 'event: machine'],
   'resumable-run': async (url) => {

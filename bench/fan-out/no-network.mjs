@@ -50,4 +50,3 @@ await cost(300, burst)
 await cost(100, metrics)
 const write = (await cost(600, burst)) / STREAMS
 console.log(JSON.stringify({ write, ask: await cost(300, metrics) }))
-

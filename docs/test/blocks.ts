@@ -18,6 +18,8 @@ export interface Block {
   context: string | undefined
   /** `<!-- before: better-sse -->`: what someone who comes from that library has, which is not ours to check. */
   before: string | undefined
+  /** `<!-- example: relay/relay.js -->`: a whole file of an example. */
+  example: string | undefined
   /** `<!-- not checked: why -->`. */
   notChecked: string | undefined
 }
@@ -57,6 +59,7 @@ function examplesOf(source: string): Block[] {
         run: undefined,
         context: undefined,
         before: undefined,
+        example: undefined,
         notChecked: undefined,
       }
     })
@@ -97,13 +100,14 @@ export function rowsUnder(page: string, heading: string): string[][] {
   )
 }
 
-function instructionsIn(line: string): Pick<Block, 'run' | 'context' | 'before' | 'notChecked'> {
+function instructionsIn(line: string): Pick<Block, 'run' | 'context' | 'before' | 'example' | 'notChecked'> {
   const [, key, value = ''] = /^<!-- ([a-z ]+): (.+) -->$/.exec(line) ?? []
   const [, method = '', path = '', body] = /^(\S+) (\S+)(?: (.+))?$/.exec(value) ?? []
   return {
     run: key === 'run' ? { method, path, body } : undefined,
     context: key === 'context' ? value : undefined,
     before: key === 'before' ? value : undefined,
+    example: key === 'example' ? value : undefined,
     notChecked: key === 'not checked' ? value : undefined,
   }
 }

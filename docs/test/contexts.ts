@@ -52,6 +52,7 @@ export const CONTEXTS: Readonly<Record<string, string>> = {
   ),
   hono: declarations("declare const app: import('hono').Hono", "declare const sse: typeof import('@tidings/hono').sse"),
   stream: declarations("declare const stream: import('@tidings/core').EventStream"),
+  prometheus: declarations("declare const app: import('express').Express", "declare const registry: import('prom-client').Registry"),
   page: declarations(
     'declare const output: HTMLElement',
     'declare const source: EventSource',

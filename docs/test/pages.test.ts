@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { instruments, metrics } from '@tidings/core'
 import { expect, test } from 'vitest'
 import { clients, type Limits } from '../../e2e/support/clients.ts'
 import { pages, ROOT, readPage, rowsUnder } from './blocks.ts'
@@ -17,6 +18,14 @@ function wordsOf(file: string, begin: string, end: string): string[] {
 function namesUnder(page: string, heading: string): string[] {
   return rowsUnder(page, heading).map(([cell]) => /^`(\w+)/.exec(cell as string)?.[1] ?? `${page} names nothing in ${cell}`)
 }
+
+test('docs/observability.md has one row for each instrument, with what it reads', () => {
+  const rows = rowsUnder('docs/observability.md', '## Numbers').map(([name, field, kind]) => ({ name, field, kind }))
+  const kinds = { counter: 'counter', upDownCounter: 'up and down', gauge: 'gauge' }
+  expect(rows.map(({ name, kind }) => [name, kind])).toEqual(instruments.map(({ name, kind }) => [`\`${name}\``, kinds[kind]]))
+  const fields = Object.entries(metrics()).flatMap(([of, numbers]) => Object.keys(numbers).map((name) => `\`${of}.${name}\``))
+  expect(rows.flatMap(({ field }) => field?.split(', ')).sort()).toEqual(fields.sort())
+})
 
 /** The options and members that have a table, by the heading over it and the interface in the sources. */
 const TABLES: readonly { page: string; heading: string; file: string; type: string; and?: string }[] = [

@@ -3,7 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { type Block, blocksOf, examplesInDocstrings, pages } from './blocks.ts'
+import { type Block, blocksOf, examplesInDocstrings, pages, readPage } from './blocks.ts'
 import { CONTEXTS } from './contexts.ts'
 import { newDirectory } from './program.ts'
 
@@ -29,6 +29,12 @@ test('what others have it like is shown on one page, each with what it becomes',
   const shown = code.filter(({ page }) => page === 'docs/migration.md')
   expect(shown).toHaveLength(befores.length)
   for (const [index, { line }] of befores.entries()) expect(shown[index]?.line).toBeGreaterThan(line)
+})
+
+test('what is shown of an example is what it runs', () => {
+  const shown = blocks.filter(({ example }) => example !== undefined)
+  expect(shown.length).toBeGreaterThan(0)
+  for (const { example, code } of shown) expect(code).toBe(readPage(`examples/${example}`))
 })
 
 test('every block of code, and every example in a docstring, has the types that it needs', { timeout: 60_000 }, () => {

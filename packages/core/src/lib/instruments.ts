@@ -37,9 +37,9 @@ export const instruments: readonly Instrument[] = [
   one('tidings.streams.open', 'upDownCounter', '{stream}', 'Event streams that are open', ({ streams }) => streams.open),
   one('tidings.streams.opened', 'counter', '{stream}', 'Event streams that were opened', ({ streams }) => streams.opened),
   each('tidings.streams.closed', '{stream}', 'Event streams that ended', 'tidings.close.reason', ({ streams }) => streams.closed),
-  one('tidings.streams.buffered', 'upDownCounter', 'By', 'What waits in the process for slow peers', ({ streams }) => streams.buffered),
+  one('tidings.streams.buffered.bytes', 'upDownCounter', 'By', 'What waits in the process for slow peers', ({ streams }) => streams.buffered),
   one('tidings.streams.messages', 'counter', '{message}', 'Messages handed to event streams', ({ streams }) => streams.messages),
-  one('tidings.streams.sent', 'counter', 'By', 'What was handed to event streams, before compression', ({ streams }) => streams.bytes),
+  one('tidings.streams.sent.bytes', 'counter', 'By', 'What was handed to event streams, before compression', ({ streams }) => streams.bytes),
   one(
     'tidings.channels.subscribers',
     'upDownCounter',
