@@ -6,8 +6,6 @@ const LIMITS = [
   { runtime: 'bun', suites: CONTRACTS, test: 'HTTP/1.1 B: slow peers B3 leaves a peer alone that takes a little at a time', limit: 'bun-progress' },
   { runtime: 'bun', suites: CONTRACTS, test: 'L4 leaves nothing behind', limit: 'bun-heap' },
   { runtime: 'bun', suites: CONTRACTS, test: 'B4 does not let one slow peer delay the others', limit: 'bun-heap' },
-  { runtime: 'bun', suites: ['core web'], test: 'has 406 on GET and HEAD', limit: 'bun-text' },
-  { runtime: 'bun', suites: ['server bun'], test: 'H5 an Accept that excludes event streams', limit: 'bun-text' },
   { runtime: 'bun', suites: ['server bun'], test: 'L2 nothing of this is reported as an error', limit: 'bun-notice' },
   { runtime: 'deno', suites: CONTRACTS, test: 'B3 leaves a peer alone that takes a little at a time', limit: 'deno-progress' },
   // Its garbage is not collected on call, so the figure is of what happened to be left.

@@ -4,7 +4,7 @@
  *
  * @module @tidings/core/adapter
  */
-export { refusalOf } from './lib/accept.ts'
+export { refusalOf, refusalResponse } from './lib/accept.ts'
 export type { OwnedEventStream } from './lib/event-stream.ts'
 export { branded, optionLayer } from './lib/helper.ts'
 export { encodeFrame, type JoinLong } from './lib/message.ts'

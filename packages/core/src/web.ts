@@ -3,7 +3,7 @@
  *
  * @module @tidings/core/web
  */
-import { refusalOf } from './lib/accept.ts'
+import { refusalOf, refusalResponse } from './lib/accept.ts'
 import type { EventStream } from './lib/event-stream.ts'
 import type { AnyEvents } from './lib/message.ts'
 import { resolveOptions, type StreamOptions } from './lib/options.ts'
@@ -38,7 +38,7 @@ export function eventStreamResponse<Events extends object = AnyEvents>(
 ): Response {
   const resolved = resolveOptions(options)
   const refusal = refusalOf(request.method, request.headers.get('accept') ?? undefined, resolved)
-  if (refusal) return new Response(refusal.message, { status: 406 })
+  if (refusal) return refusalResponse(refusal)
   answerOnce(request)
   const headers = new Headers()
   for (const [name, value] of responseHeaders(resolved)) {

@@ -12,6 +12,7 @@ import {
   optionLayer,
   type ResolvedOptions,
   refusalOf,
+  refusalResponse,
   resolveOptions,
   responseHeaders,
   runCallback,
@@ -77,7 +78,7 @@ export function lastEventIdOf(c: Context): string {
 
 function open(c: Context, callback: StreamCallback<EventStream>, options: ResolvedOptions): Response {
   const refusal = refusalOf(c.req.method, c.req.header('accept'), options)
-  if (refusal) throw new HTTPException(406, { message: refusal.message, cause: refusal })
+  if (refusal) throw new HTTPException(406, { message: refusal.message, cause: refusal, res: refusalResponse(refusal) })
   answerOnce(c.req.raw)
   for (const name of MISLEADING_HEADERS) c.header(name, undefined)
   for (const [name, value] of responseHeaders(options)) {

@@ -15,3 +15,8 @@ export function refusalOf(method: string | undefined, accept: string | undefined
   if (new Negotiator({ headers: { accept } }).mediaTypes(OFFERED).length > 0) return undefined
   return new TidingsError('ERR_SSE_NOT_ACCEPTABLE', 'This resource is an event stream; send Accept: text/event-stream, or no Accept at all', { status: 406 })
 }
+
+/** A refusal as fetch has it. The type is said, since not every runtime has one for text. */
+export function refusalResponse({ message, status = 406 }: TidingsError): Response {
+  return new Response(message, { status, headers: { 'Content-Type': 'text/plain;charset=UTF-8' } })
+}
