@@ -1,5 +1,6 @@
 import { describe } from 'vitest'
 import type { AdapterUnderTest } from './adapter-under-test.ts'
+import { describeChannels } from './contract/channels.ts'
 import { contractFor } from './contract/holds.ts'
 import { describeHttp } from './contract/http.ts'
 import { describeLifetime } from './contract/lifetime.ts'
@@ -8,7 +9,7 @@ import { describeWire } from './contract/wire.ts'
 import type { Protocol } from './running-app.ts'
 
 /**
- * The contract of event streams (wire, HTTP, lifetime, slow peers) as a vitest suite over real connections. Call it in a test
+ * The contract of event streams (wire, HTTP, lifetime, slow peers, channels) as a vitest suite over real connections. Call it in a test
  * file with an adapter of your own; each test bears the id of the sentence that it proves.
  *
  * @example
@@ -28,6 +29,7 @@ export function describeAdapter(adapter: AdapterUnderTest): void {
       describeHttp(contract)
       describeLifetime(contract)
       describeSlowPeers(contract)
+      describeChannels(contract)
     })
   }
 }
