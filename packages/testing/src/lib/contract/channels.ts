@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Channel, createChannel, type EventStream, type SubscribeOptions } from '@tidings/core'
 import { describe, expect } from 'vitest'
-import { ask, type Client, within } from '../client.ts'
+import { ask, type Client, eventually, within } from '../client.ts'
 import type { RunningApp } from '../running-app.ts'
 import { type Contract, codeOf, type Start } from './holds.ts'
 import { reasonOf } from './reason-of.ts'
@@ -143,7 +143,7 @@ export function describeChannels({ holds }: Contract): void {
       const channel = createChannel({ history: { messages: 2_000, bytes: 100_000_000 } })
       const app = await serve(start, channel, () => ({ lag: 'conflate' }))
       const client = await ask(app, { reads: false })
-      await expect.poll(() => channel.subscribers).toBe(1)
+      await eventually(() => channel.subscribers === 1, 'the subscriber')
       const filling = 'x'.repeat(20_000)
       for (let number = 1; number <= 1_500; number++) {
         channel.publish(`${number} ${filling}`, { key: `${number % 10}` })
