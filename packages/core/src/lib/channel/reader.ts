@@ -262,9 +262,10 @@ export class Reader implements Feed {
 
   /** What it was to read next is not here: it may be that the log has it still. */
   #meetGap(port: FeedPort): void {
+    const isLost = this.#lostAt !== undefined
     const id = this.#lostAt ?? this.#hub.idOf(this.#cursor)
-    const reaching = this.#lostAt === undefined ? this.#hub.reach(this.#cursor) : undefined
-    const reason = this.#lostAt === undefined ? 'lagged' : 'lost'
+    const reaching = isLost ? undefined : this.#hub.reach(this.#cursor)
+    const reason = isLost ? 'lost' : 'lagged'
     if (reaching) this.#hold(reaching, () => {})
     else if (this.#lag === 'close') {
       counts.gaps[reason]++
