@@ -1,11 +1,11 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { freePort } from '../../../packages/redis/test/support/redis-server.ts'
 import { BINARIES, describeWith } from '../../../requirements.shared.ts'
 
 const FOLDER = fileURLToPath(new URL('..', import.meta.url))
@@ -144,11 +144,3 @@ describeWith('prometheus')('Prometheus', () => {
     execFileSync(PROMTOOL, ['test', 'rules', 'alerts.test.yml'], { cwd: FOLDER })
   })
 })
-
-async function freePort(): Promise<number> {
-  const probe = createServer()
-  await once(probe.listen(0, '127.0.0.1'), 'listening')
-  const { port } = probe.address() as { port: number }
-  await new Promise((resolve) => probe.close(resolve))
-  return port
-}
