@@ -3,7 +3,7 @@ import type { Channel, Subscription } from '../src/lib/channel/channel.ts'
 import type { ChannelOptions } from '../src/lib/channel/channel-options.ts'
 import type { Snapshot } from '../src/lib/channel/reader.ts'
 import type { Filter } from '../src/lib/channel/view.ts'
-import type { SharedFrames } from '../src/lib/feed.ts'
+import type { SharedWriter } from '../src/lib/feed.ts'
 import type { HistoryBounds } from '../src/lib/log/history-bounds.ts'
 import { memoryLog } from '../src/lib/log/memory-log.ts'
 import type { TailedLog } from '../src/lib/log/message-log.ts'
@@ -81,15 +81,16 @@ class Wire implements Sink {
   #segments: { bytes: Uint8Array; floor: number }[] = []
   #full = false
   #passed = 0
+  #offers = 0
   bufferedAmount = 0
   state: 'open' | 'ended' | 'cut' | 'left' = 'open'
-  writeShared?: (frames: SharedFrames) => boolean
+  shared?: SharedWriter
 
   constructor(owner: SinkOwner, world: World, capacity: number, framed: boolean) {
     this.#owner = owner
     this.#world = world
     this.#capacity = capacity
-    if (framed) this.writeShared = ({ chunk }) => this.write(unframed(chunk))
+    if (framed) this.shared = { write: ({ chunk }) => (this.#full || ++this.#offers % 7 === 0 ? undefined : this.write(unframed(chunk))) }
   }
 
   write(frames: string | Uint8Array): boolean {
@@ -163,7 +164,7 @@ export interface ClientOptions {
   lag: 'reset' | 'close'
   /** Bytes that its connection takes before it is full; a client of `Infinity` reads all at once. */
   capacity: number
-  /** Whether shared frames come to it in chunked form. */
+  /** Whether shared frames come to it past its stream and in chunked form, but for now and then. */
   framed: boolean
 }
 

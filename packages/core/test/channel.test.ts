@@ -9,7 +9,7 @@ import type { TailedLog } from '../src/lib/log/message-log.ts'
 import type { Message } from '../src/lib/message.ts'
 import { resolveOptions } from '../src/lib/options.ts'
 import { closedStream } from '../src/lib/sink-stream.ts'
-import { ended, openStream, turn } from './held-sink.ts'
+import { ended, HeldSink, openStream, turn } from './held-sink.ts'
 import { flushed, openChannel } from './joined-channel.ts'
 import { received } from './parsers.ts'
 
@@ -242,7 +242,7 @@ describe('C3 gaps', () => {
     for (const { text } of [plain, filtering]) expect(text).not.toContain('event: reset')
   })
 
-  test('C1 C3 a filter that publishes more than the history holds costs its own reader a reset, and nobody a message twice', async () => {
+  test('C1 C3 a filter that publishes more than the history holds costs its own reader a reset at most, and nobody a message twice', async () => {
     const { channel, join, id } = openChannel({ history: { messages: 5 } })
     let bursts = 0
     const filtering = join({
@@ -255,9 +255,15 @@ describe('C3 gaps', () => {
     void channel.publish('start')
     await flushed()
     const ids = (text: string): string[] => [...text.matchAll(/data: \w+\nid: (.*)\n/g)].map(([, each]) => each as string)
-    expect(ids(plain.text)).toEqual(Array.from({ length: 13 }, (_, index) => id(index + 1)))
+    const all = Array.from({ length: 13 }, (_, index) => id(index + 1))
+    expect(ids(plain.text)).toEqual(all)
+    // Readers that are written to together have a filter asked before any of them is being written to: what it publishes reaches them all.
+    if (HeldSink.takesShared) {
+      expect(ids(filtering.text)).toEqual(all)
+      return
+    }
     expect(filtering.text).toContain(reset('lagged', id(0), id(8)))
-    expect(ids(filtering.text)).toEqual(Array.from({ length: 5 }, (_, index) => id(index + 9)))
+    expect(ids(filtering.text)).toEqual(all.slice(8))
   })
 
   test("C3 lag 'close' ends the stream of one that fell off, so that it is told when it comes back", async () => {
@@ -290,11 +296,13 @@ describe('C3 gaps', () => {
   test('C3 a live reader of a quiet topic is told of no gap however many others come and go', async () => {
     const { channel, join, id, log } = openChannel({ history: { messages: 2 } })
     const { sink } = join({ topics: ['quiet'] })
+    void channel.publish('once', { topic: 'quiet' })
+    await flushed()
     const other = { block: 'data: x\n', event: 'message', data: 'x', isText: true, key: undefined }
     for (let index = 0; index < 100_010; index++) void log.append({ ...other, topic: `t${index}` })
     void channel.publish('a', { topic: 'quiet' })
     await flushed()
-    expect(sink.frames.slice(2)).toEqual([`data: a\nid: ${id(100_011)}\n\n`])
+    expect(sink.frames.slice(3)).toEqual([`data: a\nid: ${id(100_012)}\n\n`])
   })
 })
 

@@ -1,5 +1,6 @@
 import type { CloseReason, TidingsError } from '../src/lib/errors.ts'
 import type { EventStream } from '../src/lib/event-stream.ts'
+import type { SharedWriter } from '../src/lib/feed.ts'
 import { resolveOptions, type StreamOptions } from '../src/lib/options.ts'
 import type { Sink, SinkOwner } from '../src/lib/sink.ts'
 import { SinkStream } from '../src/lib/sink-stream.ts'
@@ -9,6 +10,9 @@ import { SinkStream } from '../src/lib/sink-stream.ts'
  * Nothing here knows more of the stream than the `Sink` interface does.
  */
 export class HeldSink implements Sink {
+  /** Whether shared frames are taken past the stream, as a socket takes them, while none wait here. */
+  static takesShared = false
+  readonly shared: SharedWriter | undefined = HeldSink.takesShared ? { write: ({ bare }) => (this.#full ? undefined : this.write(bare)) } : undefined
   /** Every frame that was written, taken or not. */
   readonly frames: string[] = []
   /** When each was written, in milliseconds of `performance.now()`. */

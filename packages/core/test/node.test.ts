@@ -111,6 +111,57 @@ describe('openEventStream over HTTP/1.1', () => {
     socket.destroy()
   })
 
+  test('C1 L8 nor behind one that a filter has ended while others are written to', async () => {
+    const channel = createChannel()
+    let end = (): void => {}
+    const { port } = await serve((req, res) => {
+      if (req.url === '/next') return void res.end('next')
+      const stream = openEventStream(req, res)
+      if (req.url === '/ended') end = () => res.end()
+      // This one's filter runs before the other is written to.
+      const filter = ({ data }: { data: unknown }): boolean => {
+        if (data === 'go') end()
+        return true
+      }
+      channel.subscribe(stream, req.url === '/ended' ? {} : { filter })
+    })
+    const filtering = await raw(port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    await filtering.until('id: ')
+    const ended = await raw(port, 'GET /ended HTTP/1.1\r\nHost: a\r\n\r\n')
+    await ended.until('id: ')
+    for (const data of ['1', '2', 'go']) {
+      await channel.publish(data)
+      await filtering.until(`data: ${data}\n`)
+    }
+    ended.socket.write('GET /next HTTP/1.1\r\nHost: a\r\n\r\n')
+    const all = await ended.until('next')
+    expect(all.match(/data: .*/g)).toEqual(['data: 1', 'data: 2'])
+    expect(all).toContain('\n\n\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n')
+    for (const { socket } of [filtering, ended]) socket.destroy()
+  })
+
+  test('C1 what the app has corked in the response comes before what a channel writes later', async () => {
+    const channel = createChannel()
+    const { port } = await serve(async (req, res) => {
+      const stream = openEventStream(req, res)
+      channel.subscribe(stream)
+      for (const data of ['first', 'second']) {
+        await channel.publish(data)
+        await new Promise(setImmediate)
+        await new Promise(setImmediate)
+      }
+      res.cork()
+      stream.send('corked')
+      await channel.publish('third')
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      res.uncork()
+      await channel.publish('fourth')
+    })
+    const { socket, until } = await raw(port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    expect((await until('data: fourth\n')).match(/data: .*/g)).toEqual(['data: first', 'data: second', 'data: corked', 'data: third', 'data: fourth'])
+    socket.destroy()
+  })
+
   test('ends as local when the app ends the response itself, and writes no more to it', async () => {
     const results: unknown[] = []
     const { port } = await serve(async (req, res) => {

@@ -14,6 +14,9 @@ const LONGEST_SLEEP = 2 ** 31 - 1
 /** Milliseconds on a clock that never goes back. */
 export const now = (): number => performance.now()
 
+/** The same rounded up, so that nothing that is counted from it comes early; a whole number is kept in place, where another is an object of its own. */
+export const wholeMilliseconds = (): number => Math.ceil(now())
+
 /**
  * One timer for all that is watched, however many there are (a timer for each of 5,000 streams costs twice the CPU).
  * Times are rounded up to slots of at most a sixth of the delay, so that those that come due together share a wake-up:

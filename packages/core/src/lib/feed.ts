@@ -10,6 +10,15 @@ export interface SharedFrames {
   readonly messages: number
 }
 
+/** Writes shared frames to one transport, past the stream that it belongs to. */
+export interface SharedWriter {
+  /**
+   * Whether the peer takes more. False: the frames are taken all the same, and the transport tells its stream when there is room again. Undefined: nothing is
+   * written, since this is not a time for it; the stream itself knows another way.
+   */
+  write(frames: SharedFrames): boolean | undefined
+}
+
 /** A channel's end of a subscribed stream. */
 export interface Feed {
   /** The stream takes more, after a write that returned false. */
@@ -18,6 +27,8 @@ export interface Feed {
   closed(): void
   /** The lines that a heartbeat is to carry because the position has moved since the client last heard of it; `''` for none. */
   heartbeat(): string
+  /** When frames were last written past the stream, in whole milliseconds of `performance.now()`; 0 where they never were. */
+  readonly wroteAt?: number
   /** How many messages of its channel it has yet to be given at most. */
   readonly lag: number
 }
@@ -30,6 +41,10 @@ export interface FeedPort {
   '~write'(frames: string, messages: number): boolean
   /** The same for frames that it shares with others. They do not count against `maxBufferedBytes`: the channel never piles them up. */
   '~writeShared'(frames: SharedFrames): boolean
+  /** What writes shared frames past the stream, where and as long as something can. */
+  readonly '~shared'?: SharedWriter | undefined
+  /** Frames that were written past the stream wait for the peer. */
+  '~waits'?(frames: SharedFrames): void
   /** Ends the stream cleanly, with a reconnection time that spreads the clients' return where `spread`, and beside that an id, if given. */
   '~end'(spread: boolean, id?: string): void
   /** Cuts the stream as `'error'`. */

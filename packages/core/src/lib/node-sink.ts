@@ -1,9 +1,9 @@
-import { type IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
 import type { Socket } from 'node:net'
-import type { SharedFrames } from './feed.ts'
 import type { JoinLong } from './message.ts'
 import { counts } from './metrics.ts'
+import { RawSocket } from './raw-socket.ts'
 import type { Sink, SinkOwner } from './sink.ts'
 
 /** A request as `node:http` or the compatibility API of `node:http2` hands it to a listener. */
@@ -13,8 +13,6 @@ export type NodeResponse = ServerResponse | Http2ServerResponse
 
 // Above this, one HTTP/2 write takes many frames, and its own length stays the same until the last of them is out.
 const LONG_WRITE = 65_536
-// From Node 22 on, a corked response keeps its chunks to itself.
-const CORKED_KEEPS = Number.parseInt(globalThis.process?.versions?.node ?? '', 10) >= 22
 
 /** Node's response as a sink. One class for both protocols; the few places where they differ ask `#http2`. */
 export class NodeSink implements Sink {
@@ -28,11 +26,8 @@ export class NodeSink implements Sink {
   /** Bytes, on HTTP/2 alone, where no other count says what the peer has taken. */
   #written = 0
   #listensForDrain = false
-  /**
-   * Whether nobody has wrapped the response: asked until it is so, then taken for so until the response ends. (On Node 20 each response
-   * of Express has a hidden class of its own, and asking for one of its properties costs half a microsecond.)
-   */
-  #plain = false
+  /** There from when nobody was found to have wrapped the response. */
+  #raw: RawSocket | undefined
   #endOnDrain: (() => void) | undefined
 
   constructor(req: NodeRequest, res: NodeResponse, owner: SinkOwner) {
@@ -62,8 +57,13 @@ export class NodeSink implements Sink {
     return taken
   }
 
-  writeShared(frames: SharedFrames): boolean {
-    return this.#isPlain() ? this.#writeRaw(frames) : this.write(frames.bare)
+  /**
+   * Whether nobody has wrapped the response is asked until it is so, then taken for so until the response ends. (On Node 20 each response
+   * of Express has a hidden class of its own, and asking for one of its properties costs half a microsecond.)
+   */
+  get shared(): RawSocket | undefined {
+    this.#raw ??= this.#http2 ? undefined : RawSocket.under(this.#res as ServerResponse, this.#socket, this)
+    return this.#raw
   }
 
   get joinLong(): JoinLong {
@@ -96,6 +96,11 @@ export class NodeSink implements Sink {
     return waiting > LONG_WRITE ? this.#socket.bytesWritten : this.#written - waiting
   }
 
+  /** So many bytes that went to the socket past the response wait there. */
+  waits(length: number): void {
+    this.#waitForDrain(length)
+  }
+
   #waitForDrain(length: number): void {
     this.#full = true
     this.#heldBack += length
@@ -105,25 +110,6 @@ export class NodeSink implements Sink {
     this.#res.on('drain', this.#onDrain)
     // The response tells only of what went through it.
     if (!this.#http2) this.#socket.on('drain', this.#onDrain)
-  }
-
-  /** Whether a chunk that was framed once can go to the socket as it is. On any doubt the ordinary way gives the same bytes. */
-  #isPlain(): boolean {
-    if (this.#http2) return false
-    const socket = this.#socket as Socket & { _httpMessage?: unknown }
-    // What the response itself would ask. After the peer's FIN, Node ends its own side: the response takes that quietly, the socket does not.
-    if (socket._httpMessage !== this.#res || !socket.writable) return false
-    this.#plain ||= isUnwrapped(this.#res as ServerResponse)
-    // Who corks the response corks its socket, which is at hand.
-    return this.#plain && !(CORKED_KEEPS && socket.writableCorked > 0)
-  }
-
-  #writeRaw(frames: SharedFrames): boolean {
-    const { chunk } = frames
-    counts.bytes += frames.byteLength
-    const taken = this.#socket.write(bufferOf(chunk))
-    if (!taken) this.#waitForDrain(chunk.length)
-    return taken
   }
 
   #endNow(last: boolean): void {
@@ -137,7 +123,7 @@ export class NodeSink implements Sink {
 
   /** The last chunk of all is written, by whomever: nothing may follow it. */
   readonly #onEnd = (): void => {
-    this.#plain = false
+    this.#raw?.end()
   }
 
   readonly #onDrain = (): void => {
@@ -203,25 +189,7 @@ function hasBody(req: NodeRequest): boolean {
   return req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length']) > 0
 }
 
-let lastBytes: Uint8Array | undefined
-let lastBuffer: Buffer | undefined
-
-/** The same bytes as a Buffer, once for all who write them in a row: from other arrays Node makes one at each write. */
-function bufferOf(bytes: Uint8Array): Buffer {
-  if (bytes !== lastBytes || !lastBuffer) {
-    lastBytes = bytes
-    lastBuffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-  }
-  return lastBuffer
-}
-
 /** What the operating system has not taken of the write under way. Node's own socket timeout asks the same field. */
 function unsentBytes(socket: Socket): number {
   return (socket as { _handle?: { writeQueueSize?: number } | null })._handle?.writeQueueSize ?? 0
-}
-
-/** Whether this is chunked HTTP/1.1 that goes straight to the socket: nobody has wrapped the response, and nothing of it waits to be handed on. */
-function isUnwrapped(res: ServerResponse & { outputSize?: number }): boolean {
-  const { write, end } = ServerResponse.prototype
-  return res.chunkedEncoding && res.write === write && res.end === end && res.outputSize === 0 && !res.writableEnded
 }

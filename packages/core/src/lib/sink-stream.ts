@@ -1,7 +1,7 @@
-import { type Clock, clockOfStream, now, type Watched } from './clock.ts'
+import { type Clock, clockOfStream, type Watched, wholeMilliseconds } from './clock.ts'
 import { type CloseReason, closedError, TidingsError } from './errors.ts'
 import type { OwnedEventStream, Sendable } from './event-stream.ts'
-import type { Feed, Feedable, FeedPort, SharedFrames } from './feed.ts'
+import type { Feed, Feedable, FeedPort, SharedFrames, SharedWriter } from './feed.ts'
 import { encodeComment, encodeFrame, encodeMessage, type Message } from './message.ts'
 import { counts, type Measured, measured } from './metrics.ts'
 import type { ErrorStage, ResolvedOptions } from './options.ts'
@@ -161,14 +161,24 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
     this.#wroteAt = wholeMilliseconds()
     counts.messages += frames.messages
     try {
-      if (sink.writeShared ? sink.writeShared(frames) : sink.write(frames.bare)) return true
+      if (sink.shared?.write(frames) ?? sink.write(frames.bare)) return true
     } catch (error) {
       this.#fail(error)
     }
-    if (this.#end) return false
+    if (!this.#end) this['~waits'](frames)
+    return false
+  }
+
+  get '~shared'(): SharedWriter | undefined {
+    return this.#sink?.shared
+  }
+
+  '~waits'(frames: SharedFrames): void {
+    const sink = this.#sink
+    if (!sink) return
+    this.#wroteAt = wholeMilliseconds()
     this.#sharedBytes += frames.byteLength
     this.#becomeFull(sink)
-    return false
   }
 
   '~end'(spread: boolean, id?: string): void {
@@ -181,6 +191,7 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
   }
 
   '~release'(): void {
+    this.#wroteAt = this.#lastWrite
     this.#feed = undefined
   }
 
@@ -197,7 +208,7 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
     if (sink && this.#stalled(sink, present)) this.#end ? sink.destroy(closedError('stalled')) : this.#cut('stalled')
     else if (present >= this.#expiresAt) this.#endCleanly('expired')
     // While bytes wait, one more would tell nobody anything.
-    else if (heartbeat && !this.#end && present - this.#wroteAt >= heartbeat.interval && this.#waitsSince === NEVER) this.#beat(heartbeat.frame)
+    else if (heartbeat && !this.#end && present - this.#lastWrite >= heartbeat.interval && this.#waitsSince === NEVER) this.#beat(heartbeat.frame)
     return this.#nextLook(present)
   }
 
@@ -254,6 +265,11 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
     return present - this.#waitsSince >= this.#options.stallTimeout
   }
 
+  /** When it was last written to, by itself or past it. */
+  get #lastWrite(): number {
+    return Math.max(this.#wroteAt, this.#feed?.wroteAt ?? 0)
+  }
+
   #beginWait(sink: Sink, present: number): void {
     this.#waitsSince = present
     this.#progress = sink.progress()
@@ -265,7 +281,7 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
     let delay = stallTimeout / 2
     if (this.#end) return delay
     if (heartbeat) {
-      const left = this.#wroteAt + heartbeat.interval - present
+      const left = this.#lastWrite + heartbeat.interval - present
       delay = Math.min(delay, left > 0 ? left : heartbeat.interval / 8)
     }
     return Math.min(delay, this.#expiresAt - present)
@@ -343,11 +359,6 @@ export function closedStream(options: ResolvedOptions, lastEventId: string, reas
   const stream = new SinkStream(options, lastEventId)
   stream.gone(reason)
   return stream
-}
-
-/** Rounded up, so that nothing that is counted from it comes early; a whole number is kept in place, where another is an object of its own. */
-function wholeMilliseconds(): number {
-  return Math.ceil(now())
 }
 
 function idOwned(text: string): TidingsError {

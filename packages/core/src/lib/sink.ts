@@ -1,5 +1,5 @@
 import type { TidingsError } from './errors.ts'
-import type { SharedFrames } from './feed.ts'
+import type { SharedWriter } from './feed.ts'
 import type { JoinLong } from './message.ts'
 
 /** What a transport offers to the one event stream that writes to it. Each transport has one: Node's response, a web stream. */
@@ -9,8 +9,8 @@ export interface Sink {
    * the same, and {@link SinkOwner.drained} follows once there is room.
    */
   write(frames: string | Uint8Array): boolean
-  /** The same for frames that many streams share, where the transport has a shorter way for those. */
-  writeShared?(frames: SharedFrames): boolean
+  /** What writes frames that many streams share, where and as long as the transport has a shorter way for those. */
+  readonly shared?: SharedWriter | undefined
   /** Joins a frame around one long line into bytes for `write`, where the transport has a shorter way than by text. */
   readonly joinLong?: JoinLong
   /** Ends cleanly after what was written. `last` also lets go of the connection underneath, for a process that shuts down. */

@@ -1,6 +1,6 @@
 import { channelEnded, TidingsError } from '../errors.ts'
 import type { EventStream } from '../event-stream.ts'
-import type { Feedable } from '../feed.ts'
+import type { Feedable, SharedWriter } from '../feed.ts'
 import { memoryLog } from '../log/memory-log.ts'
 import type { LogEntry, LogFollower, TailedLog } from '../log/message-log.ts'
 import type { Tail } from '../log/tail.ts'
@@ -264,7 +264,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     if (this.#closed) return
     this.#closed = true
     this.#unfollow()
-    for (const reader of [...this.#views.readers()]) reader.end()
+    for (const [, audience] of [...this.#views.all()]) for (const reader of [...audience]) reader.end()
     this.#wakeReaders()
     if (!this.#options.log) this.#log.close()
   }
@@ -289,9 +289,12 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   }
 
   breaking(upTo: number): void {
-    for (const reader of this.#views.readers()) reader.breakAt(upTo)
+    for (const [view, audience] of this.#views.all()) {
+      audience.scatter()
+      for (const reader of audience) reader.breakAt(upTo)
+      view.forget()
+    }
     for (const place of this.#places) if (place.cursor !== undefined && place.cursor > upTo) place.cursor = undefined
-    for (const view of this.#views.all()) view.forget()
     this.#snapshots.clear()
     // Delivered in a later turn, when the tail is as it will be.
     this.#stirAll()
@@ -309,7 +312,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   flush(): void {
     for (const view of [...this.#stirred]) {
       const { head } = this
-      for (const reader of this.#views.readersOf(view)) reader.deliver()
+      this.#views.audienceOf(view)?.deliver()
       // What was published meanwhile, by a filter say, is told in the next turn.
       if (this.head !== head) continue
       this.#stirred.delete(view)
@@ -404,6 +407,10 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     }
   }
 
+  caughtUp(reader: Reader, cursor: number, writer: SharedWriter): void {
+    this.#views.audienceOf(reader.view)?.join(reader, cursor, writer)
+  }
+
   forget(reader: Reader): void {
     this.#views.remove(reader)
     this.subscribers--
@@ -422,7 +429,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   }
 
   #stirAll(): void {
-    for (const view of this.#views.all()) this.#stirred.add(view)
+    for (const [view] of this.#views.all()) this.#stirred.add(view)
     if (this.#stirred.size > 0) flusher.schedule(this)
     this.#wakeReaders()
   }

@@ -1,5 +1,5 @@
 import { TidingsError } from '../errors.ts'
-import type { Feed, FeedPort } from '../feed.ts'
+import type { Feed, FeedPort, SharedWriter } from '../feed.ts'
 import { encodeMessage, type Message } from '../message.ts'
 import { counts } from '../metrics.ts'
 import type { Batch } from './batch.ts'
@@ -49,7 +49,21 @@ export interface Hub {
   /** Runs a snapshot, or joins the run of the same function for the same position. */
   snapshot(take: Snapshot, cursor: number): SnapshotResult | Promise<SnapshotResult>
   report(error: unknown, stage: 'filter' | 'snapshot'): void
+  /** The reader has had all there is, and its transport can be written to past its stream. */
+  caughtUp(reader: Reader, cursor: number, writer: SharedWriter): void
   forget(reader: Reader): void
+}
+
+/** The place of readers that are written to together. */
+export interface SharedPlace {
+  /** Where the last write to all of them has brought them. */
+  readonly cursor: number
+  /** The offset of the last message that was written to all of them. */
+  readonly told: number
+  /** When that was, in whole milliseconds of `performance.now()`. */
+  readonly wroteAt: number
+  /** How many writes there have been: what was written before a reader came is nothing to it. */
+  readonly writes: number
 }
 
 /** Where a reader begins: after an id, with the oldest that is kept, or with what comes from now on. */
@@ -83,6 +97,12 @@ export class Reader implements Feed {
   #behind = true
   /** While it is given what is from before it came. */
   #replays = false
+  /** Where it stands among those that are written to together. */
+  seat = 0
+  #shared: SharedPlace | undefined
+  /** Of the writes to all of them, those that are in its own books. */
+  #sharedWrites = 0
+  #wroteAt = 0
 
   constructor(hub: Hub, view: View, take: Snapshot | undefined, lag: Lag) {
     this.#hub = hub
@@ -120,7 +140,7 @@ export class Reader implements Feed {
   /** Writes what follows the cursor until the port is full or nothing is left. */
   deliver(): void {
     // What is published while it does so, by a filter or a callback, is read by the same loop.
-    if (this.#delivers) return
+    if (this.#delivers || this.#shared) return
     this.#delivers = true
     const port = this.#port
     this.#passQuiet()
@@ -132,8 +152,8 @@ export class Reader implements Feed {
         }
         const batch = this.#nextBatch()
         if (!batch) {
-          this.#behind = this.#replays = false
           if (this.#hub.isOver) this.#endWithPosition(port)
+          else this.#catchUp(port)
           return
         }
         this.#cursor = batch.to
@@ -143,7 +163,7 @@ export class Reader implements Feed {
         const taken = port['~writeShared'](batch)
         // As it goes mostly: one write brings it up to date.
         if (taken && batch.to === this.#hub.head && !this.#hub.isOver) {
-          this.#behind = this.#replays = false
+          this.#catchUp(port)
           return
         }
       }
@@ -154,6 +174,26 @@ export class Reader implements Feed {
     } finally {
       this.#delivers = false
     }
+  }
+
+  /** From now on it is written to with all others at this place. */
+  share(place: SharedPlace, seat: number): void {
+    this.seat = seat
+    this.#shared = place
+    this.#sharedWrites = place.writes
+  }
+
+  /** Goes on by itself from where it stands. */
+  part(): void {
+    this.#takeStock()
+    this.#shared = undefined
+  }
+
+  /** It was given this, and its peer has yet to take it. */
+  fallBehind(batch: Batch): void {
+    this.#cursor = batch.to
+    this.#told = batch.last
+    this.#port?.['~waits']?.(batch)
   }
 
   /** What follows `upTo` will not be what it was: a reader that stands behind that is told. */
@@ -203,6 +243,11 @@ export class Reader implements Feed {
     return this.#hub.positionBlock(this.#cursor)
   }
 
+  get wroteAt(): number {
+    this.#takeStock()
+    return this.#wroteAt
+  }
+
   get lag(): number {
     if (!this.#hasBegun) return 0
     this.#passQuiet()
@@ -214,9 +259,27 @@ export class Reader implements Feed {
     return this.#lag === 'conflate' && this.#behind ? this.#view.conflatedAfter(this.#cursor) : this.#view.batchAfter(this.#cursor)
   }
 
+  #catchUp(port: FeedPort): void {
+    this.#behind = this.#replays = false
+    const writer = port['~shared']
+    if (writer) this.#hub.caughtUp(this, this.#cursor, writer)
+  }
+
   /** What has come for others meanwhile does not concern it: who has had all there is stands behind that, too. */
   #passQuiet(): void {
+    this.#takeStock()
     if (!this.#behind) this.#cursor = Math.max(this.#cursor, this.#view.quietUntil)
+  }
+
+  /** What was written to all at its place was written to it. */
+  #takeStock(): void {
+    const shared = this.#shared
+    if (!shared) return
+    this.#cursor = Math.max(this.#cursor, shared.cursor)
+    if (shared.writes === this.#sharedWrites) return
+    this.#sharedWrites = shared.writes
+    this.#told = shared.told
+    this.#wroteAt = shared.wroteAt
   }
 
   #begin(start: Start): void {

@@ -1,50 +1,45 @@
-import type { Reader } from './reader.ts'
+import { Audience } from './audience.ts'
+import type { Hub, Reader } from './reader.ts'
 import { type Filter, type Source, View } from './view.ts'
 
 /** The views that have readers, and which of them a message concerns. */
 export class Views {
-  readonly #source: Source
+  readonly #channel: Source & Hub
   readonly #byFilter = new Map<Filter | undefined, Map<string, View>>()
   readonly #byTopic = new Map<string, Set<View>>()
   readonly #ofAll = new Set<View>()
-  readonly #readers = new Map<View, Set<Reader>>()
+  readonly #audiences = new Map<View, Audience>()
 
-  constructor(source: Source) {
-    this.#source = source
+  constructor(channel: Source & Hub) {
+    this.#channel = channel
   }
 
   /** The view of these topics and this filter: the same one for all who have the same. */
   find(topics: ReadonlySet<string> | undefined, filter: Filter | undefined): View {
     const name = topics ? JSON.stringify([...topics].sort()) : ''
-    return this.#byFilter.get(filter)?.get(name) ?? new View(this.#source, topics, filter, name)
+    return this.#byFilter.get(filter)?.get(name) ?? new View(this.#channel, topics, filter, name)
   }
 
   add(reader: Reader): void {
     const { view } = reader
-    const readers = this.#readers.get(view)
-    if (readers) readers.add(reader)
-    else this.#open(view, reader)
+    const audience = this.#audiences.get(view) ?? this.#open(view)
+    audience.add(reader)
   }
 
   remove(reader: Reader): void {
     const { view } = reader
-    const readers = this.#readers.get(view)
-    if (!readers?.delete(reader) || readers.size > 0) return
-    this.#readers.delete(view)
-    this.#close(view)
+    const audience = this.#audiences.get(view)
+    audience?.remove(reader)
+    if (audience?.size === 0) this.#close(view)
   }
 
-  readersOf(view: View): ReadonlySet<Reader> {
-    return this.#readers.get(view) ?? new Set()
+  /** The readers of a view; undefined where it has none. */
+  audienceOf(view: View): Audience | undefined {
+    return this.#audiences.get(view)
   }
 
-  /** All readers there are. */
-  *readers(): Generator<Reader> {
-    for (const readers of this.#readers.values()) yield* readers
-  }
-
-  all(): Iterable<View> {
-    return this.#readers.keys()
+  all(): Iterable<[View, Audience]> {
+    return this.#audiences
   }
 
   /** The views that a message of this topic may concern. */
@@ -53,8 +48,9 @@ export class Views {
     if (topic !== undefined) yield* this.#byTopic.get(topic) ?? []
   }
 
-  #open(view: View, reader: Reader): void {
-    this.#readers.set(view, new Set([reader]))
+  #open(view: View): Audience {
+    const audience = new Audience(view, this.#channel)
+    this.#audiences.set(view, audience)
     const named = this.#byFilter.get(view.filter)
     if (named) named.set(view.name, view)
     else this.#byFilter.set(view.filter, new Map([[view.name, view]]))
@@ -64,9 +60,11 @@ export class Views {
       if (views) views.add(view)
       else this.#byTopic.set(topic, new Set([view]))
     }
+    return audience
   }
 
   #close(view: View): void {
+    this.#audiences.delete(view)
     const named = this.#byFilter.get(view.filter)
     named?.delete(view.name)
     if (named?.size === 0) this.#byFilter.delete(view.filter)
