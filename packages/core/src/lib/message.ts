@@ -101,7 +101,16 @@ export type JoinLong = (before: string, line: string, after: string) => Uint8Arr
 
 /** What {@link encodeMessage} does, with long lines joined by `joinLong` where there is one. */
 export function encodeFrame(message: Message, serialize: Serialize | undefined, joinLong: JoinLong | undefined): string | Uint8Array {
-  if (typeof message === 'string') return frameOf('', message, '', joinLong)
+  return encode(message, serialize, joinLong, '\n')
+}
+
+/** What {@link encodeMessage} does, without the blank line: further fields can follow. (Cut off later, the rest would keep the whole.) */
+export function encodeBlock(message: Message, serialize: Serialize): string {
+  return encode(message, serialize, undefined, '') as string
+}
+
+function encode(message: Message, serialize: Serialize | undefined, joinLong: JoinLong | undefined, blankLine: '\n' | ''): string | Uint8Array {
+  if (typeof message === 'string') return frameOf('', message, blankLine, joinLong)
   if (typeof message !== 'object' || message === null || isBytes(message) || Array.isArray(message)) throw notAMessage(message)
 
   let head = ''
@@ -138,15 +147,15 @@ export function encodeFrame(message: Message, serialize: Serialize | undefined, 
     if (event !== undefined) throw eventWithoutData(event)
     const frame = head + retry + tail
     if (frame === '') throw emptyMessage(message)
-    return `${frame}\n`
+    return frame + blankLine
   }
   if (event !== undefined && event !== '' && event !== 'message') head += `event: ${event}\n`
-  return frameOf(head + retry, textOf(data, serialize), tail, joinLong)
+  return frameOf(head + retry, textOf(data, serialize), tail + blankLine, joinLong)
 }
 
 function frameOf(head: string, text: string, tail: string, joinLong: JoinLong | undefined): string | Uint8Array {
-  if (joinLong && text.length >= LONG_LINE && isOneLine(text)) return joinLong(`${head}data: `, text, `\n${tail}\n`)
-  return `${head}${dataLines(text)}${tail}\n`
+  if (joinLong && text.length >= LONG_LINE && isOneLine(text)) return joinLong(`${head}data: `, text, `\n${tail}`)
+  return `${head}${dataLines(text)}${tail}`
 }
 
 function isOneLine(text: string): boolean {

@@ -66,7 +66,18 @@ export function describeLog({ name, create }: LogUnderTest): void {
       const bare: LogMessage = { block: 'data: a\ndata: b\n', event: 'message', data: 'a\r\nb', isText: true, topic: undefined, key: undefined }
       const ids = [await log.append(appended), await log.append(bare)]
       const { entries } = await log.read(0, 10)
-      expect(entries).toEqual([
+      const fieldsOf = ({ block, event, data, isText, topic, key, id, offset, at }: LogEntry): LogEntry => ({
+        block,
+        event,
+        data,
+        isText,
+        topic,
+        key,
+        id,
+        offset,
+        at,
+      })
+      expect(entries.map(fieldsOf)).toEqual([
         { ...appended, id: ids[0], offset: 1, at: expect.any(Number) },
         { ...bare, id: ids[1], offset: 2, at: expect.any(Number) },
       ])

@@ -1,6 +1,6 @@
 import { TidingsError } from '../errors.ts'
 import type { LogEntry, LogMessage } from '../log/message-log.ts'
-import { describe, encodeMessage, isBytes, type Message, type Serialize, textOf } from '../message.ts'
+import { describe, encodeBlock, isBytes, type Message, type Serialize, textOf } from '../message.ts'
 import { invalidOption } from '../option-checks.ts'
 
 /** Where a message of a channel belongs. */
@@ -21,11 +21,9 @@ export function toLogMessage(message: Message, { topic, key }: PublishOptions, s
   const parts = typeof message === 'string' ? { data: message } : message
   let serialized = ''
   // What is no message at all is refused here, with the text that says so.
-  const frame = encodeMessage(parts, {
-    serialize: (data) => {
-      serialized = serialize(data)
-      return serialized
-    },
+  const block = encodeBlock(parts, (data) => {
+    serialized = serialize(data)
+    return serialized
   })
   if (parts.id !== undefined) throw new TidingsError('ERR_SSE_ID_OWNED', 'A channel gives its messages their ids; publish without one')
   if (!('data' in parts)) throw new TidingsError('ERR_SSE_INVALID_MESSAGE', "A channel's message needs data; for an empty one write { data: '' }")
@@ -38,7 +36,7 @@ export function toLogMessage(message: Message, { topic, key }: PublishOptions, s
   checkName('topic', topic)
   checkName('key', key)
   const isText = typeof parts.data === 'string' || isBytes(parts.data)
-  return { block: frame.slice(0, -1), event, data: isText ? textOf(parts.data) : serialized, isText, topic, key }
+  return { block, event, data: isText ? textOf(parts.data) : serialized, isText, topic, key }
 }
 
 /** A number, say, would match no topic that a reader can name. */

@@ -1,3 +1,4 @@
+import { dataOf, eventOf } from '../log/block.ts'
 import type { LogMessage } from '../log/message-log.ts'
 
 /** A message as one line of text. What its block says already is not said again. */
@@ -33,23 +34,4 @@ function parsed(text: string): unknown {
   } catch {
     return undefined
   }
-}
-
-const DATA = 'data: '
-const EVENT = 'event: '
-
-function dataOf(block: string): string {
-  // One line, mostly.
-  if (block.startsWith(DATA) && block.indexOf('\n') === block.length - 1) return block.slice(DATA.length, -1)
-  return valuesOf(block, DATA).join('\n')
-}
-
-function eventOf(block: string): string {
-  return (block.startsWith(DATA) ? undefined : valuesOf(block, EVENT)[0]) ?? 'message'
-}
-
-function valuesOf(block: string, field: string): string[] {
-  const values: string[] = []
-  for (const line of block.split('\n')) if (line.startsWith(field)) values.push(line.slice(field.length))
-  return values
 }

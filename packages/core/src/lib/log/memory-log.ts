@@ -1,6 +1,7 @@
 import { channelEnded } from '../errors.ts'
 import { checkBounds, type HistoryBounds } from './history-bounds.ts'
-import type { AppendOptions, LogEntry, LogFollower, LogMessage, LogPage, TailedLog } from './message-log.ts'
+import { KeptEntry } from './kept-entry.ts'
+import type { AppendOptions, LogFollower, LogMessage, LogPage, TailedLog } from './message-log.ts'
 import { randomEpoch } from './random-epoch.ts'
 import { Tail } from './tail.ts'
 
@@ -35,14 +36,12 @@ class MemoryLog implements TailedLog {
     this.#warnOfTrimming(message.block)
     const known = idempotencyKey === undefined ? undefined : this.#idsByKey.get(idempotencyKey)
     if (known !== undefined) return Promise.resolve(known)
-    const offset = this.tail.head + 1
-    const { block, event, data, isText, topic, key } = message
-    // By name, not spread: an object that is made in one piece costs less to make, and to keep.
-    const entry: LogEntry = { block, event, data, isText, topic, key, id: this.idOf(offset), offset, at: Date.now() }
+    const entry = new KeptEntry(message, this.tail.head + 1, Date.now(), this.#idOf)
+    const { id } = entry
     this.tail.add(entry)
-    if (idempotencyKey !== undefined) this.#rememberKey(idempotencyKey, entry.id)
+    if (idempotencyKey !== undefined) this.#rememberKey(idempotencyKey, id)
     for (const follower of this.#followers) follower.entry(entry)
-    return Promise.resolve(entry.id)
+    return Promise.resolve(id)
   }
 
   async read(after: number, limit: number): Promise<LogPage> {
@@ -71,6 +70,8 @@ class MemoryLog implements TailedLog {
   idOf(offset: number): string {
     return `${this.#epoch}-${offset}`
   }
+
+  readonly #idOf = (offset: number): string => this.idOf(offset)
 
   async close(): Promise<void> {
     this.#followers.clear()
