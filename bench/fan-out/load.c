@@ -1,9 +1,10 @@
 // The load: opens connections on the loopback interface, reads all that comes, and counts. One thread, epoll.
 //
-//   load <port> <control port> [latency] [verify] [acks] [mute]
+//   load <port> <control port> [latency] [verify] [acks] [mute] [sleeps]
 //
 // Each message carries `~` and 16 digits once. They are the time it was due in microseconds of CLOCK_MONOTONIC (`latency`), or its
 // number (`verify`). With `acks` a byte goes to the control port for each message that all connections have. `mute` reads nothing.
+// It looks for what has come without a pause. With `sleeps` it waits in the kernel, and whoever writes to it pays for waking it.
 //
 // Commands on stdin, a line each, answered by a line of JSON:
 //   open <count> <modulus> <path> [<id prefix> <first> <step>]   `#` in the path is the connection's index by the modulus; connection i
@@ -36,7 +37,7 @@ struct connection {
 
 static struct connection connections[MOST];
 static int opened, wanted, ready, lost, poller, control = -1, port;
-static bool latency, verify, acks, mute, opening;
+static bool latency, verify, acks, mute, sleeps, opening;
 static char path[256], prefix[160];
 static int modulus = 1;
 static uint64_t first_id, id_step;
@@ -253,6 +254,7 @@ int main(int count, char **arguments) {
     verify |= !strcmp(arguments[i], "verify");
     acks |= !strcmp(arguments[i], "acks");
     mute |= !strcmp(arguments[i], "mute");
+    sleeps |= !strcmp(arguments[i], "sleeps");
   }
   setvbuf(stdout, NULL, _IOLBF, 0);
   poller = epoll_create1(EPOLL_CLOEXEC);
@@ -267,7 +269,7 @@ int main(int count, char **arguments) {
       opening = false;
       printf("{\"opened\":%d,\"ms\":%.2f}\n", opened, (double)(now_us() - began) / 1000);
     }
-    int happened = epoll_wait(poller, events, 1024, opened < wanted ? 0 : -1);
+    int happened = epoll_wait(poller, events, 1024, sleeps && opened == wanted ? -1 : 0);
     for (int i = 0; i < happened; i++) {
       uint32_t index = events[i].data.u32;
       if (index == MOST) read_commands();

@@ -18,8 +18,8 @@ process.on('exit', () => {
 })
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
 
-/** Compiles the load and the floor. Returns their paths and what removes them. */
-export function compile() {
+/** Compiles the load and the floor. Returns their paths, and the flags that each load is started with. */
+export function compile(loadFlags = []) {
   const folder = mkdtempSync(join(tmpdir(), 'fan-out-'))
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
   const build = (name) => {
@@ -27,7 +27,7 @@ export function compile() {
     execFileSync('gcc', ['-O2', '-Wall', '-Wextra', '-o', binary, file(`${name}.c`)], { stdio: 'inherit' })
     return binary
   }
-  return { load: build('load'), floor: build('floor') }
+  return { load: build('load'), floor: build('floor'), loadFlags }
 }
 
 /** Runs `use(server, load)` with both processes up, each on a core of its own, and ends them whatever comes. */
@@ -36,7 +36,12 @@ export async function withServer({ node, binaries, variant, channels = 1, histor
   try {
     const command = variant === 'floor' ? [binaries.floor] : [node, ...flags, file('server.mjs'), variant, `${channels}`, `${history}`]
     const server = await start(started, SERVER_CORE, command, variant === 'floor' ? floorCommand : JSON.stringify)
-    const load = await start(started, LOAD_CORE, [binaries.load, `${server.ready.port}`, `${server.ready.control}`, ...loadFlags], String)
+    const load = await start(
+      started,
+      LOAD_CORE,
+      [binaries.load, `${server.ready.port}`, `${server.ready.control}`, ...binaries.loadFlags, ...loadFlags],
+      String,
+    )
     return await use(server, load)
   } finally {
     await Promise.all(started.map(stop))

@@ -1,7 +1,8 @@
-// node bench/fan-out/run.mjs [burst] [paced] [overload] [slow] [resume] [topics] [counting]
-//   [--rounds n] [--connections 100,1000,5000] [--ms n] [--only variant,…] [--node path] [--markdown]
+// node bench/fan-out/run.mjs [burst] [beside] [paced] [overload] [slow] [resume] [topics] [counting]
+//   [--rounds n] [--connections 100,1000,5000] [--ms n] [--only variant,…] [--node path] [--sleeping-load] [--markdown]
 import { execFileSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
+import { beside } from './beside.mjs'
 import { burst } from './burst.mjs'
 import { counting } from './counting.mjs'
 import { overload } from './overload.mjs'
@@ -11,7 +12,7 @@ import { resume } from './resume.mjs'
 import { slow } from './slow.mjs'
 import { topics } from './topics.mjs'
 
-const PARTS = { burst, paced, overload, slow, resume, topics, counting }
+const PARTS = { burst, beside, paced, overload, slow, resume, topics, counting }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -21,6 +22,7 @@ const { values, positionals } = parseArgs({
     ms: { type: 'string' },
     only: { type: 'string' },
     node: { type: 'string', default: process.execPath },
+    'sleeping-load': { type: 'boolean', default: false },
     markdown: { type: 'boolean', default: false },
   },
 })
@@ -31,7 +33,7 @@ if (unknown !== undefined) throw new Error(`${unknown} is not a part; there are 
 
 const options = {
   node: values.node,
-  binaries: compile(),
+  binaries: compile(values['sleeping-load'] ? ['sleeps'] : []),
   ...(values.rounds && { rounds: Number(values.rounds) }),
   ...(values.connections && { connections: values.connections.split(',').map(Number) }),
   ...(values.ms && { ms: Number(values.ms) }),
@@ -44,7 +46,8 @@ if (!values.markdown) console.log(`Node ${version}\n`)
 for (const part of parts) {
   const began = performance.now()
   const text = await PARTS[part]({ ...options, major })
-  const command = `node bench/fan-out/run.mjs ${part}${values.rounds ? ` --rounds ${values.rounds}` : ''}`
+  const flags = [...(values.rounds ? [`--rounds ${values.rounds}`] : []), ...(values['sleeping-load'] ? ['--sleeping-load'] : [])]
+  const command = ['node bench/fan-out/run.mjs', part, ...flags].join(' ')
   const took = `${((performance.now() - began) / 1000).toFixed(0)} s`
   console.log(
     values.markdown

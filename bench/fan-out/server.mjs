@@ -36,6 +36,13 @@ const ANSWERS = {
   /** So many messages at once, then the next when all connections have them. */
   burst: ({ messages, warmUp, ms }) => measured(warmUp, ms, (until) => bursts(messages, until)),
 
+  /** The same, in turns by the channel and by hand: CPU seconds of each. */
+  async alternating({ messages, warmUp, ms }) {
+    const ways = { channel: variant.publishAll, 'by hand': variant.publishByHand }
+    await alternate(ways, messages, performance.now() + warmUp)
+    return alternate(ways, messages, performance.now() + ms)
+  },
+
   /** One message a turn, with at most `window` that not all connections have. */
   turns: ({ window, warmUp, ms }) => measured(warmUp, ms, (until) => turns(window, until)),
 
@@ -93,6 +100,21 @@ async function bursts(messages, until) {
     variant.publishAll(batch)
     await allHave(published)
   } while (performance.now() < until)
+}
+
+async function alternate(ways, messages, until) {
+  const used = Object.fromEntries(Object.keys(ways).map((way) => [way, 0]))
+  let rounds = 0
+  for (; performance.now() < until; rounds++) {
+    for (const [way, publishAll] of Object.entries(ways)) {
+      const before = cpu()
+      published += messages
+      publishAll(Array.from({ length: messages }, () => dataAt(performance.now())))
+      await allHave(published)
+      used[way] += cpu() - before
+    }
+  }
+  return { messages: rounds * messages, used }
 }
 
 function turns(window, until) {

@@ -33,6 +33,18 @@ const VARIANTS = {
     await stopPacing()
     return onHono(options)
   },
+  /** The same streams, and a loop over their sockets that writes the same bytes. */
+  'express, and by hand': async (options) => {
+    const { sse } = await import('@tidings/express')
+    const { publish, subscribe } = await channelsOf(options)
+    const sockets = new Set()
+    const server = await onPlainExpress((req, res) => {
+      subscribe(res.sse(), req.url)
+      sockets.add(res.socket)
+      res.on('close', () => sockets.delete(res.socket))
+    }, sse())
+    return { server, publish, publishByHand: writingTo(sockets) }
+  },
   /** Hono where it finds no Node response, as on other runtimes. */
   'hono, web stream': (options) => onHono(options, { web: true }),
 
@@ -90,11 +102,7 @@ const VARIANTS = {
       socket.on('error', () => {})
       socket.on('close', () => open.delete(socket))
     })
-    let number = 0
-    const publishAll = (list) => {
-      const chunk = chunkOf(list.map((data) => frameOf(data, ++number)).join(''))
-      for (const socket of open) socket.write(chunk)
-    }
+    const publishAll = writingTo(open)
     return { server, publish: (data) => publishAll([data]), publishAll }
   },
 
@@ -125,6 +133,15 @@ const VARIANTS = {
       },
     }
   },
+}
+
+/** One buffer for all sockets. */
+function writingTo(sockets) {
+  let number = 0
+  return (list) => {
+    const chunk = chunkOf(list.map((data) => frameOf(data, ++number)).join(''))
+    for (const socket of sockets) socket.write(chunk)
+  }
 }
 
 async function onExpress(options) {

@@ -29,7 +29,7 @@ async function measureServers({ node, load, redis, variant, round, ms }) {
     for (const core of [0, 1]) {
       const server = await start(started, core, [node, file('server.mjs'), variant, `${redis}`, `delivery ${variant} ${round}`], JSON.stringify)
       servers.push(server)
-      loads.push(await start(started, 1 - core, [load, `${server.ready.port}`, '0', 'latency'], String))
+      loads.push(await start(started, 1 - core, [load, `${server.ready.port}`, '0', 'latency', 'sleeps'], String))
     }
     for (const each of loads) await each.ask(`open ${SUBSCRIBERS} 1 /`)
     // Each process publishes to its own subscribers, where nobody else does.
