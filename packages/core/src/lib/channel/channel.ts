@@ -146,7 +146,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   readonly #values: ParsedValues
   readonly #views: Views
   /** Views that something has come for since they were last flushed. */
-  readonly #stirred = new Set<View>()
+  #stirred: View[] = []
   /** The first of what has come for them. */
   #unreadFrom: number | undefined
   readonly #snapshots = new Map<Snapshot, { cursor: number; result: Promise<SnapshotResult> }>()
@@ -272,11 +272,9 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   // What the log says.
 
   entry({ topic, offset }: LogEntry): void {
-    for (const view of this.#views.concernedBy(topic)) {
-      view.stir(offset)
-      this.#stirred.add(view)
-    }
-    if (this.#stirred.size > 0) {
+    for (const view of this.#views.ofAll) this.#stir(view).expect(offset)
+    for (const view of this.#views.ofTopic(topic)) this.#stir(view).expect(offset)
+    if (this.#stirred.length > 0) {
       this.#unreadFrom ??= offset
       flusher.schedule(this)
     }
@@ -315,10 +313,10 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
       this.#views.audienceOf(view)?.deliver()
       // What was published meanwhile, by a filter say, is told in the next turn.
       if (this.head !== head) continue
-      this.#stirred.delete(view)
       view.calm()
     }
-    if (this.#stirred.size === 0) this.#unreadFrom = undefined
+    this.#stirred = this.#stirred.filter(({ isStirred }) => isStirred)
+    if (this.#stirred.length === 0) this.#unreadFrom = undefined
   }
 
   // What readers and views ask.
@@ -428,9 +426,15 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     return start === 'start' ? this.floor : this.locate(start.id)
   }
 
+  #stir(view: View): View {
+    if (!view.isStirred) this.#stirred.push(view)
+    view.isStirred = true
+    return view
+  }
+
   #stirAll(): void {
-    for (const [view] of this.#views.all()) this.#stirred.add(view)
-    if (this.#stirred.size > 0) flusher.schedule(this)
+    for (const [view] of this.#views.all()) this.#stir(view)
+    if (this.#stirred.length > 0) flusher.schedule(this)
     this.#wakeReaders()
   }
 

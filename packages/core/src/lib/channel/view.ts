@@ -1,6 +1,7 @@
 import type { LogEntry } from '../log/message-log.ts'
 import type { Tail } from '../log/tail.ts'
 import { Batch } from './batch.ts'
+import { Batches } from './batches.ts'
 import type { ChannelMessage } from './messages.ts'
 
 /** Whether a reader wants a message. It gets the data as it was published and parsed back, frozen and shared. */
@@ -17,8 +18,6 @@ export interface Source {
 const BATCH_LENGTH = 65_536
 const PAGE = 64
 const FAR_BEHIND = 256
-// Those who share one are at the same cursor in the same turn; few turns leave readers at more places than this.
-const KEPT_BATCHES = 64
 
 /** What readers with the same topics and the same filter see of a channel, and the bytes that they share. */
 export class View {
@@ -27,12 +26,12 @@ export class View {
   /** Tells views of one filter apart. */
   readonly name: string
   readonly #source: Source
-  /** The batches made since the head is where it is, by the cursor that they start from. */
-  readonly #batches = new Map<number, Batch>()
-  readonly #conflated = new Map<number, Batch>()
-  #head = -1
-  /** While something waits for its readers to be woken, the offset before that. */
-  #stirredAfter: number | undefined
+  readonly #batches = new Batches()
+  readonly #conflated = new Batches()
+  /** Whether its readers are to be woken. */
+  isStirred = false
+  /** While something waits for that, the offset before it. */
+  #unreadAfter: number | undefined
 
   constructor(source: Source, topics: ReadonlySet<string> | undefined, filter: Filter | undefined, name: string) {
     this.#source = source
@@ -43,23 +42,25 @@ export class View {
 
   /** Up to where a reader that was given all there was has still had all. */
   get quietUntil(): number {
-    return this.#stirredAfter ?? this.#source.tail.head
+    return this.#unreadAfter ?? this.#source.tail.head
   }
 
   /** A message for its readers has come, of which they will be told. */
-  stir(offset: number): void {
-    this.#stirredAfter ??= offset - 1
+  expect(offset: number): void {
+    this.#unreadAfter ??= offset - 1
   }
 
   /** Its readers have been told of all that has come. */
   calm(): void {
-    this.#stirredAfter = undefined
+    this.isStirred = false
+    this.#unreadAfter = undefined
   }
 
   /** What was read, and what it was woken for, is not what is there now. */
   forget(): void {
-    this.#head = -1
-    this.#stirredAfter = undefined
+    this.#batches.forget()
+    this.#conflated.forget()
+    this.#unreadAfter = undefined
   }
 
   /** Whether something that the view might show is gone, of what followed `cursor`. */
@@ -79,34 +80,18 @@ export class View {
 
   /** What follows `cursor`, up to the length of a batch. */
   batchAfter(cursor: number): Batch {
-    return this.#shared(this.#batches, cursor, () => this.#makeBatch(cursor, () => true))
+    return this.#batches.find(cursor, this.#source.tail.head, () => this.#makeBatch(cursor, () => true))
   }
 
   /** The same without the messages that a newer one of their key supersedes. */
   conflatedAfter(cursor: number): Batch {
-    return this.#shared(this.#conflated, cursor, () => {
+    return this.#conflated.find(cursor, this.#source.tail.head, () => {
       const newest = new Map<string, number>()
       for (let entry = this.nextAfter(cursor); entry; entry = this.nextAfter(entry.offset)) {
         if (entry.key !== undefined) newest.set(entry.key, entry.offset)
       }
       return this.#makeBatch(cursor, ({ key, offset }) => key === undefined || newest.get(key) === offset)
     })
-  }
-
-  #shared(batches: Map<number, Batch>, cursor: number, make: () => Batch): Batch {
-    const { head } = this.#source.tail
-    if (head !== this.#head) {
-      this.#batches.clear()
-      this.#conflated.clear()
-      this.#head = head
-    }
-    const known = batches.get(cursor)
-    if (known) return known
-    const batch = make()
-    // Readers that come back from a thousand places share nothing, and would have it all kept until the head moves.
-    if (batches.size >= KEPT_BATCHES) for (const oldest of batches.keys()) if (batches.delete(oldest)) break
-    batches.set(cursor, batch)
-    return batch
   }
 
   #makeBatch(cursor: number, isWanted: (entry: LogEntry) => boolean): Batch {

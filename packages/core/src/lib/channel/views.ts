@@ -7,7 +7,8 @@ export class Views {
   readonly #channel: Source & Hub
   readonly #byFilter = new Map<Filter | undefined, Map<string, View>>()
   readonly #byTopic = new Map<string, Set<View>>()
-  readonly #ofAll = new Set<View>()
+  /** The views that every message may concern. */
+  readonly ofAll: Set<View> = new Set()
   readonly #audiences = new Map<View, Audience>()
 
   constructor(channel: Source & Hub) {
@@ -42,10 +43,9 @@ export class Views {
     return this.#audiences
   }
 
-  /** The views that a message of this topic may concern. */
-  *concernedBy(topic: string | undefined): Generator<View> {
-    yield* this.#ofAll
-    if (topic !== undefined) yield* this.#byTopic.get(topic) ?? []
+  /** The views that a message of this topic may concern beside those of all. */
+  ofTopic(topic: string | undefined): Iterable<View> {
+    return (topic !== undefined && this.#byTopic.get(topic)) || []
   }
 
   #open(view: View): Audience {
@@ -54,7 +54,7 @@ export class Views {
     const named = this.#byFilter.get(view.filter)
     if (named) named.set(view.name, view)
     else this.#byFilter.set(view.filter, new Map([[view.name, view]]))
-    if (!view.topics) this.#ofAll.add(view)
+    if (!view.topics) this.ofAll.add(view)
     for (const topic of view.topics ?? []) {
       const views = this.#byTopic.get(topic)
       if (views) views.add(view)
@@ -68,7 +68,7 @@ export class Views {
     const named = this.#byFilter.get(view.filter)
     named?.delete(view.name)
     if (named?.size === 0) this.#byFilter.delete(view.filter)
-    this.#ofAll.delete(view)
+    this.ofAll.delete(view)
     for (const topic of view.topics ?? []) {
       const views = this.#byTopic.get(topic)
       views?.delete(view)
