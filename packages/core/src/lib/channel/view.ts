@@ -26,8 +26,10 @@ export class View {
   /** Tells views of one filter apart. */
   readonly name: string
   readonly #source: Source
+  /** Made since the head is where it is. */
   readonly #batches = new Batches()
   readonly #conflated = new Batches()
+  #head = -1
   /** Whether its readers are to be woken. */
   isStirred = false
   /** While something waits for that, the offset before it. */
@@ -58,8 +60,7 @@ export class View {
 
   /** What was read, and what it was woken for, is not what is there now. */
   forget(): void {
-    this.#batches.forget()
-    this.#conflated.forget()
+    this.#head = -1
     this.#unreadAfter = undefined
   }
 
@@ -80,18 +81,28 @@ export class View {
 
   /** What follows `cursor`, up to the length of a batch. */
   batchAfter(cursor: number): Batch {
-    return this.#batches.find(cursor, this.#source.tail.head, () => this.#makeBatch(cursor, () => true))
+    return this.#upToDate(this.#batches).find(cursor, () => this.#makeBatch(cursor, () => true))
   }
 
   /** The same without the messages that a newer one of their key supersedes. */
   conflatedAfter(cursor: number): Batch {
-    return this.#conflated.find(cursor, this.#source.tail.head, () => {
+    return this.#upToDate(this.#conflated).find(cursor, () => {
       const newest = new Map<string, number>()
       for (let entry = this.nextAfter(cursor); entry; entry = this.nextAfter(entry.offset)) {
         if (entry.key !== undefined) newest.set(entry.key, entry.offset)
       }
       return this.#makeBatch(cursor, ({ key, offset }) => key === undefined || newest.get(key) === offset)
     })
+  }
+
+  #upToDate(batches: Batches): Batches {
+    const { head } = this.#source.tail
+    if (head !== this.#head) {
+      this.#batches.clear()
+      this.#conflated.clear()
+      this.#head = head
+    }
+    return batches
   }
 
   #makeBatch(cursor: number, isWanted: (entry: LogEntry) => boolean): Batch {
