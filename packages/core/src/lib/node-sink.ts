@@ -53,7 +53,7 @@ export class NodeSink implements Sink {
     const taken = (res as ServerResponse).write(frames)
     // `compression` holds what is written until it is told to pass it on.
     if ('flush' in res && typeof res.flush === 'function') res.flush()
-    if (!taken) this.#waitForDrain(length)
+    if (!taken) this.waits(length)
     return taken
   }
 
@@ -96,12 +96,8 @@ export class NodeSink implements Sink {
     return waiting > LONG_WRITE ? this.#socket.bytesWritten : this.#written - waiting
   }
 
-  /** So many bytes that went to the socket past the response wait there. */
+  /** So many bytes that were handed over wait, in the response or, past it, in its socket. */
   waits(length: number): void {
-    this.#waitForDrain(length)
-  }
-
-  #waitForDrain(length: number): void {
     this.#full = true
     this.#heldBack += length
     if (this.#listensForDrain) return

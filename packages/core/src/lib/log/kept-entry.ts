@@ -1,5 +1,5 @@
 import { dataOf } from './block.ts'
-import type { LogEntry, LogMessage } from './message-log.ts'
+import type { LogEntry, LogMessage, MessageLog } from './message-log.ts'
 
 /**
  * An entry that is kept in memory. What can be told from its block or its offset is told when someone asks: an entry of few and small objects costs the garbage
@@ -13,11 +13,11 @@ export class KeptEntry implements LogEntry {
   readonly key: string | undefined
   readonly offset: number
   readonly at: number
-  readonly #idOf: (offset: number) => string
+  readonly #log: Pick<MessageLog, 'idOf'>
   /** Its data, where the block says it otherwise. */
   readonly #data: string | undefined
 
-  constructor({ block, event, data, isText, topic, key }: LogMessage, offset: number, at: number, idOf: (offset: number) => string) {
+  constructor({ block, event, data, isText, topic, key }: LogMessage, offset: number, at: number, log: Pick<MessageLog, 'idOf'>) {
     this.block = block
     this.event = event
     this.isText = isText
@@ -25,7 +25,7 @@ export class KeptEntry implements LogEntry {
     this.key = key
     this.offset = offset
     this.at = at
-    this.#idOf = idOf
+    this.#log = log
     this.#data = dataOf(block) === data ? undefined : data
   }
 
@@ -34,6 +34,6 @@ export class KeptEntry implements LogEntry {
   }
 
   get id(): string {
-    return this.#idOf(this.offset)
+    return this.#log.idOf(this.offset)
   }
 }

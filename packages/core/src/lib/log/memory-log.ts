@@ -36,7 +36,7 @@ class MemoryLog implements TailedLog {
     this.#warnOfTrimming(message.block)
     const known = idempotencyKey === undefined ? undefined : this.#idsByKey.get(idempotencyKey)
     if (known !== undefined) return Promise.resolve(known)
-    const entry = new KeptEntry(message, this.tail.head + 1, Date.now(), this.#idOf)
+    const entry = new KeptEntry(message, this.tail.head + 1, Date.now(), this)
     const { id } = entry
     this.tail.add(entry)
     if (idempotencyKey !== undefined) this.#rememberKey(idempotencyKey, id)
@@ -70,8 +70,6 @@ class MemoryLog implements TailedLog {
   idOf(offset: number): string {
     return `${this.#epoch}-${offset}`
   }
-
-  readonly #idOf = (offset: number): string => this.idOf(offset)
 
   async close(): Promise<void> {
     this.#followers.clear()
