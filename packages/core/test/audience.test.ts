@@ -310,7 +310,8 @@ describe('C4 the position of readers at one place', () => {
 describe('L5 heartbeats of readers at one place', () => {
   const beats = ({ sink }: Joined): number => sink.frames.filter((frame) => frame.startsWith(':\n')).length - 1
 
-  test('L5 count from the last write past the stream', async () => {
+  /** A reader whose stream was written to, and 60 ms later its socket past the stream. */
+  async function writtenTwice(): Promise<Joined> {
     const { channel, join } = openChannel()
     const reader = join({}, '', { heartbeat: 1_000 })
     void channel.publish('1')
@@ -318,6 +319,11 @@ describe('L5 heartbeats of readers at one place', () => {
     await new Promise((resolve) => setTimeout(resolve, 60))
     void channel.publish('2')
     await flushed()
+    return reader
+  }
+
+  test('L5 count from the last write past the stream', async () => {
+    const reader = await writtenTwice()
     lookIn(reader, 970)
     expect(beats(reader)).toBe(0)
     lookIn(reader, 1_010)
@@ -325,13 +331,7 @@ describe('L5 heartbeats of readers at one place', () => {
   })
 
   test('L5 count from it also when the stream is let go', async () => {
-    const { channel, join } = openChannel()
-    const reader = join({}, '', { heartbeat: 1_000 })
-    void channel.publish('1')
-    await flushed()
-    await new Promise((resolve) => setTimeout(resolve, 60))
-    void channel.publish('2')
-    await flushed()
+    const reader = await writtenTwice()
     reader.subscription.close()
     lookIn(reader, 970)
     expect(beats(reader)).toBe(0)
