@@ -18,8 +18,8 @@ process.on('exit', () => {
 })
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
 
-/** Compiles the load and the floor. Returns their paths, and the flags that each load is started with. */
-export function compile(loadFlags = []) {
+/** Compiles the load and the floor. Returns their paths. */
+export function compile() {
   const folder = mkdtempSync(join(tmpdir(), 'fan-out-'))
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
   const build = (name) => {
@@ -27,10 +27,10 @@ export function compile(loadFlags = []) {
     execFileSync('gcc', ['-O2', '-Wall', '-Wextra', '-o', binary, file(`${name}.c`)], { stdio: 'inherit' })
     return binary
   }
-  return { load: build('load'), floor: build('floor'), loadFlags }
+  return { load: build('load'), floor: build('floor') }
 }
 
-/** Runs `use(server, load)` with both processes up, each on a core of its own, and ends them whatever comes. */
+/** Runs `use(server, load)` with both processes up, each on a core of its own, and ends them whatever comes. Every load gets the flags of `binaries`. */
 export async function withServer({ node, binaries, variant, channels = 1, history = 10_000, flags = [], loadFlags = [] }, use) {
   const started = []
   try {

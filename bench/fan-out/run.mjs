@@ -33,7 +33,7 @@ if (unknown !== undefined) throw new Error(`${unknown} is not a part; there are 
 
 const options = {
   node: values.node,
-  binaries: compile(values['sleeping-load'] ? ['sleeps'] : []),
+  binaries: { ...compile(), loadFlags: values['sleeping-load'] ? ['sleeps'] : [] },
   ...(values.rounds && { rounds: Number(values.rounds) }),
   ...(values.connections && { connections: values.connections.split(',').map(Number) }),
   ...(values.ms && { ms: Number(values.ms) }),
@@ -46,8 +46,8 @@ if (!values.markdown) console.log(`Node ${version}\n`)
 for (const part of parts) {
   const began = performance.now()
   const text = await PARTS[part]({ ...options, major })
-  const flags = [...(values.rounds ? [`--rounds ${values.rounds}`] : []), ...(values['sleeping-load'] ? ['--sleeping-load'] : [])]
-  const command = ['node bench/fan-out/run.mjs', part, ...flags].join(' ')
+  const given = ['connections', 'rounds'].filter((name) => values[name]).map((name) => `--${name} ${values[name]}`)
+  const command = ['node bench/fan-out/run.mjs', part, ...given, ...(values['sleeping-load'] ? ['--sleeping-load'] : [])].join(' ')
   const took = `${((performance.now() - began) / 1000).toFixed(0)} s`
   console.log(
     values.markdown

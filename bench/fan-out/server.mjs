@@ -93,12 +93,17 @@ async function measured(warmUp, ms, run) {
   return { messages: published - before, cpu: cpu() - cpuBefore, wall: (performance.now() - began) / 1000 }
 }
 
+/** Until all connections have them. */
+function burst(messages, publishAll) {
+  const batch = Array.from({ length: messages }, () => dataAt(performance.now()))
+  published += messages
+  publishAll(batch)
+  return allHave(published)
+}
+
 async function bursts(messages, until) {
   do {
-    const batch = Array.from({ length: messages }, () => dataAt(performance.now()))
-    published += messages
-    variant.publishAll(batch)
-    await allHave(published)
+    await burst(messages, variant.publishAll)
   } while (performance.now() < until)
 }
 
@@ -108,9 +113,7 @@ async function alternate(ways, messages, until) {
   for (; performance.now() < until; rounds++) {
     for (const [way, publishAll] of Object.entries(ways)) {
       const before = cpu()
-      published += messages
-      publishAll(Array.from({ length: messages }, () => dataAt(performance.now())))
-      await allHave(published)
+      await burst(messages, publishAll)
       used[way] += cpu() - before
     }
   }

@@ -35,16 +35,14 @@ const VARIANTS = {
   },
   /** The same streams, and a loop over their sockets that writes the same bytes. */
   'express, and by hand': async (options) => {
-    const { sse } = await import('@tidings/express')
-    const { publish, subscribe } = await channelsOf(options)
     const sockets = new Set()
-    const server = await onPlainExpress((req, res) => {
-      subscribe(res.sse(), req.url)
-      sockets.add(res.socket)
-      res.on('close', () => sockets.delete(res.socket))
-    }, sse())
-    return { server, publish, publishByHand: writingTo(sockets) }
+    const opened = ({ socket }) => {
+      sockets.add(socket)
+      socket.on('close', () => sockets.delete(socket))
+    }
+    return { ...(await onExpress(options, opened)), publishByHand: writingTo(sockets) }
   },
+
   /** Hono where it finds no Node response, as on other runtimes. */
   'hono, web stream': (options) => onHono(options, { web: true }),
 
@@ -144,10 +142,13 @@ function writingTo(sockets) {
   }
 }
 
-async function onExpress(options) {
+async function onExpress(options, opened = () => {}) {
   const { sse } = await import('@tidings/express')
   const { publish, subscribe } = await channelsOf(options)
-  const server = await onPlainExpress((req, res) => subscribe(res.sse(), req.url), sse())
+  const server = await onPlainExpress((req, res) => {
+    subscribe(res.sse(), req.url)
+    opened(res)
+  }, sse())
   return { server, publish }
 }
 
