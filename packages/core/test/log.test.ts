@@ -127,6 +127,30 @@ describe('C3 the floors of topics', () => {
     expect(tail.nextAfter(0, new Set(['t1']))).toBe(100_004)
   })
 
+  test('C3 a topic that came back is forgotten in the order in which it ran empty last', () => {
+    const log = memoryLog({ messages: 1 })
+    const topics = many(100_003).map((number) => `t${number}`)
+    for (const topic of [...topics.slice(0, 3), 't1', 't2', ...topics.slice(3)]) void log.append(message('x', topic))
+    const { tail } = log
+    const gap = (cursor: number, topic: string) => tail.hasGap(cursor, new Set([topic]))
+    // All but the last have run empty, 100,002 of them, and two are forgotten: t3, and t1, which came back as the fourth message.
+    expect([gap(3, 't3'), gap(4, 't3')]).toEqual([true, false])
+    expect([gap(3, 't1'), gap(4, 't1')]).toEqual([true, false])
+    expect([gap(4, 't2'), gap(5, 't2')]).toEqual([true, false])
+    expect([gap(3, 'never seen'), gap(4, 'never seen')]).toEqual([true, false])
+  })
+
+  test('C3 are remembered anew where the log goes on behind another place', () => {
+    const log = memoryLog({ messages: 1 })
+    for (const number of many(100_001)) void log.append(message('x', `before${number}`))
+    const { tail } = log
+    tail.restartAt(200_000, 0)
+    for (const number of many(3)) void log.append(message('x', `t${number}`))
+    const gap = (cursor: number, topic: string) => tail.hasGap(cursor, new Set([topic]))
+    expect([gap(200_000, 't1'), gap(200_001, 't1')]).toEqual([true, false])
+    expect([gap(199_999, 'before7'), gap(200_000, 'before7')]).toEqual([true, false])
+  })
+
   test('C3 and the offsets of a topic hold whatever is trimmed', () => {
     const log = memoryLog({ messages: 700 })
     const all: { offset: number; topic: string }[] = []

@@ -1,33 +1,40 @@
 import type { LogEntry } from './message-log.ts'
 
+/** For all topics without a message: nothing is added to it. */
+const NONE: number[] = []
+
 /** Offsets of one topic's kept messages, oldest first, and where its kept part begins. */
-interface Topic {
-  offsets: number[]
+class Topic {
+  readonly name: string
+  offsets = NONE
   /** How many at the front of `offsets` are trimmed already. */
-  trimmed: number
+  trimmed = 0
   /** The offset of its last trimmed message: whoever stands before it may have missed something of this topic. 0 for none. */
   floor: number
+  /** The topics that ran empty before and after this one, while it has no message. */
+  previous: Topic = this
+  next: Topic = this
+
+  constructor(name: string, floor: number) {
+    this.name = name
+    this.floor = floor
+  }
 }
 
-// Floors of topics that have no message left are kept for so many topics, and cost about 100 bytes each.
+// Topics that have no message left are kept for their floors, so many of them, at about 100 bytes each.
 const REMEMBERED_FLOORS = 100_000
 
 /** Which messages of a log belong to which topic, and from where on each topic is whole. */
 export class TopicIndex {
-  readonly #kept = new Map<string, Topic>()
-  /** Floors of topics without a kept message, in the order in which they ran empty. */
-  readonly #emptied = new Map<string, number>()
-  /** The highest floor that was forgotten: it stands for every topic that is not known. */
-  #forgotten = 0
+  readonly #topics = new Map<string, Topic>()
+  /** Stands for every topic that is not known: its floor is the highest that was forgotten. Those that ran empty are a ring that begins and ends here. */
+  #unknown = new Topic('', 0)
+  #emptied = 0
 
-  add(topic: string, offset: number): void {
-    const known = this.#kept.get(topic)
-    if (known) {
-      known.offsets.push(offset)
-      return
-    }
-    this.#kept.set(topic, { offsets: [offset], trimmed: 0, floor: this.floorOf(topic) })
-    this.#emptied.delete(topic)
+  add(name: string, offset: number): void {
+    const topic = this.#topics.get(name)
+    if (topic && topic.offsets.length > 0) topic.offsets.push(offset)
+    else this.#fill(name, [offset])
   }
 
   /** These come before all that is kept. */
@@ -39,51 +46,44 @@ export class TopicIndex {
       if (offsets) offsets.push(offset)
       else byTopic.set(topic, [offset])
     }
-    for (const [topic, offsets] of byTopic) {
-      const known = this.#kept.get(topic)
-      if (known) {
-        known.offsets = [...offsets, ...known.offsets.slice(known.trimmed)]
-        known.trimmed = 0
-      } else {
-        this.#kept.set(topic, { offsets, trimmed: 0, floor: this.floorOf(topic) })
-        this.#emptied.delete(topic)
-      }
+    for (const [name, offsets] of byTopic) {
+      const { offsets: newer = NONE, trimmed } = this.#topics.get(name) ?? {}
+      this.#fill(name, [...offsets, ...newer.slice(trimmed)])
     }
   }
 
   /** Forgets all: up to this offset anything may have been there. */
   restartAt(offset: number): void {
-    this.#kept.clear()
-    this.#emptied.clear()
-    this.#forgotten = offset
+    this.#topics.clear()
+    this.#unknown = new Topic('', offset)
+    this.#emptied = 0
   }
 
   /** The oldest kept message of the topic, which has this offset, is gone. */
-  trim(topic: string, offset: number): void {
-    const known = this.#kept.get(topic)
-    if (!known) return
-    known.trimmed++
-    known.floor = offset
-    if (known.trimmed === known.offsets.length) {
-      this.#kept.delete(topic)
-      this.#remember(topic, offset)
-    } else if (known.trimmed >= 32 && known.trimmed * 2 >= known.offsets.length) {
-      known.offsets = known.offsets.slice(known.trimmed)
-      known.trimmed = 0
+  trim(name: string, offset: number): void {
+    const topic = this.#topics.get(name)
+    if (!topic) return
+    topic.trimmed++
+    topic.floor = offset
+    if (topic.trimmed === topic.offsets.length) {
+      this.#empty(topic)
+    } else if (topic.trimmed >= 32 && topic.trimmed * 2 >= topic.offsets.length) {
+      topic.offsets = topic.offsets.slice(topic.trimmed)
+      topic.trimmed = 0
     }
   }
 
   /** The offset of the topic's last message that is gone, 0 where it is whole; no less than that, where older messages were put in front again. */
-  floorOf(topic: string): number {
-    return this.#kept.get(topic)?.floor ?? this.#emptied.get(topic) ?? this.#forgotten
+  floorOf(name: string): number {
+    return (this.#topics.get(name) ?? this.#unknown).floor
   }
 
   /** The topic's first kept offset above `offset`, or `Infinity`. */
-  nextAfter(topic: string, offset: number): number {
-    const known = this.#kept.get(topic)
-    if (!known) return Number.POSITIVE_INFINITY
-    const { offsets } = known
-    let low = known.trimmed
+  nextAfter(name: string, offset: number): number {
+    const topic = this.#topics.get(name)
+    if (!topic) return Number.POSITIVE_INFINITY
+    const { offsets } = topic
+    let low = topic.trimmed
     let high = offsets.length
     while (low < high) {
       const middle = (low + high) >>> 1
@@ -93,13 +93,40 @@ export class TopicIndex {
     return offsets[low] ?? Number.POSITIVE_INFINITY
   }
 
-  #remember(topic: string, floor: number): void {
-    this.#emptied.set(topic, floor)
-    if (this.#emptied.size <= REMEMBERED_FLOORS) return
-    for (const [oldest, itsFloor] of this.#emptied) {
-      this.#emptied.delete(oldest)
-      this.#forgotten = Math.max(this.#forgotten, itsFloor)
-      return
+  /** These are all that the topic has. */
+  #fill(name: string, offsets: number[]): void {
+    let topic = this.#topics.get(name)
+    if (!topic) {
+      topic = new Topic(name, this.#unknown.floor)
+      this.#topics.set(name, topic)
+    } else if (topic.offsets.length === 0) {
+      this.#leaveEmptied(topic)
     }
+    topic.offsets = offsets
+    topic.trimmed = 0
+  }
+
+  /** The topic has no message left. */
+  #empty(topic: Topic): void {
+    const { previous } = this.#unknown
+    topic.offsets = NONE
+    topic.trimmed = 0
+    topic.previous = previous
+    topic.next = this.#unknown
+    previous.next = topic
+    this.#unknown.previous = topic
+    if (++this.#emptied > REMEMBERED_FLOORS) this.#forget(this.#unknown.next)
+  }
+
+  #forget(topic: Topic): void {
+    this.#leaveEmptied(topic)
+    this.#topics.delete(topic.name)
+    this.#unknown.floor = Math.max(this.#unknown.floor, topic.floor)
+  }
+
+  #leaveEmptied({ previous, next }: Topic): void {
+    previous.next = next
+    next.previous = previous
+    this.#emptied--
   }
 }
