@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Channel, createChannel, type EventStream, type SubscribeOptions } from '@tidings/core'
+import { type Channel, createChannel, type EventStream, type StreamOptions, type SubscribeOptions } from '@tidings/core'
 import { describe, expect } from 'vitest'
 import { ask, type Client, eventually, within } from '../client.ts'
 import type { RunningApp } from '../running-app.ts'
@@ -28,9 +28,33 @@ const lastIdIn = (text: string): string => blocksIn(text).findLast(({ id }) => i
 const after = (lastEventId: string) => ({ headers: { 'last-event-id': lastEventId } })
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, index) => `${index + 1}`)
 
-/** An app whose streams a channel feeds, each as its query says. */
-function serve(start: Start, channel: Channel, subscribe: (stream: EventStream) => SubscribeOptions = () => ({})): Promise<RunningApp> {
-  return start({ options: { heartbeat: false, stallTimeout: 60_000 }, run: (stream) => void channel.subscribe(stream, subscribe(stream)) })
+/** An app whose streams a channel feeds. */
+function serve(
+  start: Start,
+  channel: Channel,
+  subscribe: (stream: EventStream) => SubscribeOptions = () => ({}),
+  { stallTimeout = 60_000 }: StreamOptions = {},
+): Promise<RunningApp> {
+  return start({ options: { heartbeat: false, stallTimeout }, run: (stream) => void channel.subscribe(stream, subscribe(stream)) })
+}
+
+const FILLING = 'x'.repeat(20_000)
+
+/** What was published, a megabyte at a time as these readers have had it, until it is enough. */
+async function publishedTo(channel: Channel, readers: readonly Client[], isEnough: () => boolean): Promise<string[]> {
+  const published: string[] = []
+  while (!isEnough()) {
+    let end = ''
+    for (let count = 0; count < 50; count++) {
+      const data = `${published.length + 1} ${FILLING}`
+      end = `id: ${await channel.publish(data)}\n\n`
+      published.push(data)
+    }
+    // The length first: to look into megabytes at each piece that comes takes longer than they may.
+    const least = published.length * FILLING.length
+    await Promise.all(readers.map((reader) => reader.until((text) => text.length > least && text.endsWith(end))))
+  }
+  return published
 }
 
 /** A client whose stream is subscribed and has told its position. */
@@ -59,6 +83,35 @@ export function describeChannels({ holds }: Contract): void {
         expect(text).toMatch(/\nretry: \d+\n(id: .+\n)?\n$/)
         expect(await channel.ended(lastIdIn(text))).toBe(true)
       }
+    })
+
+    holds('C1 B4 go on for all who read while one does not, and give it the rest once it does', async (start) => {
+      const channel = createChannel({ history: { messages: 1_000, bytes: 100_000_000 } })
+      const app = await serve(start, channel)
+      const readers: [Client, Client] = [await joined(app), await joined(app)]
+      const late = await ask(app, { reads: false })
+      await eventually(() => channel.subscribers === 3, 'the subscribers')
+      const all = await publishedTo(channel, readers, () => (app.streams[2]?.bufferedAmount ?? 0) > 0)
+      // What it has not taken stays in the channel.
+      expect(app.streams[2]?.bufferedAmount).toBeLessThan(500_000)
+      late.read()
+      const [{ text: whole }] = readers
+      await late.until(({ length }) => length === whole.length)
+      for (const { text } of [...readers, late]) expect(dataIn(text)).toEqual(all)
+      expect(app.streams.map(({ closed }) => closed)).toEqual([false, false, false])
+    })
+
+    holds('C7 B3 cut a reader that takes nothing, and no other', async (start) => {
+      const channel = createChannel()
+      const app = await serve(start, channel, undefined, { stallTimeout: 300 })
+      const readers = [await joined(app), await joined(app)]
+      const deaf = await ask(app, { reads: false })
+      await eventually(() => channel.subscribers === 3, 'the subscribers')
+      const all = await publishedTo(channel, readers, () => app.streams[2]?.closed === true)
+      expect(await reasonOf(app.streams[2])).toBe('stalled')
+      expect(channel.subscribers).toBe(2)
+      for (const { text } of readers) expect(dataIn(text)).toEqual(all)
+      deaf.leave()
     })
 
     holds('C2 go on exactly where a client broke off, wherever that was', async (start) => {
@@ -144,14 +197,13 @@ export function describeChannels({ holds }: Contract): void {
       const app = await serve(start, channel, () => ({ lag: 'conflate' }))
       const client = await ask(app, { reads: false })
       await eventually(() => channel.subscribers === 1, 'the subscriber')
-      const filling = 'x'.repeat(20_000)
       for (let number = 1; number <= 1_500; number++) {
-        channel.publish(`${number} ${filling}`, { key: `${number % 10}` })
+        channel.publish(`${number} ${FILLING}`, { key: `${number % 10}` })
         if (number % 100 === 0) await new Promise(setImmediate)
       }
       client.read()
-      await client.until((text) => text.includes('data: 1500 ') && text.endsWith('\n\n'))
-      const had = dataIn(client.text).map((data) => Number(data?.split(' ')[0]))
+      channel.end()
+      const had = dataIn(await within(client.ended, 'the end')).map((data) => Number(data?.split(' ')[0]))
       expect(had.length).toBeLessThan(1_500)
       expect(had).toEqual([...had].sort((a, b) => a - b))
       expect(had.slice(-10)).toEqual(Array.from({ length: 10 }, (_, index) => 1_491 + index))
