@@ -19,5 +19,5 @@ export {
 export { engineLog } from './lib/engine-log/engine-log.ts'
 export { ENGINE_LOG_OPTIONS, type EngineHistory, type EngineLogOptions, type ResolvedHistory } from './lib/engine-log/engine-log-options.ts'
 export { randomEpoch } from './lib/log/random-epoch.ts'
-export { checkNames, invalidOption } from './lib/option-checks.ts'
+export { checkedInteger, checkNames, invalidOption } from './lib/option-checks.ts'
 export { startTimer } from './lib/timer.ts'

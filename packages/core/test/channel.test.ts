@@ -907,10 +907,13 @@ describe('C11 what belongs to the channel', () => {
     expect(seen).toEqual(['7'])
   })
 
-  test('C11 what cannot work is refused at the call', () => {
+  test('C11 what cannot work is refused at the call', async () => {
     const wrong: ChannelOptions[] = [
+      null as never,
       { foo: 1 } as never,
+      { history: null as never },
       { history: { messages: 0 } },
+      { history: { messages: 0.5 } },
       { history: { age: Number.NaN } },
       { history: { size: 1 } as never },
       { history: {}, log: memoryLog() },
@@ -921,7 +924,7 @@ describe('C11 what belongs to the channel', () => {
       { onError: null as never },
     ]
     for (const options of wrong) expect(() => createChannel(options), JSON.stringify(options)).toThrow(coded('ERR_SSE_INVALID_OPTION'))
-    const { channel } = openChannel()
+    const { channel, log } = openChannel()
     const subscriptions: SubscribeOptions[] = [
       { topic: 'a' } as never,
       { topics: 'abc' },
@@ -929,12 +932,18 @@ describe('C11 what belongs to the channel', () => {
       { lag: 'wait' as never },
       { filter: 'x' as never },
       { snapshot: {} as never },
+      { after: 1 as never },
+      null as never,
     ]
     for (const options of subscriptions)
       expect(() => channel.subscribe(openStream().stream, options), JSON.stringify(options)).toThrow(coded('ERR_SSE_INVALID_OPTION'))
     expect(() => channel.messages({ topic: 'a' } as never)).toThrow(coded('ERR_SSE_INVALID_OPTION'))
     expect(() => channel.messages({ topics: 'abc' })).toThrow(coded('ERR_SSE_INVALID_OPTION'))
-    expect(channel.subscribers).toBe(0)
+    expect(() => channel.messages({ signal: 'now' as never })).toThrow(coded('ERR_SSE_INVALID_OPTION'))
+    for (const options of [{ topics: 'a' }, { topic: 1 }, { key: 1 }, { idempotencyKey: 1 }, null])
+      expect(() => channel.publish('a', options as never), JSON.stringify(options)).toThrow(coded('ERR_SSE_INVALID_OPTION'))
+    await expect(channel.ended('', { from: 'start' } as never)).rejects.toThrow(coded('ERR_SSE_INVALID_OPTION'))
+    expect([channel.subscribers, log.tail.head]).toEqual([0, 0])
   })
 
   test('C11 types: events and their data are checked, and any name of the map may be published', () => {

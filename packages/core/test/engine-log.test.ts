@@ -395,11 +395,14 @@ describe('a channel whose log is on an engine', () => {
   test.each<[object, string]>([
     [{ history: { bytes: 1 } }, '"bytes" is not an option of history; there are messages, age'],
     [{ tail: { age: 1 } }, '"age" is not an option of tail; there are messages, bytes'],
-    [{ history: { messages: 0 } }, 'history.messages must be a number above 0, got 0'],
-    [{ publishTimeout: '1' }, 'publishTimeout must be a number above 0, got "1"'],
-    [{ maxPendingBytes: -1 }, 'maxPendingBytes must be a number above 0, got -1'],
-    [{ checkInterval: Number.NaN }, 'checkInterval must be a number above 0, got NaN'],
-  ])('refuses %j', (options, message) => {
+    [{ tail: { messages: 0.5 } }, 'tail.messages must be a whole number of at least 1 and at most 9007199254740991, got 0.5'],
+    [{ history: { messages: 0 } }, 'history.messages must be a whole number of at least 1 and at most 9007199254740991, got 0'],
+    [{ history: { messages: Number.POSITIVE_INFINITY } }, 'history.messages must be a whole number of at least 1 and at most 9007199254740991, got Infinity'],
+    [{ history: { age: Number.POSITIVE_INFINITY } }, 'history.age must be a number of milliseconds above 0, got Infinity'],
+    [{ publishTimeout: '1' }, 'publishTimeout must be a number of milliseconds above 0 and at most 2147483647, got "1"'],
+    [{ maxPendingBytes: -1 }, 'maxPendingBytes must be a whole number of at least 1 and at most 9007199254740991, got -1'],
+    [{ checkInterval: 2 ** 31 }, 'checkInterval must be a number of milliseconds above 0 and at most 2147483647, got 2147483648'],
+  ])('refuses %o', (options, message) => {
     expect(() => engineLog(new FaultyEngine(new Store(), never), options)).toThrow(expect.objectContaining({ code: 'ERR_SSE_INVALID_OPTION', message }))
   })
 })

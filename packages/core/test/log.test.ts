@@ -73,6 +73,12 @@ describe('C8 what a memory log keeps', () => {
     clock.mockRestore()
   })
 
+  test('C8 a bound may be Infinity, and is else a number that can be one', () => {
+    expect(filled({ messages: Number.POSITIVE_INFINITY, age: Number.POSITIVE_INFINITY }, many(1_500)).tail.size).toBe(1_500)
+    for (const bounds of [{ messages: 1.5 }, { bytes: 0 }, { bytes: '1' }, { age: -1 }, { size: 1 }, null, 5])
+      expect(() => memoryLog(bounds as never), JSON.stringify(bounds)).toThrow(expect.objectContaining({ code: 'ERR_SSE_INVALID_OPTION' }))
+  })
+
   test('C8 whichever bound is reached first counts, and the default is 1,000 messages', () => {
     expect(filled({ messages: 5, bytes: 1_000 }, many(10)).tail.size).toBe(5)
     expect(filled({ messages: 500, bytes: 80 }, many(9).concat(many(9))).tail.size).toBe(10)

@@ -170,12 +170,14 @@ describe('channels', () => {
     join({ after: 'start' })
     join()
     join({}, id(3))
+    // That is the route's word, not the client's.
+    join({ after: id(2) })
     expect(channels().resumed - before.channels.resumed).toBe(2)
-    expect(channels().replayed - before.channels.replayed).toBe(5)
+    expect(channels().replayed - before.channels.replayed).toBe(6)
     channel.publish('d')
     await turn()
-    expect(channels().replayed - before.channels.replayed).toBe(5)
-    expect(streams().messages - before.streams.messages).toBe(9)
+    expect(channels().replayed - before.channels.replayed).toBe(6)
+    expect(streams().messages - before.streams.messages).toBe(11)
     channel.close()
   })
 

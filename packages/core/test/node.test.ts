@@ -1,4 +1,5 @@
 import { Agent, createServer, get, type IncomingMessage, type RequestListener, type Server } from 'node:http'
+import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -231,5 +232,27 @@ describe('openEventStream over HTTP/1.1', () => {
     await text(await response(port, { headers: { 'last-event-id': 'a-1' } }))
     await text(await response(port, { path: '/?lastEventId=b-2' }))
     expect(told).toEqual(['a-1', 'a-1', 'b-2', 'b-2'])
+  })
+})
+
+describe('openEventStream over HTTP/2', () => {
+  test('L2 the streams of a session that is gone have ended by their peer, also one that was sent to before it was told', async () => {
+    const streams: EventStream[] = []
+    const reasons: Promise<TidingsError['reason']>[] = []
+    const server = createHttp2Server((req, res) => {
+      const stream = openEventStream(req, res)
+      streams.push(stream)
+      reasons.push(reasonOf(stream))
+      stream.onClose(() => {
+        for (const each of streams) each.send('who is left?')
+      })
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const session = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+    const requests = [1, 2, 3].map(() => session.request({ ':path': '/' }))
+    await Promise.all(requests.map((request) => new Promise((resolve) => request.on('data', resolve))))
+    session.destroy()
+    expect(await Promise.all(reasons)).toEqual(['peer', 'peer', 'peer'])
+    await new Promise((resolve) => server.close(resolve))
   })
 })

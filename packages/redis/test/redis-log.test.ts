@@ -128,7 +128,9 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
     ['no name', 'client', '', {}, 'the name of a log must be a text without { and }'],
     ['braces in the name', 'client', '{a}', {}, 'the name of a log must be a text without { and }'],
     ['an unknown option', 'client', 'scores', { maxlen: 1 }, '"maxlen" is not an option of redisLog; there are history, tail, publishTimeout'],
-    ['no expiry', 'client', 'scores', { expiry: 0 }, 'expiry must be a number of milliseconds above 0'],
+    ['no expiry', 'client', 'scores', { expiry: 0 }, 'expiry must be a whole number of at least 1'],
+    ['an endless expiry', 'client', 'scores', { expiry: Number.POSITIVE_INFINITY }, 'expiry must be a whole number of at least 1'],
+    ['no options', 'client', 'scores', null as never, 'the options of redisLog must be an object, got null'],
     ['a history of bytes', 'client', 'scores', { history: { bytes: 1 } }, '"bytes" is not an option of history'],
   ])('refuses %s', (_name, client, name, options, text) => {
     const given = client === 'client' ? app.client : client

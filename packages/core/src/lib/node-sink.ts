@@ -44,7 +44,7 @@ export class NodeSink implements Sink {
   write(frames: string | Uint8Array): boolean {
     const res = this.#res
     if (res.writableEnded || this.#http2?.destroyed) {
-      this.#leave('local')
+      this.#onClose()
       return false
     }
     const length = Buffer.byteLength(frames)

@@ -1,5 +1,5 @@
 import { checkedEvent, checkedRetry, describe, encodeComment, encodeMessage, type Serialize } from './message.ts'
-import { checkFunctions, checkNames, invalidOption } from './option-checks.ts'
+import { checkedDelay, checkedInteger, checkedSignal, checkFunctions, checkNames, invalidOption } from './option-checks.ts'
 import { SharedText } from './shared-text.ts'
 
 /** Where in the life of a stream something failed that no caller was there to catch. */
@@ -91,8 +91,6 @@ export interface ResolvedOptions {
 
 // The reconnection time that clients use when none was told: Chromium's and Safari's.
 const USUAL_RETRY = 3_000
-// Longer delays overflow the timers of every platform.
-const LONGEST = 2 ** 31 - 1
 // Padding is for those who hold back a few kilobytes; more of it than may wait for a slow peer would end every stream.
 const LONGEST_PADDING = 1_048_576
 const USUAL = {
@@ -132,7 +130,6 @@ const HEADER_VALUE_BREAK = /[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]/
  */
 export function resolveOptions(options: StreamOptions | undefined, inherited?: ResolvedOptions): ResolvedOptions {
   if (options === undefined) return inherited ?? DEFAULTS
-  if (typeof options !== 'object' || options === null) throw invalidOption(`options must be an object, got ${describe(options)}`)
   checkNames('', options, NAMES)
   const given = { ...inherited?.given, ...definedOnly(options) }
   const all = { ...USUAL, ...given }
@@ -142,12 +139,12 @@ export function resolveOptions(options: StreamOptions | undefined, inherited?: R
   return {
     given,
     heartbeat: resolveHeartbeat(all.heartbeat),
-    opening: openingFrame(integer('padding', all.padding, 0, LONGEST_PADDING), retry),
+    opening: openingFrame(checkedInteger('padding', all.padding, 0, LONGEST_PADDING), retry),
     retry: retry ?? USUAL_RETRY,
-    maxBufferedBytes: integer('maxBufferedBytes', all.maxBufferedBytes, 0),
-    stallTimeout: duration('stallTimeout', all.stallTimeout),
-    maxDuration: all.maxDuration === undefined ? Number.POSITIVE_INFINITY : duration('maxDuration', all.maxDuration),
-    signal: resolveSignal(all.signal),
+    maxBufferedBytes: checkedInteger('maxBufferedBytes', all.maxBufferedBytes, 0),
+    stallTimeout: checkedDelay('stallTimeout', all.stallTimeout),
+    maxDuration: all.maxDuration === undefined ? Number.POSITIVE_INFINITY : checkedDelay('maxDuration', all.maxDuration),
+    signal: checkedSignal(all.signal),
     headers: resolveHeaders(all.headers),
     status: resolveStatus(all.status),
     serialize,
@@ -171,13 +168,13 @@ function openingFrame(padding: number, retry: number | undefined): string {
 
 function resolveHeartbeat(value: unknown): ResolvedOptions['heartbeat'] {
   if (value === false) return undefined
-  if (typeof value !== 'object' || value === null) return { interval: duration('heartbeat', value), frame: new SharedText(encodeComment(), 0) }
+  if (typeof value !== 'object' || value === null) return { interval: checkedDelay('heartbeat', value), frame: new SharedText(encodeComment(), 0) }
   const { interval, event, ...rest } = value as { interval?: unknown; event?: unknown }
   const [extra] = Object.keys(rest)
   if (extra !== undefined) throw invalidOption(`heartbeat takes { interval, event }, not ${describe(extra)}`)
   const name = option('heartbeat.event', () => checkedEvent(event))
   if (name === '' || name === 'message') throw invalidOption('heartbeat.event must have a name of its own, or every listener for messages gets it')
-  return { interval: duration('heartbeat.interval', interval), frame: new SharedText(encodeMessage({ event: name, data: '' }), 0) }
+  return { interval: checkedDelay('heartbeat.interval', interval), frame: new SharedText(encodeMessage({ event: name, data: '' }), 0) }
 }
 
 function resolveHeaders(headers: unknown): Array<[string, string | string[]]> {
@@ -200,25 +197,9 @@ function resolveStatus(status: unknown): number {
   throw invalidOption(`status must be 200 to 299 and neither 204 nor 205, got ${describe(status)}: no other response can be an event stream`)
 }
 
-function resolveSignal(signal: unknown): AbortSignal | undefined {
-  if (signal === undefined) return undefined
-  if (typeof signal === 'object' && signal !== null && 'aborted' in signal && 'addEventListener' in signal) return signal as AbortSignal
-  throw invalidOption(`signal must be an AbortSignal, got ${describe(signal)}`)
-}
-
 function resolveNegotiate(value: unknown): boolean | undefined {
   if (value === undefined || typeof value === 'boolean') return value
   throw invalidOption(`negotiate must be a boolean, got ${describe(value)}`)
-}
-
-function duration(name: string, value: unknown): number {
-  if (typeof value === 'number' && value > 0 && value <= LONGEST) return value
-  throw invalidOption(`${name} must be a number of milliseconds above 0 and at most ${LONGEST}, got ${describe(value)}`)
-}
-
-function integer(name: string, value: unknown, least: number, most: number = Number.MAX_SAFE_INTEGER): number {
-  if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most) return value as number
-  throw invalidOption(`${name} must be a whole number of at least ${least} and at most ${most}, got ${describe(value)}`)
 }
 
 function option<Value>(name: string, check: () => Value): Value {

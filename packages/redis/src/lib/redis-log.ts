@@ -1,5 +1,5 @@
 import type { TailedLog } from '@tidings/core'
-import { checkNames, ENGINE_LOG_OPTIONS, type EngineLogOptions, engineLog, invalidOption } from '@tidings/core/log'
+import { checkedInteger, checkNames, ENGINE_LOG_OPTIONS, type EngineLogOptions, engineLog, invalidOption } from '@tidings/core/log'
 import { connectorOf, type RedisClient } from './connector.ts'
 import { RedisEngine } from './redis-engine.ts'
 import { Subscriptions } from './subscriptions.ts'
@@ -44,10 +44,10 @@ const subscriptionsByClient = new WeakMap<object, Subscriptions>()
  * const scores = createChannel({ log: redisLog(redis, 'scores') })
  */
 export function redisLog(client: RedisClient, name: string, options: RedisLogOptions = {}): RedisLog {
-  const { expiry = 86_400_000, ...shared } = options
   checkNames('redisLog', options, [...ENGINE_LOG_OPTIONS, 'expiry'])
+  const { expiry = 86_400_000, ...shared } = options
   if (typeof name !== 'string' || name === '' || /[{}]/.test(name)) throw invalidOption('the name of a log must be a text without { and }')
-  if (!(typeof expiry === 'number' && expiry > 0)) throw invalidOption('expiry must be a number of milliseconds above 0')
+  checkedInteger('expiry', expiry, 1)
   const subscriptions = subscriptionsByClient.get(client) ?? new Subscriptions(connectorOf(client))
   subscriptionsByClient.set(client, subscriptions)
   const engine = new RedisEngine(subscriptions, name, expiry)

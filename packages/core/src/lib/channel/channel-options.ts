@@ -65,8 +65,8 @@ const NAMES = ['history', 'log', 'resetEvent', 'position', 'serialize', 'parse',
 /** Checks the options of a channel. @throws `ERR_SSE_INVALID_OPTION` */
 export function checkChannelOptions(options: ChannelOptions): void {
   checkNames('createChannel', options, NAMES)
-  if (options.history && options.log) throw invalidOption('history is the bounds of the default log; give them to the log instead')
-  if (options.history) checkBounds(options.history)
+  if (options.history !== undefined && options.log !== undefined) throw invalidOption('history is the bounds of the default log; give them to the log instead')
+  if (options.history !== undefined) checkBounds('history', options.history)
   const { position, resetEvent, serialize, parse, onError } = options
   if (position !== undefined && typeof position !== 'boolean' && position !== 'message')
     throw invalidOption(`position must be true, false or 'message', got ${describe(position)}`)

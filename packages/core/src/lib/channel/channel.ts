@@ -6,7 +6,7 @@ import type { LogEntry, LogFollower, TailedLog } from '../log/message-log.ts'
 import type { Tail } from '../log/tail.ts'
 import { type AnyEvents, describe, encodeMessage, type Message } from '../message.ts'
 import { countFailed, counts } from '../metrics.ts'
-import { checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
+import { checkedSignal, checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
 import { settledWithin } from '../timer.ts'
 import { type ChannelErrorStage, type ChannelOptions, checkChannelOptions, type OwnEvents, type PublishedEvents } from './channel-options.ts'
 import { type Flushable, flusher } from './flusher.ts'
@@ -194,6 +194,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     if (typeof (stream as unknown as Partial<Feedable> | undefined)?.['~feed'] !== 'function')
       throw invalidOption(`subscribe takes a stream that Tidings opened, got ${describe(stream)}; write channel.subscribe(res.sse())`)
     const topics = topicsOf(options.topics)
+    const start = this.#startOf(stream.lastEventId, options.after)
     this.tail.trimAged(Date.now())
     const reader = new Reader(this, this.#views.find(topics, filter), snapshot, lag)
     const port = (stream as unknown as Feedable)['~feed'](reader)
@@ -201,7 +202,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
       this.#views.add(reader)
       this.subscribers++
       counts.subscribers++
-      reader.begin(port, this.#startOf(stream.lastEventId, options.after))
+      reader.begin(port, start)
       if (this.#closed) reader.end()
     }
     const change = (edit: (topics: Set<string>) => void): void => {
@@ -236,12 +237,12 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     const start = this.#startOf('', options.after)
     const reaching = this.reach(neededBy(start))
     // From this call on and not from the first `next`, where the log can tell by now.
-    const from: Start = start === 'now' && !reaching ? { id: this.idOf(this.head) } : start
+    const from: Start = start === 'now' && !reaching ? { id: this.idOf(this.head), comesBack: false } : start
     const beginning: Beginning = {
       reach: () => reaching ?? this.reach(neededBy(from)),
       cursor: () => this.#offsetOf(from),
     }
-    return readMessages(this, this.#views.find(topicsOf(options.topics), undefined), beginning, options.signal)
+    return readMessages(this, this.#views.find(topicsOf(options.topics), undefined), beginning, checkedSignal(options.signal))
   }
 
   end(): void {
@@ -252,8 +253,9 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     })
   }
 
-  async ended(lastEventId: string, { after }: Pick<SubscribeOptions, 'after'> = {}): Promise<boolean> {
-    const start = this.#startOf(lastEventId, after)
+  async ended(lastEventId: string, options: Pick<SubscribeOptions, 'after'> = {}): Promise<boolean> {
+    checkNames('ended', options, ['after'])
+    const start = this.#startOf(lastEventId, options.after)
     const waits = [this.reach(neededBy(start)), this.#ended ? undefined : this.#ending].filter((wait) => wait !== undefined)
     if (waits.length > 0) await settledWithin<unknown>(Promise.all(waits), LONGEST_ASKING, () => undefined)
     if (!this.#ended) return false
@@ -416,9 +418,10 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   }
 
   #startOf(lastEventId: string, after: string | undefined): Start {
-    if (lastEventId !== '') return { id: lastEventId }
+    if (after !== undefined && typeof after !== 'string') throw invalidOption(`after must be an id or 'start', got ${describe(after)}`)
+    if (lastEventId !== '') return { id: lastEventId, comesBack: true }
     if (after === undefined || after === '') return 'now'
-    return after === 'start' ? 'start' : { id: after }
+    return after === 'start' ? 'start' : { id: after, comesBack: false }
   }
 
   #offsetOf(start: Start): number | undefined {

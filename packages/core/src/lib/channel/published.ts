@@ -1,7 +1,7 @@
 import { TidingsError } from '../errors.ts'
 import type { LogEntry, LogMessage } from '../log/message-log.ts'
 import { describe, encodeBlock, isBytes, type Message, type Serialize, textOf } from '../message.ts'
-import { invalidOption } from '../option-checks.ts'
+import { checkNames, invalidOption } from '../option-checks.ts'
 
 /** Where a message of a channel belongs. */
 export interface PublishOptions {
@@ -13,11 +13,15 @@ export interface PublishOptions {
   idempotencyKey?: string | undefined
 }
 
+const PUBLISH_OPTIONS = ['topic', 'key', 'idempotencyKey']
+
 /** The names that a channel's own events have. */
 export type ReservedEvents = ReadonlySet<string>
 
 /** A message as its log keeps it: checked and encoded, so that what happens to its data later changes nothing. */
-export function toLogMessage(message: Message, { topic, key }: PublishOptions, serialize: Serialize = JSON.stringify, reserved: ReservedEvents): LogMessage {
+export function toLogMessage(message: Message, options: PublishOptions, serialize: Serialize = JSON.stringify, reserved: ReservedEvents): LogMessage {
+  checkNames('publish', options, PUBLISH_OPTIONS)
+  const { topic, key, idempotencyKey } = options
   const parts = typeof message === 'string' ? { data: message } : message
   let serialized = ''
   // What is no message at all is refused here, with the text that says so.
@@ -35,6 +39,7 @@ export function toLogMessage(message: Message, { topic, key }: PublishOptions, s
     )
   checkName('topic', topic)
   checkName('key', key)
+  checkName('idempotencyKey', idempotencyKey)
   const isText = typeof parts.data === 'string' || isBytes(parts.data)
   return { block, event, data: isText ? textOf(parts.data) : serialized, isText, topic, key }
 }

@@ -41,7 +41,7 @@ export interface Hub {
   idOf(offset: number): string
   /** Has what follows an id or an offset brought here, as the log does. */
   reach(after: string | number): Promise<void> | undefined
-  /** Whether it came back with an id that nobody here gave out. */
+  /** A client came back, and with an id of this log or not. */
   resumed(isKnown: boolean): void
   /** What tells a client its position, as a block without the closing blank line; `''` where the channel tells none. */
   positionBlock(offset: number): string
@@ -66,8 +66,8 @@ export interface SharedPlace {
   readonly writes: number
 }
 
-/** Where a reader begins: after an id, with the oldest that is kept, or with what comes from now on. */
-export type Start = { readonly id: string } | 'start' | 'now'
+/** Where a reader begins: after an id, whether or not its client came back with that, with the oldest that is kept, or with what comes from now on. */
+export type Start = { readonly id: string; readonly comesBack: boolean } | 'start' | 'now'
 
 /** What has to be here for a reader to begin: an id, an offset, or the head (`''`). */
 export function neededBy(start: Start): string | number {
@@ -292,7 +292,7 @@ export class Reader implements Feed {
       this.#tellPosition()
     } else {
       const offset = this.#hub.locate(start.id)
-      this.#hub.resumed(offset !== undefined)
+      if (start.comesBack) this.#hub.resumed(offset !== undefined)
       if (offset === undefined) this.#reset('unknown', start.id)
       else if (this.#view.hasGap(offset)) this.#reset('trimmed', start.id)
       else {

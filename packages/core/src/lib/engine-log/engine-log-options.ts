@@ -1,6 +1,5 @@
-import { checkBounds, type HistoryBounds } from '../log/history-bounds.ts'
-import { describe } from '../message.ts'
-import { checkNames, invalidOption } from '../option-checks.ts'
+import { checkBounds, checkedAge, type HistoryBounds } from '../log/history-bounds.ts'
+import { checkedDelay, checkedInteger, checkNames } from '../option-checks.ts'
 
 /** The options of a log on an engine. */
 export interface EngineLogOptions {
@@ -66,13 +65,14 @@ export const ENGINE_LOG_OPTIONS: readonly string[] = ['history', 'tail', 'publis
 export function resolveEngineLogOptions(options: EngineLogOptions): ResolvedEngineLogOptions {
   const { history = {}, tail = {}, publishTimeout = 10_000, maxPendingBytes = 8_388_608, checkInterval = 10_000 } = options
   checkNames('history', history, ['messages', 'age'])
-  checkNames('tail', tail, ['messages', 'bytes'])
-  checkBounds(history)
-  checkBounds(tail)
-  for (const [name, value] of Object.entries({ publishTimeout, maxPendingBytes, checkInterval })) {
-    if (!(typeof value === 'number' && value > 0)) throw invalidOption(`${name} must be a number above 0, got ${describe(value)}`)
+  checkBounds('tail', tail, ['messages', 'bytes'])
+  const messages = checkedInteger('history.messages', history.messages ?? 10_000, 1)
+  const age = history.age === undefined ? undefined : checkedAge('history.age', history.age)
+  return {
+    history: { messages, age },
+    tail: { ...tail, messages: Math.min(tail.messages ?? 1_000, messages), age },
+    publishTimeout: checkedDelay('publishTimeout', publishTimeout),
+    maxPendingBytes: checkedInteger('maxPendingBytes', maxPendingBytes, 1),
+    checkInterval: checkedDelay('checkInterval', checkInterval),
   }
-  const { messages = 10_000, age } = history
-  const own = { ...tail, messages: Math.min(tail.messages ?? 1_000, messages), age }
-  return { history: { messages, age }, tail: own, publishTimeout, maxPendingBytes, checkInterval }
 }

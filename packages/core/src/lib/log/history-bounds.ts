@@ -1,5 +1,5 @@
 import { describe } from '../message.ts'
-import { checkNames, invalidOption } from '../option-checks.ts'
+import { checkedInteger, checkNames, invalidOption } from '../option-checks.ts'
 
 /** How much a log keeps: whichever bound is reached first drops the oldest. */
 export interface HistoryBounds {
@@ -17,13 +17,18 @@ export interface HistoryBounds {
   age?: number | undefined
 }
 
-const NAMES = ['messages', 'bytes', 'age']
-
-/** Checks the bounds of a history. @throws `ERR_SSE_INVALID_OPTION` */
-export function checkBounds(bounds: HistoryBounds): void {
-  checkNames('history', bounds, NAMES)
+/** Checks the bounds that an option has, of these names. @throws `ERR_SSE_INVALID_OPTION` */
+export function checkBounds(option: string, bounds: HistoryBounds, names: readonly string[] = ['messages', 'bytes', 'age']): void {
+  checkNames(option, bounds, names)
   for (const [name, value] of Object.entries(bounds)) {
-    if (value !== undefined && !(typeof value === 'number' && value > 0))
-      throw invalidOption(`history.${name} must be a number above 0, got ${describe(value)}`)
+    if (value === undefined || value === Number.POSITIVE_INFINITY) continue
+    if (name === 'age') checkedAge(`${option}.age`, value)
+    else checkedInteger(`${option}.${name}`, value, 1)
   }
+}
+
+/** A number of milliseconds of any length. @throws `ERR_SSE_INVALID_OPTION` */
+export function checkedAge(name: string, value: unknown): number {
+  if (Number.isFinite(value) && (value as number) > 0) return value as number
+  throw invalidOption(`${name} must be a number of milliseconds above 0, got ${describe(value)}`)
 }

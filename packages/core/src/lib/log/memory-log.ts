@@ -91,6 +91,6 @@ class MemoryLog implements TailedLog {
  * oldest message.
  */
 export function memoryLog(bounds: HistoryBounds = {}): TailedLog {
-  checkBounds(bounds)
+  checkBounds('history', bounds)
   return new MemoryLog(bounds)
 }
