@@ -14,8 +14,7 @@ export type { EventStream, Sendable } from './lib/event-stream.ts'
 export { type Instrument, instruments, type Measurement } from './lib/instruments.ts'
 export type { HistoryBounds } from './lib/log/history-bounds.ts'
 export { memoryLog } from './lib/log/memory-log.ts'
-export type { AppendOptions, LogEntry, LogFollower, LogMessage, LogPage, MessageLog, TailedLog } from './lib/log/message-log.ts'
-export type { Tail } from './lib/log/tail.ts'
+export type { AppendOptions, LogEntry, LogFollower, LogMessage, LogPage, MessageLog, Tail, TailedLog } from './lib/log/message-log.ts'
 export {
   type AnyEvents,
   type EncodeOptions,

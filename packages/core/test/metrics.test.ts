@@ -95,7 +95,12 @@ describe('streams', () => {
       stream.send('Grüße 🙂')
       stream.comment('x')
       stream.send({ event: 'large', data: 'y'.repeat(100_000) })
-      setTimeout(() => stream.close(), 50)
+      const sent = streams().bytes
+      const timer = setInterval(() => {
+        if (streams().bytes === sent) return
+        clearInterval(timer)
+        stream.close()
+      }, 1)
     })
     expect(bytes).toContain('\n:\n\n')
     expect(streams().messages - before.streams.messages).toBe(2)

@@ -83,8 +83,10 @@ describe('openEventStream over HTTP/1.1', () => {
     })
     const { socket, until } = await raw(port, 'GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n')
     await until('retry: 1\n\n')
-    await channel.publish('before')
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    const second = streams[1] as EventStream
+    const { bufferedAmount } = second
+    channel.publish('before')
+    while (second.bufferedAmount === bufferedAmount) await new Promise(setImmediate)
     streams[0]?.close()
     await until('data: before\n')
     await channel.publish('after')
@@ -97,9 +99,9 @@ describe('openEventStream over HTTP/1.1', () => {
     const { port } = await serve(async (req, res) => {
       if (req.url === '/next') return void res.end('next')
       const stream = openEventStream(req, res)
-      channel.subscribe(stream)
-      await channel.publish('before')
-      await new Promise((resolve) => setTimeout(resolve, 20))
+      const subscription = channel.subscribe(stream)
+      const before = await channel.publish('before')
+      while (subscription.lastEventId !== before) await new Promise(setImmediate)
       // What the peer has yet to take keeps the response open after its end.
       res.end('x'.repeat(10_000_000))
       await channel.publish('after')
@@ -145,16 +147,16 @@ describe('openEventStream over HTTP/1.1', () => {
     const channel = createChannel()
     const { port } = await serve(async (req, res) => {
       const stream = openEventStream(req, res)
-      channel.subscribe(stream)
-      for (const data of ['first', 'second']) {
-        await channel.publish(data)
-        await new Promise(setImmediate)
-        await new Promise(setImmediate)
+      const subscription = channel.subscribe(stream)
+      const delivered = async (data: string): Promise<void> => {
+        const id = await channel.publish(data)
+        while (subscription.lastEventId !== id) await new Promise(setImmediate)
       }
+      await delivered('first')
+      await delivered('second')
       res.cork()
       stream.send('corked')
-      await channel.publish('third')
-      await new Promise((resolve) => setTimeout(resolve, 20))
+      await delivered('third')
       res.uncork()
       await channel.publish('fourth')
     })

@@ -1,5 +1,4 @@
-import type { LogEntry } from '../log/message-log.ts'
-import type { Tail } from '../log/tail.ts'
+import type { LogEntry, Tail } from '../log/message-log.ts'
 import { Batch } from './batch.ts'
 import { Batches } from './batches.ts'
 import type { ChannelMessage } from './messages.ts'

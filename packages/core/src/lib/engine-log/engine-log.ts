@@ -1,6 +1,6 @@
 import { channelEnded } from '../errors.ts'
+import type { KeptTail } from '../log/kept-tail.ts'
 import type { AppendOptions, LogFollower, LogMessage, LogPage, TailedLog } from '../log/message-log.ts'
-import type { Tail } from '../log/tail.ts'
 import { startTimer } from '../timer.ts'
 import { Appends } from './appends.ts'
 import { backOff, withDeadline } from './attempts.ts'
@@ -55,7 +55,7 @@ class EngineLog implements TailedLog {
     this.#appends = new Appends(engine, options, (receipt) => this.#onReceipt(receipt))
   }
 
-  get tail(): Tail {
+  get tail(): KeptTail {
     return this.#followed.tail
   }
 

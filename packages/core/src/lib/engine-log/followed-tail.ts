@@ -1,6 +1,6 @@
 import type { HistoryBounds } from '../log/history-bounds.ts'
+import { KeptTail } from '../log/kept-tail.ts'
 import type { LogEntry, LogFollower } from '../log/message-log.ts'
-import { Tail } from '../log/tail.ts'
 import { type EngineEntry, type EnginePage, type EnginePosition, engineId } from './engine.ts'
 import { unpackMessage } from './packed-message.ts'
 
@@ -17,7 +17,7 @@ const NOTHING = -1
  * another state of the log, and is said to be before anything else is told.
  */
 export class FollowedTail {
-  readonly tail: Tail
+  readonly tail: KeptTail
   /** Of the life that the tail is of; `undefined` before the engine was first heard. */
   epoch: string | undefined
   /** Up to this offset the engine has nothing any more, as far as is known. */
@@ -27,7 +27,7 @@ export class FollowedTail {
   #headAt = 0
 
   constructor(bounds: HistoryBounds, followers: ReadonlySet<LogFollower>) {
-    this.tail = new Tail(bounds)
+    this.tail = new KeptTail(bounds)
     this.#followers = followers
   }
 

@@ -1,9 +1,9 @@
 import { channelEnded } from '../errors.ts'
 import { checkBounds, type HistoryBounds } from './history-bounds.ts'
 import { KeptEntry } from './kept-entry.ts'
+import { KeptTail } from './kept-tail.ts'
 import type { AppendOptions, LogFollower, LogMessage, LogPage, TailedLog } from './message-log.ts'
 import { randomEpoch } from './random-epoch.ts'
-import { Tail } from './tail.ts'
 
 const ID = /^([0-9a-f]{32})-(0|[1-9][0-9]{0,15})$/
 // Keys are for a caller's own retries, which come soon.
@@ -14,14 +14,14 @@ const REMEMBERED_KEYS = 10_000
  * restart the ids of before are unknown, and are said to be a gap.
  */
 class MemoryLog implements TailedLog {
-  readonly tail: Tail
+  readonly tail: KeptTail
   #life: string | undefined
   readonly #followers = new Set<LogFollower>()
   readonly #idsByKey = new Map<string, string>()
   #ended = false
 
   constructor(bounds: HistoryBounds) {
-    this.tail = new Tail(bounds)
+    this.tail = new KeptTail(bounds)
   }
 
   /** Drawn when it is first needed: while modules load, Workers have no random bytes. */

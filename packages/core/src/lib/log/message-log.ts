@@ -1,5 +1,3 @@
-import type { Tail } from './tail.ts'
-
 /** A message as a channel hands it to its log: encoded, so that every process writes the same bytes. */
 export interface LogMessage {
   /** Its block on the wire without the id and the closing blank line; each line ends with LF. */
@@ -92,9 +90,27 @@ export interface MessageLog {
   close(): Promise<void>
 }
 
-/** A log that a channel reads where it is, without pages. */
+/** The newest end of a log, in the memory of this process. All that a channel reads, it reads here. */
+export interface Tail {
+  /** The offset of the newest entry, kept or not; 0 when there was none. */
+  readonly head: number
+  /** The offset of the newest entry that is gone; 0 when none is. What follows it, up to the head, is kept without a hole. */
+  readonly floor: number
+  /** The entry with this offset, where it is kept. */
+  at(offset: number): LogEntry | undefined
+  /** The first kept offset above `after` that has one of the topics, or `Infinity`; any offset where `topics` is undefined. */
+  nextAfter(after: number, topics: ReadonlySet<string> | undefined): number
+  /**
+   * Whether something with one of the topics, or anything where `topics` is undefined, may be gone that followed `after`. MUST be true where
+   * it is; may be true where it is not.
+   */
+  hasGap(after: number, topics: ReadonlySet<string> | undefined): boolean
+  /** Drops what is too old at `present` (milliseconds of the log's clock), which nothing else would do while nothing is appended. */
+  trimAged(present: number): void
+}
+
+/** A log that a channel reads where it is, without pages: what `createChannel({ log })` takes. `memoryLog` and `engineLog` make such. */
 export interface TailedLog extends MessageLog {
-  /** What is kept in this process: the newest end of the log. */
   readonly tail: Tail
   /**
    * Brings the tail to where it holds what follows an id or an offset, or what of that the log still has: forward to what this process

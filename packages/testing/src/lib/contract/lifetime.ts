@@ -160,7 +160,6 @@ function describeLeftovers({ protocol, holds }: Contract): void {
         while (open > 0) await delay(10)
       }
       await cycle(cycles / 10)
-      const timers = activeTimers()
       const heap = await livingHeap()
       await cycle(cycles)
       const grown = (await livingHeap()) - heap
@@ -168,7 +167,6 @@ function describeLeftovers({ protocol, holds }: Contract): void {
       // Those that leave before the head may be gone before there is a stream.
       expect(total).toBeGreaterThan((cycles * 2) / 3)
       expect(getEventListeners(shutdown.signal, 'abort')).toHaveLength(0)
-      expect(activeTimers()).toBeLessThanOrEqual(timers)
       expect(grown).toBeLessThan(2_000_000)
     },
     120_000,
@@ -230,13 +228,8 @@ function describeLeftovers({ protocol, holds }: Contract): void {
   })
 }
 
-/** Timers that are set and not yet due, ours included: those that are unref'd are not among a process's resources. */
-function activeTimers(): number {
-  return process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
-}
-
 function describeEnds({ adapter, holds }: Contract): void {
-  holds('L6 ends a stream at its maxDuration', async (start) => {
+  holds('L1 ends a stream at its maxDuration', async (start) => {
     const app = await start({ options: { maxDuration: 200 } })
     const { stream, client } = await opened(app)
     expect(await within(client.ended, 'the end')).toBe(OPENING)
@@ -274,6 +267,8 @@ function describeEnds({ adapter, holds }: Contract): void {
     else expect(app.frameworkErrors).toMatchObject([told])
     if (adapter.handlerErrors === 'framework') {
       expect(app.errors).toEqual([])
+      // The framework destroys the connection.
+      expect(reason).toBe('peer')
     } else {
       expect(app.errors).toMatchObject([{ error: told, stage: 'handler' }])
       expect(reason).toBe('error')

@@ -1,19 +1,18 @@
 import { byteLength } from './byte-length.ts'
 import type { HistoryBounds } from './history-bounds.ts'
-import type { LogEntry, LogPage } from './message-log.ts'
+import type { LogEntry, LogPage, Tail } from './message-log.ts'
 import { TopicIndex } from './topic-index.ts'
 
 type Bounds = Required<{ [Name in keyof HistoryBounds]: number }>
 
-/** The kept end of a log, in order, with an index of its topics. All that a channel reads, it reads here. */
-export class Tail {
+/** The kept end of a log, in order, with an index of its topics. */
+export class KeptTail implements Tail {
   #bounds: Bounds
   readonly #topics = new TopicIndex()
   /** The entries from offset `#first` on, behind `#trimmed` empty places. */
   #entries: Array<LogEntry | undefined> = []
   #trimmed = 0
   #bytes = 0
-  /** The offset of the newest entry, trimmed or not; 0 when there was none. */
   head = 0
   /** When the newest entry that is gone was appended; 0 when none is. */
   floorAt = 0
@@ -22,7 +21,6 @@ export class Tail {
     this.#bounds = boundsOf(bounds)
   }
 
-  /** The offset of the newest entry that is gone; 0 when none is. */
   get floor(): number {
     return this.head - this.size
   }
@@ -89,17 +87,14 @@ export class Tail {
     return { entries, floor: this.floor }
   }
 
-  /** Drops what is too old at `present`, which nothing else would do while nothing is appended. */
   trimAged(present: number): void {
     while ((this.#entries[this.#trimmed]?.at ?? present) < present - this.#bounds.age) this.#dropOldest()
   }
 
-  /** The entry with this offset, where it is kept. */
   at(offset: number): LogEntry | undefined {
     return this.#entries[this.#trimmed + offset - this.floor - 1]
   }
 
-  /** The first kept offset above `after` that has one of the topics, or `Infinity`; any topic where `topics` is undefined. */
   nextAfter(after: number, topics: ReadonlySet<string> | undefined): number {
     const from = Math.max(after, this.floor)
     if (!topics) return from < this.head ? from + 1 : Number.POSITIVE_INFINITY
@@ -116,7 +111,6 @@ export class Tail {
     return next
   }
 
-  /** Whether something with one of the topics may be gone that followed `after`. */
   hasGap(after: number, topics: ReadonlySet<string> | undefined): boolean {
     if (!topics) return this.floor > after
     // No topic has lost more than all have: what was brought back in front counts for each.
