@@ -73,6 +73,14 @@ test.each(TABLES.filter(({ type }) => /Options|Bounds/.test(type)))(
   },
 )
 
+test('packages/core/README.md names what @tidings/core exports', async () => {
+  const row = readPage('packages/core/README.md')
+    .split('\n')
+    .find((line) => line.startsWith('| `@tidings/core` |'))
+  const named = [...(row ?? '').matchAll(/`(\w+)`/g)].map(([, name]) => name)
+  expect(named.sort()).toEqual(Object.keys(await import('@tidings/core')).sort())
+})
+
 test('docs/channels.md has one row for each reason of a reset', () => {
   const reasons = wordsOf('channel/reader.ts', 'export type ResetReason =', '\n\n')
   expect(reasons).toHaveLength(4)

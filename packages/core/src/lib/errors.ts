@@ -92,5 +92,5 @@ export function alreadyBegun(): TidingsError {
 
 /** The error of a message that comes after the end. */
 export function channelEnded(): TidingsError {
-  return new TidingsError('ERR_SSE_CHANNEL_ENDED', 'The channel has ended; publish before end()')
+  return new TidingsError('ERR_SSE_CHANNEL_ENDED', 'The channel has ended; publish before end() or close()')
 }

@@ -9,7 +9,7 @@ export type ChannelErrorStage =
   | 'filter'
   /** A subscription's snapshot threw or rejected; its stream is cut. */
   | 'snapshot'
-  /** A publish that nobody awaited, or the channel's end, could not be kept. */
+  /** A message or the channel's end could not be kept. The promise of its `publish` rejects, too. */
   | 'publish'
   /** More than a tenth of the clients that came back had ids that this log never gave out. Said once. */
   | 'resume'

@@ -42,9 +42,9 @@ export interface SubscribeOptions {
 
 /** A stream's place in a channel. It ends with the stream. */
 export interface Subscription {
-  /** Adds topics, from this subscription's present position on. */
+  /** Adds topics, from this subscription's present position on. @throws `ERR_SSE_INVALID_OPTION` where it has all topics */
   add(...topics: string[]): void
-  /** Takes topics away. */
+  /** Takes topics away. @throws `ERR_SSE_INVALID_OPTION` where it has all topics */
   remove(...topics: string[]): void
   /**
    * The id of its position: a client that came back with it would miss nothing and get nothing twice. `''` while its channel waits for
@@ -68,11 +68,11 @@ export interface MessagesOptions {
 /** A bounded, ordered log of messages, and the streams that read it. */
 export interface Channel<Events extends object = AnyEvents> {
   /**
-   * Adds a message, encoded once for all who read it. Resolves to the id that it got; a rejection that nobody awaits goes to
-   * `onError` and is never unhandled.
+   * Adds a message, encoded once for all who read it. Resolves to the id that it got; a rejection (`ERR_SSE_LOG_UNAVAILABLE`,
+   * `ERR_SSE_CHANNEL_ENDED`) goes to `onError`, too, and is never unhandled.
    *
    * @throws at once, as `send` does; `ERR_SSE_ID_OWNED` for a message with an id, `ERR_SSE_RESERVED_EVENT` for the channel's own
-   * events, `ERR_SSE_CHANNEL_ENDED` after `end()`
+   * events, `ERR_SSE_INVALID_OPTION`, `ERR_SSE_CHANNEL_ENDED` after `end()` or `close()`
    */
   publish(message: Message<Events>, options?: PublishOptions): Promise<string>
   /**
