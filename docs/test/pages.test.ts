@@ -35,10 +35,10 @@ const TABLES: readonly { page: string; heading: string; file: string; type: stri
   { page: 'docs/channels.md', heading: '### history', file: 'log/history-bounds.ts', type: 'HistoryBounds' },
   { page: 'docs/scaling.md', heading: '## Options', file: 'engine-log/engine-log-options.ts', type: 'EngineLogOptions', and: 'redis/src/lib/redis-log.ts' },
   { page: 'docs/channels.md', heading: '### publish', file: 'channel/published.ts', type: 'PublishOptions' },
-  { page: 'docs/channels.md', heading: '### subscribe', file: 'channel/channel.ts', type: 'SubscribeOptions' },
-  { page: 'docs/channels.md', heading: '### messages', file: 'channel/channel.ts', type: 'MessagesOptions' },
+  { page: 'docs/channels.md', heading: '### subscribe', file: 'channel/subscription.ts', type: 'SubscribeOptions' },
+  { page: 'docs/channels.md', heading: '### messages', file: 'channel/messages.ts', type: 'MessagesOptions' },
   { page: 'docs/channels.md', heading: '### The channel', file: 'channel/channel.ts', type: 'Channel' },
-  { page: 'docs/channels.md', heading: '### The subscription', file: 'channel/channel.ts', type: 'Subscription' },
+  { page: 'docs/channels.md', heading: '### The subscription', file: 'channel/subscription.ts', type: 'Subscription' },
 ]
 
 /** The body of an exported interface in a source of core, with that of the one that extends it in another package. */
@@ -82,7 +82,7 @@ test('packages/core/README.md names what @tidings/core exports', async () => {
 })
 
 test('docs/channels.md has one row for each reason of a reset', () => {
-  const reasons = wordsOf('channel/reader.ts', 'export type ResetReason =', '\n\n')
+  const reasons = wordsOf('channel/reset-reason.ts', 'export type ResetReason =', '\n\n')
   expect(reasons).toHaveLength(4)
   expect(namesUnder('docs/channels.md', '## Gaps').sort()).toEqual(reasons.sort())
 })

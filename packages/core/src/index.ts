@@ -3,11 +3,14 @@
  *
  * @module @tidings/core
  */
-export { type Channel, createChannel, type MessagesOptions, type SubscribeOptions, type Subscription } from './lib/channel/channel.ts'
+export { type Channel, createChannel } from './lib/channel/channel.ts'
 export type { ChannelErrorStage, ChannelOptions, OwnEvents, PublishedEvents } from './lib/channel/channel-options.ts'
-export type { ChannelMessage } from './lib/channel/messages.ts'
+export type { ChannelMessage, MessagesOptions } from './lib/channel/messages.ts'
 export type { PublishOptions } from './lib/channel/published.ts'
-export type { Lag, ResetReason, Snapshot, SnapshotResult } from './lib/channel/reader.ts'
+export type { Lag } from './lib/channel/reader.ts'
+export type { ResetReason } from './lib/channel/reset-reason.ts'
+export type { Snapshot, SnapshotResult } from './lib/channel/snapshot.ts'
+export type { SubscribeOptions, Subscription } from './lib/channel/subscription.ts'
 export type { Filter } from './lib/channel/view.ts'
 export { type CloseReason, type ErrorCode, type ErrorDetails, TidingsError } from './lib/errors.ts'
 export type { EventStream, Sendable } from './lib/event-stream.ts'

@@ -1,6 +1,7 @@
 import { createChannel } from '../src/index.ts'
-import type { Channel, SubscribeOptions, Subscription } from '../src/lib/channel/channel.ts'
+import type { Channel } from '../src/lib/channel/channel.ts'
 import type { ChannelErrorStage, ChannelOptions } from '../src/lib/channel/channel-options.ts'
+import type { SubscribeOptions, Subscription } from '../src/lib/channel/subscription.ts'
 import { memoryLog } from '../src/lib/log/memory-log.ts'
 import type { TailedLog } from '../src/lib/log/message-log.ts'
 import { resolveOptions, type StreamOptions } from '../src/lib/options.ts'

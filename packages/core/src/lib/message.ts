@@ -1,4 +1,6 @@
+import { describe } from './describe.ts'
 import { TidingsError } from './errors.ts'
+import { emptyMessage, eventWithoutData, invalidField, invalidMessage, notAMessage, unknownKey } from './message-errors.ts'
 
 /** Turns `data` that is neither text nor bytes into text. `JSON.stringify` unless the options say otherwise. */
 export type Serialize = (data: unknown) => string
@@ -53,29 +55,6 @@ const LONG_LINE = 4_096
 const LINE_END = /\r\n|\r|\n/g
 const LINE_BREAK = /[\r\n]/
 const ID_BREAK = /[\r\n\0]/
-const FIELDS = ['data', 'event', 'id', 'retry', 'comment']
-// Wrong names that people coming from other libraries write, and the field each means.
-const MEANT = new Map([
-  ['type', 'event'],
-  ['name', 'event'],
-  ['eventName', 'event'],
-  ['eventType', 'event'],
-  ['topic', 'event'],
-  ['lastEventId', 'id'],
-  ['eventId', 'id'],
-  ['_id', 'id'],
-  ['payload', 'data'],
-  ['body', 'data'],
-  ['value', 'data'],
-  ['text', 'data'],
-  ['content', 'data'],
-  ['message', 'data'],
-  ['json', 'data'],
-  ['detail', 'data'],
-  ['retryAfter', 'retry'],
-  ['reconnectionTime', 'retry'],
-  ['comments', 'comment'],
-])
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /**
@@ -190,17 +169,6 @@ export function checkedRetry(value: unknown): number {
   throw invalidField(`retry must be a non-negative safe integer of milliseconds, got ${describe(value)}`)
 }
 
-/** Names a value in an error's text without repeating what a user may have put into it at length. */
-export function describe(value: unknown): string {
-  if (value === null) return 'null'
-  if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)
-  if (typeof value === 'number' || typeof value === 'boolean' || value === undefined) return String(value)
-  if (typeof value !== 'object') return `a ${typeof value}`
-  // From the prototype: a `constructor` of the value's own is whatever a client's JSON says.
-  const name: unknown = Object.getPrototypeOf(value)?.constructor?.name
-  return typeof name !== 'string' || name === '' || name === 'Object' ? 'an object' : `an instance of ${name}`
-}
-
 /** Bytes in any of the forms that a platform hands over. */
 export function isBytes(value: unknown): value is ArrayBuffer | ArrayBufferView {
   return value instanceof ArrayBuffer || ArrayBuffer.isView(value)
@@ -251,34 +219,4 @@ function checkedId(value: unknown): string {
 function checkedComment(value: unknown): string {
   if (typeof value === 'string') return value
   throw invalidField(`comment must be a string, got ${describe(value)}`)
-}
-
-function invalidField(text: string): TidingsError {
-  return new TidingsError('ERR_SSE_INVALID_FIELD', text)
-}
-
-function invalidMessage(text: string): TidingsError {
-  return new TidingsError('ERR_SSE_INVALID_MESSAGE', text)
-}
-
-function notAMessage(value: unknown): TidingsError {
-  return invalidMessage(
-    `A message is a string or { data, event, id, retry, comment }, got ${Array.isArray(value) ? 'an array' : describe(value)}; write { data: value }`,
-  )
-}
-
-function emptyMessage(message: object): TidingsError {
-  // A Date, a Map, an Error, a promise that nobody awaited: they have no keys, and are values, not messages without fields.
-  if (Object.keys(message).length === 0 && describe(message) !== describe({})) return notAMessage(message)
-  return invalidMessage("A message needs at least one of data, id, retry and comment; for an empty message write { data: '' }")
-}
-
-function unknownKey(key: string): TidingsError {
-  const meant = MEANT.get(key) ?? FIELDS.find((field) => field === key.toLowerCase())
-  const hint = meant === undefined ? 'to send a value, write { data: value }' : `did you mean ${meant}?`
-  return invalidMessage(`${describe(key)} is not a field of a message (data, event, id, retry, comment); ${hint}`)
-}
-
-function eventWithoutData(event: string): TidingsError {
-  return invalidMessage(`event ${describe(event)} has no data, and clients drop such an event in silence; write data: ''`)
 }

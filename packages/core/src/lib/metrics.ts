@@ -1,4 +1,4 @@
-import type { ResetReason } from './channel/reader.ts'
+import type { ResetReason } from './channel/reset-reason.ts'
 import type { CloseReason, ErrorCode } from './errors.ts'
 
 /** Why an open stream ended. */

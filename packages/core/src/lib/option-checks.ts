@@ -1,5 +1,5 @@
+import { describe } from './describe.ts'
 import { TidingsError } from './errors.ts'
-import { describe } from './message.ts'
 
 // Longer delays overflow the timers of every platform.
 const LONGEST_DELAY = 2 ** 31 - 1

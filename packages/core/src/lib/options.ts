@@ -1,4 +1,5 @@
-import { checkedEvent, checkedRetry, describe, encodeComment, encodeMessage, type Serialize } from './message.ts'
+import { describe } from './describe.ts'
+import { checkedEvent, checkedRetry, encodeComment, encodeMessage, type Serialize } from './message.ts'
 import { checkedDelay, checkedInteger, checkedSignal, checkFunctions, checkNames, invalidOption } from './option-checks.ts'
 import { SharedText } from './shared-text.ts'
 

@@ -1,6 +1,7 @@
+import { describe } from './describe.ts'
 import { TidingsError } from './errors.ts'
 import type { EventStream, Sendable } from './event-stream.ts'
-import { describe, isBytes, type Message } from './message.ts'
+import { isBytes, type Message } from './message.ts'
 
 type Pulled = IteratorResult<unknown, unknown>
 

@@ -1,69 +1,27 @@
+import { describe } from '../describe.ts'
 import { channelEnded, TidingsError } from '../errors.ts'
 import type { EventStream } from '../event-stream.ts'
 import type { Feedable, SharedWriter } from '../feed.ts'
 import { memoryLog } from '../log/memory-log.ts'
 import type { LogEntry, LogFollower, Tail, TailedLog } from '../log/message-log.ts'
-import { type AnyEvents, describe, encodeMessage, type Message } from '../message.ts'
+import { type AnyEvents, encodeMessage, type Message } from '../message.ts'
 import { countFailed, counts } from '../metrics.ts'
-import { checkedSignal, checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
+import { checkedSignal, checkNames, invalidOption } from '../option-checks.ts'
 import { settledWithin } from '../timer.ts'
 import { type ChannelErrorStage, type ChannelOptions, checkChannelOptions, type OwnEvents, type PublishedEvents } from './channel-options.ts'
 import { type Flushable, flusher } from './flusher.ts'
-import { type Beginning, type ChannelMessage, type MessageSource, type Place, readMessages } from './messages.ts'
-import { ParsedValues, type PublishOptions, type ReservedEvents, toLogMessage } from './published.ts'
-import { type Hub, type Lag, neededBy, Reader, type Snapshot, type SnapshotResult, type Start } from './reader.ts'
+import { type Beginning, type ChannelMessage, type MessageSource, type MessagesOptions, type Place, readMessages } from './messages.ts'
+import { ParsedValues } from './parsed-values.ts'
+import { type PublishOptions, type ReservedEvents, toLogMessage } from './published.ts'
+import { type Hub, Reader } from './reader.ts'
 import { ResumeCount } from './resume-count.ts'
-import type { Filter, Source, View } from './view.ts'
+import { RunningSnapshots, type Snapshot, type SnapshotResult } from './snapshot.ts'
+import { neededBy, type Start, startOf } from './start.ts'
+import { StirredViews } from './stirred-views.ts'
+import { checkSubscribeOptions, type SubscribeOptions, type Subscription, subscriptionOf } from './subscription.ts'
+import { topicsOf } from './topics.ts'
+import type { Source } from './view.ts'
 import { Views } from './views.ts'
-
-/** How a stream is subscribed. */
-export interface SubscribeOptions {
-  /** Only messages of these topics. Unset: all messages, also those without a topic. */
-  topics?: Iterable<string> | undefined
-  /**
-   * Only messages for which this is true. Give the same function to all subscriptions that share it: one made for each request
-   * runs for each message and subscriber, and shares no bytes. A filter that throws cuts its own stream.
-   */
-  filter?: Filter | undefined
-  /**
-   * Where a client begins that comes without a last event id: after this id, or with all that is kept (`'start'`). Unset: with
-   * what is published from now on.
-   */
-  after?: string | undefined
-  /** The present state, for a client that begins without history or has lost some of it. */
-  snapshot?: Snapshot | undefined
-  /**
-   * What happens to a connected client that falls behind what is kept: it is told by the reset event (`'reset'`), or its stream
-   * ends (`'close'`); when it comes back, the reset event tells it. `'conflate'` lets it skip messages that a newer one of their key supersedes, so that it falls behind less.
-   * @default 'reset'
-   */
-  lag?: Lag | undefined
-}
-
-/** A stream's place in a channel. It ends with the stream. */
-export interface Subscription {
-  /** Adds topics, from this subscription's present position on. @throws `ERR_SSE_INVALID_OPTION` where it has all topics */
-  add(...topics: string[]): void
-  /** Takes topics away. @throws `ERR_SSE_INVALID_OPTION` where it has all topics */
-  remove(...topics: string[]): void
-  /**
-   * The id of its position: a client that came back with it would miss nothing and get nothing twice. `''` while its channel waits for
-   * a log on an engine.
-   */
-  readonly lastEventId: string
-  /** Ends the subscription. The stream stays open. */
-  close(): void
-}
-
-/** How the messages of a channel are read in the process. */
-export interface MessagesOptions {
-  /** After this id, or all that is kept (`'start'`). Unset: from now on. */
-  after?: string | undefined
-  /** Only messages of these topics. Unset: all messages, also those without a topic. */
-  topics?: Iterable<string> | undefined
-  /** Ends the iteration. */
-  signal?: AbortSignal | undefined
-}
 
 /** A bounded, ordered log of messages, and the streams that read it. */
 export interface Channel<Events extends object = AnyEvents> {
@@ -104,9 +62,7 @@ export interface Channel<Events extends object = AnyEvents> {
   readonly subscribers: number
 }
 
-const SUBSCRIBE_OPTIONS = ['topics', 'filter', 'after', 'snapshot', 'lag']
 const MESSAGES_OPTIONS = ['after', 'topics', 'signal']
-const LAGS: readonly unknown[] = [undefined, 'reset', 'close', 'conflate']
 const POSITION_EVENT = 'position'
 // Milliseconds. A route that asks whether its client has had all must answer, whatever its log's engine does.
 const LONGEST_ASKING = 2_000
@@ -144,11 +100,8 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   readonly #reserved: ReservedEvents
   readonly #values: ParsedValues
   readonly #views: Views
-  /** Views that something has come for since they were last flushed. */
-  #stirred: View[] = []
-  /** The first of what has come for them. */
-  #unreadFrom: number | undefined
-  readonly #snapshots = new Map<Snapshot, { cursor: number; result: Promise<SnapshotResult> }>()
+  readonly #stirred = new StirredViews()
+  readonly #snapshots = new RunningSnapshots()
   readonly #resumes = new ResumeCount()
   /** Who reads in the process by `messages()`, and who of them waits. */
   readonly #places = new Set<Place>()
@@ -186,14 +139,12 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   }
 
   subscribe(stream: EventStream<never> | EventStream, options: SubscribeOptions = {}): Subscription {
-    checkNames('subscribe', options, SUBSCRIBE_OPTIONS)
+    checkSubscribeOptions(options)
     const { filter, snapshot, lag = 'reset' } = options
-    if (!LAGS.includes(lag)) throw invalidOption(`lag must be 'reset', 'close' or 'conflate', got ${describe(lag)}`)
-    checkFunctions({ filter, snapshot })
     if (typeof (stream as unknown as Partial<Feedable> | undefined)?.['~feed'] !== 'function')
       throw invalidOption(`subscribe takes a stream that Tidings opened, got ${describe(stream)}; write channel.subscribe(res.sse())`)
     const topics = topicsOf(options.topics)
-    const start = this.#startOf(stream.lastEventId, options.after)
+    const start = startOf(stream.lastEventId, options.after)
     this.tail.trimAged(Date.now())
     const reader = new Reader(this, this.#views.find(topics, filter), snapshot, lag)
     const port = (stream as unknown as Feedable)['~feed'](reader)
@@ -204,36 +155,13 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
       reader.begin(port, start)
       if (this.#closed) reader.end()
     }
-    const change = (edit: (topics: Set<string>) => void): void => {
-      const { view } = reader
-      if (!reader.isOpen) return
-      if (!view.topics) throw invalidOption('this subscription gets all topics; subscribe with topics to change them')
-      const next = new Set(view.topics)
-      edit(next)
-      this.#views.remove(reader)
-      reader.changeView(this.#views.find(next, filter))
-      if (reader.isOpen) this.#views.add(reader)
-    }
-    return {
-      add: (...more) =>
-        change((next) => {
-          for (const topic of topicsOf(more) ?? []) next.add(topic)
-        }),
-      remove: (...less) =>
-        change((next) => {
-          for (const topic of less) next.delete(topic)
-        }),
-      get lastEventId() {
-        return reader.lastEventId
-      },
-      close: () => reader.release(),
-    }
+    return subscriptionOf(reader, this.#views)
   }
 
   messages(options: MessagesOptions = {}): AsyncIterableIterator<ChannelMessage> {
     checkNames('messages', options, MESSAGES_OPTIONS)
     this.tail.trimAged(Date.now())
-    const start = this.#startOf('', options.after)
+    const start = startOf('', options.after)
     const reaching = this.reach(neededBy(start))
     // From this call on and not from the first `next`, where the log can tell by now.
     const from: Start = start === 'now' && !reaching ? { id: this.idOf(this.head), comesBack: false } : start
@@ -254,7 +182,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
 
   async ended(lastEventId: string, options: Pick<SubscribeOptions, 'after'> = {}): Promise<boolean> {
     checkNames('ended', options, ['after'])
-    const start = this.#startOf(lastEventId, options.after)
+    const start = startOf(lastEventId, options.after)
     const waits = [this.reach(neededBy(start)), this.#ended ? undefined : this.#ending].filter((wait) => wait !== undefined)
     if (waits.length > 0) await settledWithin<unknown>(Promise.all(waits), LONGEST_ASKING, () => undefined)
     if (!this.#ended) return false
@@ -273,18 +201,15 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   // What the log says.
 
   entry({ topic, offset }: LogEntry): void {
-    for (const view of this.#views.ofAll) this.#stir(view).expect(offset)
-    for (const view of this.#views.ofTopic(topic)) this.#stir(view).expect(offset)
-    if (this.#stirred.length > 0) {
-      this.#unreadFrom ??= offset
-      flusher.schedule(this)
-    }
+    this.#stirred.expect(this.#views.ofAll, offset)
+    this.#stirred.expect(this.#views.ofTopic(topic), offset)
+    if (!this.#stirred.isEmpty) flusher.schedule(this)
     if (this.#waiting.size > 0) this.#wakeReaders()
   }
 
   trimming(upTo: number): void {
     // A burst that is longer than the history would be gone before a turn is over.
-    if (this.#unreadFrom !== undefined && upTo >= this.#unreadFrom) this.flush()
+    if (upTo >= this.#stirred.unreadFrom) this.flush()
   }
 
   breaking(upTo: number): void {
@@ -309,15 +234,12 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   }
 
   flush(): void {
-    for (const view of [...this.#stirred]) {
+    this.#stirred.deliver((view) => {
       const { head } = this
       this.#views.audienceOf(view)?.deliver()
       // What was published meanwhile, by a filter say, is told in the next turn.
-      if (this.head !== head) continue
-      view.calm()
-    }
-    this.#stirred = this.#stirred.filter(({ isStirred }) => isStirred)
-    if (this.#stirred.length === 0) this.#unreadFrom = undefined
+      return this.head === head
+    })
   }
 
   // What readers and views ask.
@@ -384,17 +306,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   }
 
   snapshot(take: Snapshot, cursor: number): SnapshotResult | Promise<SnapshotResult> {
-    const running = this.#snapshots.get(take)
-    if (running?.cursor === cursor) return running.result
-    const result = take()
-    if (typeof result !== 'object' || !('then' in result)) return result
-    const run = { cursor, result }
-    this.#snapshots.set(take, run)
-    const forget = (): void => {
-      if (this.#snapshots.get(take) === run) this.#snapshots.delete(take)
-    }
-    result.then(forget, forget)
-    return result
+    return this.#snapshots.take(take, cursor)
   }
 
   report(error: unknown, stage: ChannelErrorStage): void {
@@ -416,27 +328,14 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     counts.subscribers--
   }
 
-  #startOf(lastEventId: string, after: string | undefined): Start {
-    if (after !== undefined && typeof after !== 'string') throw invalidOption(`after must be an id or 'start', got ${describe(after)}`)
-    if (lastEventId !== '') return { id: lastEventId, comesBack: true }
-    if (after === undefined || after === '') return 'now'
-    return after === 'start' ? 'start' : { id: after, comesBack: false }
-  }
-
   #offsetOf(start: Start): number | undefined {
     if (start === 'now') return this.head
     return start === 'start' ? this.floor : this.locate(start.id)
   }
 
-  #stir(view: View): View {
-    if (!view.isStirred) this.#stirred.push(view)
-    view.isStirred = true
-    return view
-  }
-
   #stirAll(): void {
-    for (const [view] of this.#views.all()) this.#stir(view)
-    if (this.#stirred.length > 0) flusher.schedule(this)
+    for (const [view] of this.#views.all()) this.#stirred.add(view)
+    if (!this.#stirred.isEmpty) flusher.schedule(this)
     this.#wakeReaders()
   }
 
@@ -445,11 +344,4 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     this.#waiting.clear()
     for (const wake of waiting) wake()
   }
-}
-
-function topicsOf(topics: Iterable<string> | undefined): ReadonlySet<string> | undefined {
-  if (topics === undefined) return undefined
-  const set = typeof topics === 'string' ? undefined : new Set(topics)
-  if (!set || [...set].some((topic) => typeof topic !== 'string')) throw invalidOption(`topics must be a list of strings, got ${describe(topics)}`)
-  return set
 }

@@ -14,6 +14,16 @@ export interface ChannelMessage {
   readonly topic: string | undefined
 }
 
+/** How the messages of a channel are read in the process. */
+export interface MessagesOptions {
+  /** After this id, or all that is kept (`'start'`). Unset: from now on. */
+  after?: string | undefined
+  /** Only messages of these topics. Unset: all messages, also those without a topic. */
+  topics?: Iterable<string> | undefined
+  /** Ends the iteration. */
+  signal?: AbortSignal | undefined
+}
+
 /** The offset of the message that a reader in the process has had last; `undefined` where that is gone. */
 export interface Place {
   cursor: number | undefined

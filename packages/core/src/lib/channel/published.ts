@@ -1,6 +1,7 @@
+import { describe } from '../describe.ts'
 import { TidingsError } from '../errors.ts'
-import type { LogEntry, LogMessage } from '../log/message-log.ts'
-import { describe, encodeBlock, isBytes, type Message, type Serialize, textOf } from '../message.ts'
+import type { LogMessage } from '../log/message-log.ts'
+import { encodeBlock, isBytes, type Message, type Serialize, textOf } from '../message.ts'
 import { checkNames, invalidOption } from '../option-checks.ts'
 
 /** Where a message of a channel belongs. */
@@ -47,33 +48,4 @@ export function toLogMessage(message: Message, options: PublishOptions, serializ
 /** A number, say, would match no topic that a reader can name. */
 function checkName(option: string, value: unknown): void {
   if (value !== undefined && typeof value !== 'string') throw invalidOption(`${option} must be a string, got ${describe(value)}`)
-}
-
-/** Gives the data of messages as it was published and parsed back: once, frozen, and shared by all who ask. */
-export class ParsedValues {
-  readonly #values = new WeakMap<LogEntry, unknown>()
-  readonly #parse: (text: string) => unknown
-
-  constructor(parse: (text: string) => unknown) {
-    this.#parse = parse
-  }
-
-  of(entry: LogEntry): unknown {
-    if (entry.isText) return entry.data
-    let value = this.#values.get(entry)
-    if (value === undefined) {
-      value = deepFrozen(this.#parse(entry.data))
-      this.#values.set(entry, value)
-    }
-    return value
-  }
-}
-
-function deepFrozen<Value>(value: Value): Value {
-  // Bytes cannot be frozen.
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value) || isBytes(value)) return value
-  // First itself: what a parser other than JSON's makes may lead back to it.
-  Object.freeze(value)
-  for (const each of Object.values(value)) deepFrozen(each)
-  return value
 }

@@ -3,27 +3,10 @@ import type { Feed, FeedPort, SharedWriter } from '../feed.ts'
 import { encodeMessage, type Message } from '../message.ts'
 import { counts } from '../metrics.ts'
 import type { Batch } from './batch.ts'
+import type { ResetReason } from './reset-reason.ts'
+import { type Snapshot, type SnapshotResult, snapshotParts } from './snapshot.ts'
+import { neededBy, type Start } from './start.ts'
 import type { View } from './view.ts'
-
-/** Why a page is told that something it wanted may be gone. */
-export type ResetReason =
-  /** This log never gave out its last event id: it is of another epoch, of another log, or no id at all. */
-  | 'unknown'
-  /** What followed its last event id is not kept any more. */
-  | 'trimmed'
-  /** It read so slowly that what it had yet to read was dropped. */
-  | 'lagged'
-  /** The log's engine has lost messages, among them some that it had read or was to read. */
-  | 'lost'
-
-/**
- * The app's present state as messages without ids, for whoever begins without history. With `after`, the id of the last message
- * that the state already contains.
- */
-export type SnapshotResult = Message | readonly Message[] | { readonly messages: readonly Message[]; readonly after: string }
-
-/** Takes the present state. Give the same function to all subscriptions, and those that begin together share one run. */
-export type Snapshot = () => SnapshotResult | Promise<SnapshotResult>
 
 /** What a reader that is behind gets: all that is kept, its end once something is gone, or only the newest of each key. */
 export type Lag = 'reset' | 'close' | 'conflate'
@@ -64,15 +47,6 @@ export interface SharedPlace {
   readonly wroteAt: number
   /** How many writes there have been: what was written before a reader came is nothing to it. */
   readonly writes: number
-}
-
-/** Where a reader begins: after an id, whether or not its client came back with that, with the oldest that is kept, or with what comes from now on. */
-export type Start = { readonly id: string; readonly comesBack: boolean } | 'start' | 'now'
-
-/** What has to be here for a reader to begin: an id, an offset, or the head (`''`). */
-export function neededBy(start: Start): string | number {
-  if (start === 'now') return ''
-  return start === 'start' ? 0 : start.id
 }
 
 const NOTHING_TOLD = -1
@@ -133,7 +107,7 @@ export class Reader implements Feed {
     this.#replays = start !== 'now'
     this.#whenHere(start, () => {
       this.#hasBegun = true
-      this.#begin(start)
+      this.#beginAt(start)
     })
   }
 
@@ -282,7 +256,7 @@ export class Reader implements Feed {
     this.#wroteAt = shared.wroteAt
   }
 
-  #begin(start: Start): void {
+  #beginAt(start: Start): void {
     if (start === 'now') {
       this.#cursor = this.#hub.head
       if (this.#take) this.#takeSnapshot(this.#take)
@@ -423,12 +397,6 @@ export class Reader implements Feed {
     this.#cursor = this.#hub.head
     port['~end'](true, knows || this.#tellPosition() ? undefined : this.#hub.idOf(this.#cursor))
   }
-}
-
-function snapshotParts(result: SnapshotResult): { messages: readonly Message[]; after: string | undefined } {
-  if (Array.isArray(result)) return { messages: result, after: undefined }
-  if (typeof result === 'object' && 'messages' in result) return { messages: result.messages, after: result.after }
-  return { messages: [result as Message], after: undefined }
 }
 
 function isPromise<Value>(value: Value | Promise<Value>): value is Promise<Value> {

@@ -34,6 +34,13 @@ export class Views {
     if (audience?.size === 0) this.#close(view)
   }
 
+  /** Has a reader read these topics from its present position on. */
+  move(reader: Reader, topics: ReadonlySet<string>): void {
+    this.remove(reader)
+    reader.changeView(this.find(topics, reader.view.filter))
+    if (reader.isOpen) this.add(reader)
+  }
+
   /** The readers of a view; undefined where it has none. */
   audienceOf(view: View): Audience | undefined {
     return this.#audiences.get(view)

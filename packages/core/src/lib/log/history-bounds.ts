@@ -1,4 +1,4 @@
-import { describe } from '../message.ts'
+import { describe } from '../describe.ts'
 import { checkedInteger, checkNames, invalidOption } from '../option-checks.ts'
 
 /** How much a log keeps: whichever bound is reached first drops the oldest. */
