@@ -7,7 +7,7 @@ import { refusalOf, refusalResponse } from './lib/accept.ts'
 import type { EventStream } from './lib/event-stream.ts'
 import type { AnyEvents } from './lib/message.ts'
 import { resolveOptions, type StreamOptions } from './lib/options.ts'
-import { responseHeaders } from './lib/response-head.ts'
+import { setHeaders } from './lib/response-head.ts'
 import { answerOnce, type StreamCallback, type WebRequest, webLastEventId, webStreamBody } from './lib/web-stream.ts'
 
 export type { StreamCallback, WebRequest }
@@ -41,10 +41,7 @@ export function eventStreamResponse<Events extends object = AnyEvents>(
   if (refusal) return refusalResponse(refusal)
   answerOnce(request)
   const headers = new Headers()
-  for (const [name, value] of responseHeaders(resolved)) {
-    headers.delete(name)
-    for (const each of [value].flat()) headers.append(name, each)
-  }
+  setHeaders(resolved, (name, value, { append }) => (append ? headers.append(name, value) : headers.set(name, value)))
   const body = request.method === 'HEAD' ? null : webStreamBody(request, resolved, (stream) => callback(stream as EventStream<Events>))
   return new Response(body, { status: resolved.status, headers })
 }

@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { createChannel } from '../src/index.ts'
-import type { SharedFrames, SharedWriter } from '../src/lib/feed.ts'
 import { memoryLog } from '../src/lib/log/memory-log.ts'
 import type { LogFollower, TailedLog } from '../src/lib/log/message-log.ts'
 import { metrics } from '../src/lib/metrics.ts'
+import type { SharedFrames, SharedWriter } from '../src/lib/shared-frames.ts'
 import { HeldSink, openStream } from './held-sink.ts'
 import { flushed, type Joined, openChannel } from './joined-channel.ts'
 

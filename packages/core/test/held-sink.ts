@@ -1,7 +1,7 @@
 import type { CloseReason, TidingsError } from '../src/lib/errors.ts'
 import type { EventStream } from '../src/lib/event-stream.ts'
-import type { SharedWriter } from '../src/lib/feed.ts'
 import { resolveOptions, type StreamOptions } from '../src/lib/options.ts'
+import type { SharedWriter } from '../src/lib/shared-frames.ts'
 import type { Sink, SinkOwner } from '../src/lib/sink.ts'
 import { SinkStream } from '../src/lib/sink-stream.ts'
 

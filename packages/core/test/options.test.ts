@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { TidingsError } from '../src/lib/errors.ts'
-import { branded, optionLayer } from '../src/lib/helper.ts'
+import { branded, optionLayer } from '../src/lib/option-layer.ts'
 import { type ResolvedOptions, resolveOptions, type StreamOptions } from '../src/lib/options.ts'
 import { responseHeaders } from '../src/lib/response-head.ts'
 import { SharedText } from '../src/lib/shared-text.ts'

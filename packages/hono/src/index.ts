@@ -8,20 +8,19 @@ import {
   answerOnce,
   branded,
   MISLEADING_HEADERS,
-  nodeResponseIn,
   optionLayer,
   type ResolvedOptions,
   refusalOf,
   refusalResponse,
   resolveOptions,
-  responseHeaders,
   runCallback,
-  takeOver,
+  setHeaders,
   webStreamBody,
 } from '@tidings/core/adapter'
 import { type StreamCallback, lastEventIdOf as webLastEventIdOf } from '@tidings/core/web'
 import type { Context, MiddlewareHandler } from 'hono'
 import { HTTPException } from 'hono/http-exception'
+import { nodeResponseIn, takeOver } from './lib/take-over.ts'
 
 export type * from './augment.ts'
 
@@ -81,9 +80,7 @@ function open(c: Context, callback: StreamCallback<EventStream>, options: Resolv
   if (refusal) throw new HTTPException(406, { message: refusal.message, cause: refusal, res: refusalResponse(refusal) })
   answerOnce(c.req.raw)
   for (const name of MISLEADING_HEADERS) c.header(name, undefined)
-  for (const [name, value] of responseHeaders(options)) {
-    for (const [index, each] of [value].flat().entries()) c.header(name, each, { append: index > 0 })
-  }
+  setHeaders(options, (name, value, how) => c.header(name, value, how))
   c.status(options.status as 200)
   if (c.req.method === 'HEAD') return c.body(null)
   const res = nodeResponseIn(c.env)

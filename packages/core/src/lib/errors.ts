@@ -94,3 +94,9 @@ export function alreadyBegun(): TidingsError {
 export function channelEnded(): TidingsError {
   return new TidingsError('ERR_SSE_CHANNEL_ENDED', 'The channel has ended; publish before end() or close()')
 }
+
+/** The error of a message of which nobody can tell whether the engine has it. */
+export function unavailable(reason: string, cause?: unknown): TidingsError {
+  const text = `The log's engine could not tell that it has the message: ${reason}; publish it again with the same idempotencyKey`
+  return new TidingsError('ERR_SSE_LOG_UNAVAILABLE', text, cause === undefined ? {} : { cause })
+}

@@ -1,23 +1,4 @@
-/** Whole frames that many streams share: encoded once, in each of the two forms that transports take. */
-export interface SharedFrames {
-  /** The frames alone. */
-  readonly bare: Uint8Array
-  /** The frames as one chunk of HTTP/1.1's chunked coding (RFC 9112 7.1). */
-  readonly chunk: Uint8Array
-  /** How many bytes the frames alone take. */
-  readonly byteLength: number
-  /** How many messages they are. */
-  readonly messages: number
-}
-
-/** Writes shared frames to one transport, past the stream that it belongs to. */
-export interface SharedWriter {
-  /**
-   * Whether the peer takes more. False: the frames are taken all the same, and the transport tells its stream when there is room again. Undefined: nothing is
-   * written, since this is not a time for it; the stream itself knows another way.
-   */
-  write(frames: SharedFrames): boolean | undefined
-}
+import type { SharedFrames, SharedWriter } from './shared-frames.ts'
 
 /** A channel's end of a subscribed stream. */
 export interface Feed {
@@ -28,7 +9,7 @@ export interface Feed {
   /** The lines that a heartbeat is to carry because the position has moved since the client last heard of it; `''` for none. */
   heartbeat(): string
   /** When frames were last written past the stream, in whole milliseconds of `performance.now()`; 0 where they never were. */
-  readonly wroteAt?: number
+  readonly wroteAt: number
   /** How many messages of its channel it has yet to be given at most. */
   readonly lag: number
 }
@@ -42,9 +23,9 @@ export interface FeedPort {
   /** The same for frames that it shares with others. They do not count against `maxBufferedBytes`: the channel never piles them up. */
   '~writeShared'(frames: SharedFrames): boolean
   /** What writes shared frames past the stream, where and as long as something can. */
-  readonly '~shared'?: SharedWriter | undefined
+  readonly '~shared': SharedWriter | undefined
   /** Frames that were written past the stream wait for the peer. */
-  '~waits'?(frames: SharedFrames): void
+  '~waits'(frames: SharedFrames): void
   /** Ends the stream cleanly, with a reconnection time that spreads the clients' return where `spread`, and beside that an id, if given. */
   '~end'(spread: boolean, id?: string): void
   /** Cuts the stream as `'error'`. */

@@ -175,6 +175,7 @@ export function drainBody(req: NodeRequest): void {
   })
 }
 
+/** Whether it is of `node:http2`. */
 export function isHttp2(message: NodeRequest | NodeResponse): message is Http2ServerRequest & Http2ServerResponse {
   return 'stream' in message && 'createPushResponse' in message
 }

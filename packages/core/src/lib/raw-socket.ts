@@ -1,7 +1,7 @@
 import { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { SharedFrames, SharedWriter } from './feed.ts'
 import { counts } from './metrics.ts'
+import type { SharedFrames, SharedWriter } from './shared-frames.ts'
 
 /** Who is told of bytes that wait in the socket. */
 interface RawOwner {

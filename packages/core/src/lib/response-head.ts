@@ -11,6 +11,13 @@ const OURS: ReadonlyArray<readonly [string, string]> = [
   ['X-Accel-Buffering', 'no'],
 ]
 
+/** Sets the headers of an event stream one value at a time, as fetch's `Headers` want it: `append` for a further value of a name. */
+export function setHeaders(options: ResolvedOptions, set: (name: string, value: string, how: { append: boolean }) => void): void {
+  for (const [name, value] of responseHeaders(options)) {
+    for (const [index, each] of [value].flat().entries()) set(name, each, { append: index > 0 })
+  }
+}
+
 /** The headers of an event stream in the order in which they are to be set: what `headers` names comes last, and wins. */
 export function responseHeaders(options: ResolvedOptions): ReadonlyArray<readonly [string, string | string[]]> {
   return options.headers.length === 0 ? OURS : [...OURS, ...options.headers]

@@ -36,7 +36,7 @@ export async function sendAll<Item>(stream: EventStream, sendable: Sendable<Item
     return false
   } finally {
     forget()
-    if (!exhausted) await stopped(source)
+    if (!exhausted) stop(source)
   }
 }
 
@@ -49,7 +49,7 @@ function unlessWoken(pulled: Promise<Pulled>, onWake: (callback: () => void) => 
 }
 
 /** A source that fails while it is being stopped has nobody left to tell: its items were not wanted any more. */
-function stopped(source: Source): void {
+function stop(source: Source): void {
   try {
     Promise.resolve(source.stop()).catch(() => {})
   } catch {}

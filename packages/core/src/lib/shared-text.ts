@@ -1,4 +1,4 @@
-import type { SharedFrames } from './feed.ts'
+import type { SharedFrames } from './shared-frames.ts'
 
 const utf8 = new TextEncoder()
 

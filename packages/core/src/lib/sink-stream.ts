@@ -1,11 +1,12 @@
 import { type Clock, clockOfStream, type Watched, wholeMilliseconds } from './clock.ts'
 import { type CloseReason, closedError, TidingsError } from './errors.ts'
 import type { OwnedEventStream, Sendable } from './event-stream.ts'
-import type { Feed, Feedable, FeedPort, SharedFrames, SharedWriter } from './feed.ts'
+import type { Feed, Feedable, FeedPort } from './feed.ts'
 import { encodeComment, encodeFrame, encodeMessage, type Message } from './message.ts'
 import { counts, type Measured, measured } from './metrics.ts'
 import type { ErrorStage, ResolvedOptions } from './options.ts'
 import { sendAll } from './send-all.ts'
+import type { SharedFrames, SharedWriter } from './shared-frames.ts'
 import type { SharedText } from './shared-text.ts'
 import { endOnAbort, forgetOnAbort } from './shutdown.ts'
 import type { Sink, SinkOwner } from './sink.ts'
@@ -28,7 +29,7 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
   readonly #options: ResolvedOptions
   /** There from `open` until the transport is gone, which after `close()` may take as long as bytes wait. */
   #sink: Sink | undefined
-  #end: End | undefined
+  #ending: End | undefined
   #callbacks: Set<(reason: TidingsError) => unknown> | undefined
   #controller: AbortController | undefined
   #waiting: { promise: Promise<boolean>; settle: (taken: boolean) => void } | undefined
@@ -57,14 +58,14 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
     measured.add(this)
     this.#write(opening, 0)
     this.#expiresAt = this.#wroteAt + maxDuration * (0.8 + 0.2 * Math.random())
-    if (this.#end) return
+    if (this.#ending) return
     this.#clock = clockOfStream()
     this.#clock.watch(this, this.#nextLook(this.#wroteAt))
     if (signal) endOnAbort(signal, this)
   }
 
   send(message: Message): Promise<boolean> {
-    if (this.#end) return GONE
+    if (this.#ending) return GONE
     if (this.#feed && typeof message === 'object' && message?.id !== undefined) throw idOwned('a message with an id of its own cannot be sent on it')
     return this.#write(encodeFrame(message, this.#options.serialize, this.#sink?.joinLong), 1)
   }
@@ -74,7 +75,7 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
   }
 
   comment(text?: string): Promise<boolean> {
-    return this.#end ? GONE : this.#write(encodeComment(text), 0)
+    return this.#ending ? GONE : this.#write(encodeComment(text), 0)
   }
 
   close(): void {
@@ -85,14 +86,6 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
     this.#endWithRetry('shutdown')
   }
 
-  #endWithRetry(reason: 'local' | 'shutdown', id?: string): void {
-    if (this.#end) return
-    // Between one and two times the usual, so that the clients of a whole process do not come back as one.
-    const retry = Math.min(Math.round(this.#options.retry * (1 + Math.random())), Number.MAX_SAFE_INTEGER)
-    this.#put(encodeMessage({ retry, id }))
-    this.#endCleanly(reason)
-  }
-
   fail(error: unknown): boolean {
     if (this.#isOwnClosing(error)) return false
     this.#cut('error', error)
@@ -101,8 +94,8 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
   }
 
   onClose(callback: (reason: TidingsError) => unknown): () => void {
-    if (this.#end) {
-      this.#call(callback, this.#closedError(this.#end))
+    if (this.#ending) {
+      this.#call(callback, this.#closedError(this.#ending))
       return () => {}
     }
     this.#callbacks ??= new Set()
@@ -113,13 +106,13 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
   get signal(): AbortSignal {
     if (!this.#controller) {
       this.#controller = new AbortController()
-      if (this.#end) this.#controller.abort(this.#closedError(this.#end))
+      if (this.#ending) this.#controller.abort(this.#closedError(this.#ending))
     }
     return this.#controller.signal
   }
 
   get closed(): boolean {
-    return this.#end !== undefined
+    return this.#ending !== undefined
   }
 
   get bufferedAmount(): number {
@@ -142,12 +135,12 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
 
   '~feed'(feed: Feed): FeedPort {
     if (this.#feed) throw idOwned('a second one cannot feed it; several feeds are topics of one channel')
-    if (!this.#end) this.#feed = feed
+    if (!this.#ending) this.#feed = feed
     return this
   }
 
   get '~ready'(): boolean {
-    return !this.#full && !this.#end
+    return !this.#full && !this.#ending
   }
 
   '~write'(frames: string, messages: number): boolean {
@@ -157,15 +150,15 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
 
   '~writeShared'(frames: SharedFrames): boolean {
     const sink = this.#sink
-    if (!sink || this.#end) return false
+    if (!sink || this.#ending) return false
     this.#wroteAt = wholeMilliseconds()
     counts.messages += frames.messages
     try {
       if (sink.shared?.write(frames) ?? sink.write(frames.bare)) return true
     } catch (error) {
-      this.#fail(error)
+      this.#transportFailed(error)
     }
-    if (!this.#end) this['~waits'](frames)
+    if (!this.#ending) this['~waits'](frames)
     return false
   }
 
@@ -205,10 +198,10 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
   look(present: number): number {
     const sink = this.#sink
     const { heartbeat } = this.#options
-    if (sink && this.#stalled(sink, present)) this.#end ? sink.destroy(closedError('stalled')) : this.#cut('stalled')
+    if (sink && this.#stalled(sink, present)) this.#ending ? sink.destroy(closedError('stalled')) : this.#cut('stalled')
     else if (present >= this.#expiresAt) this.#endCleanly('expired')
     // While bytes wait, one more would tell nobody anything.
-    else if (heartbeat && !this.#end && present - this.#lastWrite >= heartbeat.interval && this.#waitsSince === NEVER) this.#beat(heartbeat.frame)
+    else if (heartbeat && !this.#ending && present - this.#lastWrite >= heartbeat.interval && this.#waitsSince === NEVER) this.#beat(heartbeat.frame)
     return this.#nextLook(present)
   }
 
@@ -222,7 +215,7 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
     this.#wroteAt = wholeMilliseconds()
     counts.messages += messages
     if (this.#put(frames)) return TAKEN
-    if (this.#end) return GONE
+    if (this.#ending) return GONE
     this.#becomeFull(sink)
     this.#waiting ??= deferred()
     return this.#waiting.promise
@@ -233,12 +226,12 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
     try {
       return this.#sink?.write(frames) ?? false
     } catch (error) {
-      this.#fail(error)
+      this.#transportFailed(error)
       return false
     }
   }
 
-  #fail(error: unknown): void {
+  #transportFailed(error: unknown): void {
     this.#cut('error', error)
     this.#report(error, 'transport')
   }
@@ -279,7 +272,7 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
     const { heartbeat, stallTimeout } = this.#options
     // Bytes can wait unseen by `write`; a look at half the timeout finds them well before its double.
     let delay = stallTimeout / 2
-    if (this.#end) return delay
+    if (this.#ending) return delay
     if (heartbeat) {
       const left = this.#lastWrite + heartbeat.interval - present
       delay = Math.min(delay, left > 0 ? left : heartbeat.interval / 8)
@@ -287,25 +280,33 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
     return Math.min(delay, this.#expiresAt - present)
   }
 
+  #endWithRetry(reason: 'local' | 'shutdown', id?: string): void {
+    if (this.#ending) return
+    // Between one and two times the usual, so that the clients of a whole process do not come back as one.
+    const retry = Math.min(Math.round(this.#options.retry * (1 + Math.random())), Number.MAX_SAFE_INTEGER)
+    this.#put(encodeMessage({ retry, id }))
+    this.#endCleanly(reason)
+  }
+
   /** What was written still goes out; the sink says when it is gone. */
   #endCleanly(reason: 'local' | 'shutdown' | 'expired'): void {
-    if (this.#end) return
+    if (this.#ending) return
     const sink = this.#sink
     this.#finish(reason)
     sink?.end(reason === 'shutdown')
   }
 
   #cut(reason: 'slow' | 'stalled' | 'error', cause?: unknown): void {
-    if (this.#end) return
+    if (this.#ending) return
     const sink = this.#sink
     const end = this.#finish(reason, cause)
     sink?.destroy(this.#closedError(end))
   }
 
   #finish(reason: CloseReason, cause?: unknown): End {
-    if (this.#end) return this.#end
+    if (this.#ending) return this.#ending
     const end: End = { reason, cause }
-    this.#end = end
+    this.#ending = end
     if (reason !== 'unopened' && measured.has(this)) counts.closed[reason]++
     this.#settle(false)
     if (this.#options.signal) forgetOnAbort(this.#options.signal, this)
@@ -340,7 +341,7 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
 
   /** Whether an error says no more than that the stream has ended: the reason itself, or wrapped by what was given the signal. */
   #isOwnClosing(error: unknown): boolean {
-    const reason = this.#end?.error
+    const reason = this.#ending?.error
     return reason !== undefined && (error === reason || (error as { cause?: unknown } | null | undefined)?.cause === reason)
   }
 

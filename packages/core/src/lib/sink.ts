@@ -1,6 +1,6 @@
 import type { TidingsError } from './errors.ts'
-import type { SharedWriter } from './feed.ts'
 import type { JoinLong } from './message.ts'
+import type { SharedWriter } from './shared-frames.ts'
 
 /** What a transport offers to the one event stream that writes to it. Each transport has one: Node's response, a web stream. */
 export interface Sink {

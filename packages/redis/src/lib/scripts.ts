@@ -57,6 +57,7 @@ if last then
 end
 if ended then return redis.error_reply('ENDED the log has ended') end
 
+-- Writers that are gone: looked for once there are 200, and given ten minutes to come back.
 if not last and redis.call('HLEN', meta) > 200 then
   local fields = redis.call('HGETALL', meta)
   for i = 1, #fields, 2 do

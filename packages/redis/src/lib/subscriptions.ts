@@ -1,4 +1,4 @@
-import { backOff, withDeadline } from '@tidings/core/log'
+import { backOff, type EngineSubscription, withDeadline } from '@tidings/core/log'
 import type { Connector } from './connector.ts'
 import { Line, LONGEST_CALL } from './line.ts'
 
@@ -9,13 +9,6 @@ export interface ChannelListener {
   message(text: string): void
   /** What is published is not told at present. */
   lost(error: unknown): void
-}
-
-/** A channel that is listened to. */
-export interface ChannelSubscription {
-  /** Subscribes anew. */
-  renew(): void
-  close(): void
 }
 
 interface Followed {
@@ -38,7 +31,7 @@ export class Subscriptions {
   }
 
   /** Listens to a channel, whatever happens to the connection, until it is closed. The listener is never called in the same turn. */
-  add(channel: string, listener: ChannelListener): ChannelSubscription {
+  add(channel: string, listener: ChannelListener): EngineSubscription {
     const followed = this.#followed.get(channel) ?? this.#begin(channel)
     followed.listeners.add(listener)
     if (followed.isLive) queueMicrotask(() => followed.isLive && followed.listeners.has(listener) && listener.restored())

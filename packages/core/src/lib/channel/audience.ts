@@ -1,6 +1,6 @@
 import { wholeMilliseconds } from '../clock.ts'
-import type { SharedWriter } from '../feed.ts'
 import { counts } from '../metrics.ts'
+import type { SharedWriter } from '../shared-frames.ts'
 import type { Batch } from './batch.ts'
 import type { Hub, Reader, SharedPlace } from './reader.ts'
 import type { View } from './view.ts'

@@ -49,6 +49,7 @@ class Flusher {
     } else {
       this.#state = 'waiting'
       this.#gathered = false
+      // Not unref'd: what was published is to go out before the process ends.
       setTimeout(() => nextTurn(() => this.#flushAfterWait()), Math.min(this.#took * WAIT, LONGEST_WAIT))
     }
   }

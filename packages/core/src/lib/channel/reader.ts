@@ -1,7 +1,8 @@
 import { TidingsError } from '../errors.ts'
-import type { Feed, FeedPort, SharedWriter } from '../feed.ts'
+import type { Feed, FeedPort } from '../feed.ts'
 import { encodeMessage, type Message } from '../message.ts'
 import { counts } from '../metrics.ts'
+import type { SharedWriter } from '../shared-frames.ts'
 import type { Batch } from './batch.ts'
 import type { ResetReason } from './reset-reason.ts'
 import { type Snapshot, type SnapshotResult, snapshotParts } from './snapshot.ts'
@@ -167,7 +168,7 @@ export class Reader implements Feed {
   fallBehind(batch: Batch): void {
     this.#cursor = batch.to
     this.#told = batch.last
-    this.#port?.['~waits']?.(batch)
+    this.#port?.['~waits'](batch)
   }
 
   /** What follows `upTo` will not be what it was: a reader that stands behind that is told. */

@@ -138,6 +138,6 @@ function endsPage(offset: number, head: number): boolean {
 }
 
 /** A message of the log as it goes out. */
-export function frameOf(entry: LogEntry): string {
+function frameOf(entry: LogEntry): string {
   return `${entry.block}id: ${entry.id}\n\n`
 }

@@ -1,7 +1,7 @@
-import { channelEnded } from '../errors.ts'
+import { channelEnded, unavailable } from '../errors.ts'
 import { byteLength } from '../log/byte-length.ts'
 import { randomEpoch } from '../log/random-epoch.ts'
-import { backOff, unavailable, withDeadline } from './attempts.ts'
+import { backOff, withDeadline } from './attempts.ts'
 import type { Engine, EngineBatch, EngineReceipt } from './engine.ts'
 import type { ResolvedEngineLogOptions } from './engine-log-options.ts'
 

@@ -24,12 +24,6 @@ export function withDeadline<Result>(call: Promise<Result>, milliseconds: number
   })
 }
 
-/** The error of a message of which nobody can tell whether the engine has it. */
-export function unavailable(reason: string, cause?: unknown): TidingsError {
-  const text = `The log's engine could not tell that it has the message: ${reason}; publish it again with the same idempotencyKey`
-  return new TidingsError('ERR_SSE_LOG_UNAVAILABLE', text, cause === undefined ? {} : { cause })
-}
-
 function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => {
     startTimer(resolve, milliseconds)

@@ -1,22 +1,17 @@
 import type { LogEntry } from '../log/message-log.ts'
+import type { ResolvedHistory } from './engine-log-options.ts'
 import { type FollowedTail, PAGE, type ReadPage } from './followed-tail.ts'
-
-/** How far back may be read. */
-export interface ReadBackBounds {
-  /** How many messages the tail may have then. */
-  readonly messages: number
-  /** How old they may be, in milliseconds. */
-  readonly age: number | undefined
-}
 
 /**
  * Reads what lies between an offset and the tail, and puts it in front of it, as far as the engine has it. Returns false where the log has
  * turned out to be another one meanwhile.
+ *
+ * @param history how many messages the tail may have then, and how old they may be
  */
 export async function readBack(
   followed: FollowedTail,
   after: number,
-  { messages, age = Number.POSITIVE_INFINITY }: ReadBackBounds,
+  { messages, age = Number.POSITIVE_INFINITY }: ResolvedHistory,
   read: ReadPage,
 ): Promise<boolean> {
   const { tail, epoch } = followed

@@ -1,8 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { OwnedEventStream } from './event-stream.ts'
-import { isHttp2, type NodeResponse } from './node-sink.ts'
-import { streamOver } from './node-stream.ts'
-import type { ResolvedOptions } from './options.ts'
+import { isHttp2, type NodeResponse, type OwnedEventStream, type ResolvedOptions, streamOver } from '@tidings/core/adapter'
 
 /**
  * Takes a Node response over from a server that answers fetch `Response`s on it: once that server has written the head of our
