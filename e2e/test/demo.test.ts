@@ -41,6 +41,8 @@ describeWith('chromium')('The newsroom', () => {
     await page.locator('#express .headlines li').first().waitFor()
     await page.locator('#matches li').first().waitFor()
     await page.locator('#gauges svg').first().waitFor()
+    // Nothing was sent that could have arrived.
+    expect(await page.locator('#outcome').textContent()).toMatch(/^It goes to Express/)
     await show('live')
   })
 
@@ -48,6 +50,8 @@ describeWith('chromium')('The newsroom', () => {
     await post('Snow expected in all three departments')
     for (const desk of DESKS) await posted(desk, 'Snow expected').waitFor()
     await page.locator('#outcome', { hasText: /Express \d.*Koa \d.*Hono \d/ }).waitFor()
+    await post('   ')
+    expect(await page.locator('#text:invalid').count()).toBe(1)
     await show('posted')
   })
 
@@ -57,7 +61,7 @@ describeWith('chromium')('The newsroom', () => {
     await page.locator(`#${desk}[data-state=away]`).waitFor()
     await post(text)
     await live(desk).waitFor()
-    await page.locator(`#${desk} .log`, { hasText: /Back after [\d,]+ ms with Last-Event-ID [\w.~-]+:/ }).waitFor()
+    await page.locator(`#${desk} .log`, { hasText: /Back after [\d,]+ ms with Last-Event-ID [\w.~…-]+:/ }).waitFor()
     for (const each of DESKS) {
       await posted(each, text).waitFor()
       expect(await posted(each, text).count()).toBe(1)
@@ -72,7 +76,7 @@ describeWith('chromium')('The newsroom', () => {
     await posted('koa', 'long absence').waitFor()
     expect(await posted('hono', 'long absence').count()).toBe(0)
     await live('hono').waitFor()
-    await page.locator('#hono .log', { hasText: /Back after 1\d,\d{3} ms with Last-Event-ID [\w.~-]+: \d+ missed headlines? ha/ }).waitFor()
+    await page.locator('#hono .log', { hasText: /Back after 1\d,\d{3} ms with Last-Event-ID [\w.~…-]+: \d+ missed headlines? ha/ }).waitFor()
     expect(await posted('hono', 'long absence').count()).toBe(1)
     await show('ten-seconds')
   })

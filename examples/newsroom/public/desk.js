@@ -1,5 +1,5 @@
 import { element, prepend, timeOfDay } from './element.js'
-import { Wire } from './wire.js'
+import { shortened, Wire } from './wire.js'
 
 const SHOWN = 6
 const LOGGED = 2
@@ -75,7 +75,7 @@ export class Desk {
   /** The server says where this stream stands: as it begins, and now and then. */
   #resume(id) {
     if (this.#back.line) return
-    const words = this.#away ? `Back after ${Math.round(this.#away).toLocaleString('en-GB')} ms with Last-Event-ID ${id}: ` : 'Connected'
+    const words = this.#away ? `Back after ${Math.round(this.#away).toLocaleString('en-GB')} ms with Last-Event-ID ${shortened(id)}: ` : 'Connected'
     this.#back = { line: this.#note(words + (this.#away ? 'no headline missed' : '')), words, late: 0 }
   }
 
@@ -88,7 +88,11 @@ export class Desk {
   /** Something may be gone; what follows is the state as it is now. */
   #reset({ reason, lastEventId }) {
     this.#headlines.replaceChildren()
-    this.#back = { line: this.#note(`Reset (${reason}): the server cannot tell what followed ${lastEventId}, and sends how it stands`), words: '', late: 0 }
+    this.#back = {
+      line: this.#note(`Reset (${reason}): the server cannot tell what followed ${shortened(lastEventId)}, and sends how it stands`),
+      words: '',
+      late: 0,
+    }
     this.#away = 0
   }
 
@@ -126,7 +130,7 @@ export class Desk {
     this.#status.replaceChildren(
       element('strong', '', words[state]),
       element('span', '', `${received} ${received === 1 ? 'event' : 'events'}`),
-      element('code', 'position', lastEventId.replace(/(?<=^\w{6})\w+/, '…') || 'no id yet'),
+      element('code', 'position', shortened(lastEventId) || 'no id yet'),
     )
   }
 

@@ -4,6 +4,12 @@ import { createGauges } from './gauges.js'
 import { showScore } from './scoreboard.js'
 
 const FRAMEWORKS = { express: 'Express', koa: 'Koa', hono: 'Hono' }
+const REASONS = {
+  // Two windows in sight hold all six connections, and the request waits for one.
+  TimeoutError: 'No connection was free: does another window show this page?',
+  // What `fetch` rejects with when there is nobody to answer.
+  TypeError: 'The server does not answer.',
+}
 const form = document.getElementById('form')
 const outcome = document.getElementById('outcome')
 const showLoad = createGauges(document.getElementById('gauges'))
@@ -30,7 +36,7 @@ function headlineFor(desk) {
     // What a snapshot brings has no id of its own, and comes with the one before it.
     const arrival = `${desk} ${id}`
     if (!sent.arrived.has(arrival)) sent.arrived.set(arrival, performance.now() - sent.at)
-    if (id === sent.id) showArrival()
+    if (sent.id !== '' && id === sent.id) showArrival()
   }
 }
 
@@ -42,9 +48,7 @@ form.addEventListener('submit', async (event) => {
     form.reset()
     showArrival()
   } catch (error) {
-    // Two windows in sight hold all six connections, and the request waits for one.
-    const words = error.name === 'TimeoutError' ? 'No connection was free: does another window show this page?' : error.message
-    outcome.replaceChildren(`Not sent. ${words}`)
+    outcome.replaceChildren(`Not sent. ${REASONS[error.name] ?? error.message}`)
   }
 })
 

@@ -78,3 +78,8 @@ export class Wire {
     this.#tell.onChange()
   }
 }
+
+/** An id for people: most of it says which life of the log it is of, and is random. */
+export function shortened(id) {
+  return id.replace(/(?<=^\w{6})\w+/, '…')
+}
