@@ -61,6 +61,21 @@ describe('C1 readers at one place', () => {
     expect(toLate.mock.calls[0]?.[0]).toBe(toEarly.mock.calls[0]?.[0])
   })
 
+  test('C1 C6 one that comes after messages for others is written to with them at the first', async () => {
+    const { channel, join } = openChannel()
+    const early = join({ topics: ['a'] })
+    void channel.publish('1', { topic: 'a' })
+    await flushed()
+    void channel.publish('elsewhere', { topic: 'b' })
+    await flushed()
+    const late = join({ topics: ['a'] })
+    const alone = vi.spyOn(late.stream, '~writeShared')
+    void channel.publish('2', { topic: 'a' })
+    await flushed()
+    expect(alone).not.toHaveBeenCalled()
+    expect(late.text.slice(-20)).toBe(early.text.slice(-20))
+  })
+
   test('C6 are written nothing where a filter wants none of it', async () => {
     const { channel, join, id } = openChannel()
     const reader = join({ filter: ({ data }) => data !== 'no' })

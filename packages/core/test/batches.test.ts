@@ -29,3 +29,16 @@ test('C8 readers that come back from a thousand places have few of theirs kept: 
   }
   expect(again).toEqual([934])
 })
+
+test('B4 of all views together those that began last keep theirs, as long as that is not much', () => {
+  const makeLong = (): Batch => new Batch('x'.repeat(1_000_000), 1, 1, 1)
+  const views = Array.from({ length: 100 }, () => new Batches())
+  const made = views.map((batches) => batches.find(0, makeLong))
+  const keeping = views.filter((batches, index) => batches.find(0, () => new Batch('', 0, 0, 0)) === made[index])
+  expect(keeping).toEqual(views.slice(-8))
+  for (const batches of views) batches.clear()
+  const others = Array.from({ length: 8 }, () => new Batches())
+  const again = others.map((batches) => batches.find(0, makeLong))
+  expect(others.map((batches) => batches.find(0, makeLong))).toEqual(again)
+  for (const batches of others) batches.clear()
+})

@@ -18,6 +18,8 @@ async function collect(): Promise<void> {
   }
 }
 
+let visits = 0
+
 /** A stream that joins, gets something or not, and leaves in one of several ways. */
 function visit(channel: Channel, cycle: number): SinkStream {
   const stream = new SinkStream(OPTIONS, cycle % 5 === 0 ? 'unknown' : '')
@@ -26,7 +28,8 @@ function visit(channel: Channel, cycle: number): SinkStream {
   const filter = cycle % 4 === 0 ? () => cycle % 8 === 0 : undefined
   const snapshot = cycle % 3 === 0 ? async () => ({ event: 'state', data: cycle }) : undefined
   const subscription = channel.subscribe(stream, { topics: [`t${cycle % 1_000}`], filter, snapshot })
-  subscription.add(`u${cycle}`)
+  // Of a name that nobody has had before.
+  subscription.add(`u${++visits}`)
   if (cycle % 7 === 0) sink.hold()
   void channel.publish('x', { topic: `t${cycle % 1_000}` })
   if (cycle % 6 === 0) subscription.close()

@@ -42,6 +42,7 @@ class Client {
     return this.#lastEventId !== ''
   }
 
+  joins = 0
   resets = 0
   messages = 0
   lastData = ''
@@ -57,6 +58,8 @@ class Client {
     this.#parser = new EventStreamParser()
     this.#events = 0
     const stream = new SinkStream(resolveOptions({ heartbeat: false }), this.#lastEventId)
+    // Each other time its transport can be written to past its stream.
+    HeldSink.takesShared = this.joins++ % 2 === 0
     this.#sink = new HeldSink(stream)
     stream.open(this.#sink)
     channel.subscribe(stream, this.topics ? { topics: this.topics } : {})
@@ -133,7 +136,7 @@ async function run(seed: number): Promise<Seen> {
   const tail = { messages: 1 + Math.floor(random() * 20) }
   const logs = engines.map((engine) => engineLog(engine, { tail, checkInterval: 40, publishTimeout: 5_000 }))
   const channels = logs.map((log) => createChannel({ log, onError: () => {} }))
-  const clients = [undefined, ['a'], ['b', 'c'], undefined, ['c']].map((topics) => new Client(store, topics))
+  const clients = [undefined, ['a'], ['b', 'c'], undefined, ['c'], undefined, ['a']].map((topics) => new Client(store, topics))
   for (const engine of engines) engine.faults = random() < 0.5 ? 0.15 : 0
   let count = 0
   let losses = 0
@@ -163,7 +166,7 @@ async function run(seed: number): Promise<Seen> {
       engine.faults = 0
       engine.connect()
     }
-    for (const client of clients) client.join(pick(channels))
+    for (const client of clients) if (client.joins === 0 || random() < 0.3) client.join(pick(channels))
     await Promise.allSettled(published)
     const until = async (holds: (client: Client) => boolean, what: (client: Client) => string): Promise<void> => {
       const end = performance.now() + 8_000

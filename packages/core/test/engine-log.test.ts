@@ -38,6 +38,21 @@ describe('a channel whose log is on an engine', () => {
     expect(sink.frames[1]).toBe(`id: ${id}\n\n`)
   })
 
+  test('C12 a reader in the process that leaves while the log is away is let go at once', async () => {
+    const { engine, channel } = machine(new Store())
+    engine.cut()
+    const controller = new AbortController()
+    const [aborted, left] = [channel.messages({ signal: controller.signal }), channel.messages()]
+    const waiting = [aborted.next(), left.next()]
+    await new Promise(setImmediate)
+    controller.abort()
+    void left.return?.()
+    expect(await Promise.all(waiting)).toEqual([
+      { done: true, value: undefined },
+      { done: true, value: undefined },
+    ])
+  })
+
   test('C2 a client that comes to a machine which has not heard of its last message gets what followed it', async () => {
     const store = new Store()
     const here = machine(store)

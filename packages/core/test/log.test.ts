@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from 'vitest'
 import type { HistoryBounds } from '../src/lib/log/history-bounds.ts'
 import type { KeptTail } from '../src/lib/log/kept-tail.ts'
 import { memoryLog } from '../src/lib/log/memory-log.ts'
-import type { LogMessage, TailedLog } from '../src/lib/log/message-log.ts'
+import type { LogEntry, LogMessage, TailedLog } from '../src/lib/log/message-log.ts'
 import { openChannel } from './joined-channel.ts'
 
 function message(data: string, topic?: string): LogMessage {
@@ -73,6 +73,20 @@ describe('C8 what a memory log keeps', () => {
     channel.end()
     expect(await channel.messages({ after: 'start' }).next()).toEqual({ done: true, value: undefined })
     clock.mockRestore()
+  })
+
+  test('C8 who keeps up has what came before it is too old', async () => {
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(1_000)
+    const { channel, join, id } = openChannel({ history: { age: 100 } })
+    const reader = join()
+    void channel.publish('a')
+    clock.mockReturnValue(1_200)
+    void channel.publish('b')
+    clock.mockReturnValue(1_400)
+    join()
+    expect(reader.text).toBe(`id: ${id(0)}\n\ndata: a\nid: ${id(1)}\n\ndata: b\nid: ${id(2)}\n\n`)
+    clock.mockRestore()
+    channel.close()
   })
 
   test('C8 a bound may be Infinity, and is else a number that can be one', () => {
@@ -157,6 +171,20 @@ describe('C3 the floors of topics', () => {
     const gap = (cursor: number, topic: string) => tail.hasGap(cursor, new Set([topic]))
     expect([gap(200_000, 't1'), gap(200_001, 't1')]).toEqual([true, false])
     expect([gap(199_999, 'before7'), gap(200_000, 'before7')]).toEqual([true, false])
+  })
+
+  test('C3 a topic of which much was trimmed has all of it again once that is brought back', () => {
+    const log = filled({ messages: 50 }, many(100), (index) => (index % 10 === 0 ? 'rare' : 'common'))
+    const tail = log.tail as KeptTail
+    const entry = (offset: number): LogEntry => ({ ...message(String(offset), offset % 10 === 1 ? 'rare' : 'common'), id: String(offset), offset, at: 0 })
+    tail.setBounds({ messages: 200 })
+    tail.prepend(
+      many(50).map((number) => entry(Number(number))),
+      0,
+    )
+    const found: number[] = []
+    for (let at = tail.nextAfter(0, new Set(['rare'])); at <= tail.head; at = tail.nextAfter(at, new Set(['rare']))) found.push(at)
+    expect(found).toEqual([1, 11, 21, 31, 41, 51, 61, 71, 81, 91])
   })
 
   test('C3 and the offsets of a topic hold whatever is trimmed', () => {

@@ -1,8 +1,9 @@
-import { Agent, createServer, get, type IncomingMessage, type RequestListener, type Server } from 'node:http'
+import { Agent, createServer, get, type IncomingMessage, type RequestListener, type Server, ServerResponse } from 'node:http'
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
 import { type AddressInfo, connect, type Socket } from 'node:net'
+import { Duplex } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createChannel, type EventStream, type TidingsError } from '../src/index.ts'
 import { lastEventIdOf, openEventStream } from '../src/node.ts'
 
@@ -163,6 +164,128 @@ describe('openEventStream over HTTP/1.1', () => {
     const { socket, until } = await raw(port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
     expect((await until('data: fourth\n')).match(/data: .*/g)).toEqual(['data: first', 'data: second', 'data: corked', 'data: third', 'data: fourth'])
     socket.destroy()
+  })
+
+  test('C1 a response of which the app has wrapped one method goes the ordinary way', async () => {
+    const channel = createChannel()
+    const ordinary = vi.spyOn(ServerResponse.prototype, 'write')
+    const { port } = await serve((req, res) => {
+      if (req.url === '/wrapped') {
+        const { end } = res
+        res.end = ((...args: unknown[]) => Reflect.apply(end, res, args)) as never
+      }
+      channel.subscribe(openEventStream(req, res))
+    })
+    for (const [path, writes] of [
+      ['/', 0],
+      ['/wrapped', 1],
+    ] as const) {
+      const { socket, until } = await raw(port, `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`)
+      await until('id: ')
+      channel.publish('first')
+      await until('data: first\n')
+      ordinary.mockClear()
+      channel.publish('second')
+      await until('data: second\n')
+      expect([path, ordinary.mock.calls.length]).toEqual([path, writes])
+      socket.destroy()
+      while (channel.subscribers > 0) await new Promise(setImmediate)
+    }
+    ordinary.mockRestore()
+  })
+
+  test('C1 a socket whose write was wrapped, and returns nothing, is written to once', async () => {
+    const channel = createChannel()
+    const { port } = await serve((req, res) => {
+      channel.subscribe(openEventStream(req, res))
+      const { write } = req.socket
+      req.socket.write = ((...args: unknown[]) => void Reflect.apply(write, req.socket, args)) as never
+    })
+    const { socket, until } = await raw(port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    await until('id: ')
+    for (const data of ['1', '2', '3']) {
+      channel.publish(data)
+      await until(`data: ${data}\n`)
+    }
+    expect((await until('data: 3\n')).match(/data: .*/g)).toEqual(['data: 1', 'data: 2', 'data: 3'])
+    socket.destroy()
+  })
+
+  test('L6 B1 a stream that is closed while the second of two long batches waits sends all of it', async () => {
+    const channel = createChannel({ history: { bytes: 100_000_000 } })
+    for (const data of ['x', 'y']) channel.publish(data.repeat(20_000_000))
+    const { server, port } = await serve((req, res) => {
+      const stream = openEventStream(req, res)
+      channel.subscribe(stream, { after: 'start' })
+      // It has room for the second one now, and none any more.
+      req.socket.once('drain', () => {
+        setImmediate(() => {
+          stream.close()
+          // Destroys the connection of each response that was ended.
+          server.close()
+        })
+      })
+    })
+    const body = await text(await response(port))
+    expect(body.length).toBeGreaterThan(40_000_000)
+    expect(body.slice(-60)).toMatch(/y\nid: .+\n\n$/)
+  })
+
+  test('L6 C7 a response that throws when it is ended keeps no other open', async () => {
+    const shutdown = new AbortController()
+    const streams: EventStream[] = []
+    const errors: unknown[] = []
+    const { port } = await serve((req, res) => {
+      if (req.url === '/broken') {
+        res.end = () => {
+          throw new Error('of the test')
+        }
+      }
+      streams.push(openEventStream(req, res, { signal: shutdown.signal, onError: (error, { stage }) => errors.push([stage, (error as Error).message]) }))
+    })
+    const clients: Awaited<ReturnType<typeof raw>>[] = []
+    for (const path of ['/', '/broken', '/']) {
+      const client = await raw(port, `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`)
+      await client.until(':\n\n')
+      clients.push(client)
+    }
+    const [first, broken, last] = clients as [(typeof clients)[0], (typeof clients)[0], (typeof clients)[0]]
+    const cut = new Promise((resolve) => broken.socket.on('close', resolve))
+    shutdown.abort()
+    for (const { until } of [first, last]) expect(await until('0\r\n\r\n')).toContain('retry: ')
+    await cut
+    expect(await Promise.all(streams.map(reasonOf))).toEqual(['shutdown', 'shutdown', 'shutdown'])
+    expect(errors).toEqual([['transport', 'of the test']])
+  })
+
+  test('B1 streams that were slow leave no listener on a connection that is kept for the next', async () => {
+    const listeners: number[] = []
+    const { port } = await serve(async (req, res) => {
+      listeners.push(req.socket.listenerCount('drain'))
+      const stream = openEventStream(req, res)
+      await stream.send('x'.repeat(10_000_000))
+      stream.close()
+    })
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    for (let count = 0; count < 3; count++) await text(await response(port, { agent }))
+    agent.destroy()
+    expect(listeners).toEqual([listeners[0], listeners[0], listeners[0]])
+  })
+
+  test('B3 cuts a peer that takes nothing also where the server was given a stream that is no socket', async () => {
+    const { server } = await serve((req, res) => {
+      const stream = openEventStream(req, res, { stallTimeout: 100, heartbeat: false })
+      reason = reasonOf(stream)
+      stream.send('x'.repeat(100_000))
+    })
+    let reason: ReturnType<typeof reasonOf> | undefined
+    const given = new Duplex({ read() {}, write() {} })
+    // Node asks these of it.
+    Object.assign(given, { setTimeout: () => given, setNoDelay: () => given, setKeepAlive: () => given })
+    server.emit('connection', given)
+    given.push('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    while (!reason) await new Promise(setImmediate)
+    expect(await reason).toBe('stalled')
   })
 
   test('ends as local when the app ends the response itself, and writes no more to it', async () => {

@@ -1,8 +1,14 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { type AddressInfo, connect } from 'node:net'
+import zlib, { type Gzip } from 'node:zlib'
+import { createChannel } from '@tidings/core'
 import { readEventStream } from '@tidings/testing'
+import compression from 'compression'
 import express from 'express'
 import request from 'supertest'
-import { expect, test } from 'vitest'
-import { eventStream, lastEventIdOf } from '../src/index.ts'
+import { expect, test, vi } from 'vitest'
+import { eventStream, lastEventIdOf, sse } from '../src/index.ts'
 
 test('eventStream() needs no middleware, and lastEventIdOf() tells the id before', async () => {
   const app = express()
@@ -21,4 +27,39 @@ test('H5 eventStream() hands a refusal to the error handlers as well', async () 
   app.set('env', 'test')
   app.get('/', (req, res) => void eventStream(req, res))
   await request(app).get('/').set('Accept', 'application/json').expect(406)
+})
+
+test('B4 where compression takes the stream, a slow peer has no more made for it than it takes', async () => {
+  const { createGzip } = zlib
+  const made: Gzip[] = []
+  const spy = vi.spyOn(zlib, 'createGzip').mockImplementation((options) => {
+    const gzip = createGzip(options)
+    made.push(gzip)
+    return gzip
+  })
+  const channel = createChannel({ history: { messages: 1_000, bytes: 1e9 } })
+  const app = express()
+  // Without the no-transform that keeps it off.
+  app.use(compression(), sse({ headers: { 'Cache-Control': 'no-cache' } }))
+  app.get('/', (_req, res) => {
+    channel.subscribe(res.sse())
+  })
+  const server = app.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  client.write('GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n')
+  while (channel.subscribers === 0) await new Promise(setImmediate)
+  for (let count = 0; count < 500; count++) channel.publish(randomBytes(24_000).toString('base64'))
+  let [taken, most] = [0, 0]
+  for await (const bytes of client) {
+    taken += bytes.length
+    most = Math.max(most, made[0]?.writableLength ?? 0)
+    if (taken > 5_000_000) break
+    // A peer that is slow, for as long as its server would make more than it takes.
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  spy.mockRestore()
+  server.close().closeAllConnections()
+  expect(most).toBeGreaterThan(0)
+  expect(most).toBeLessThan(1_000_000)
 })

@@ -20,9 +20,10 @@ export class NodeSink implements Sink {
   readonly #owner: SinkOwner
   readonly #socket: Socket
   readonly #http2: Http2ServerResponse['stream'] | undefined
-  /** What was handed over since `write` returned false: wrapped responses hold it where `writableLength` does not look. */
+  /** Where there is no room: in the response, or past it in its socket. */
+  #full: 'response' | 'socket' | undefined
+  /** What was handed over since there is none: wrapped responses hold it where `writableLength` does not look. */
   #heldBack = 0
-  #full = false
   /** Bytes, on HTTP/2 alone, where no other count says what the peer has taken. */
   #written = 0
   #listensForDrain = false
@@ -50,10 +51,12 @@ export class NodeSink implements Sink {
     const length = Buffer.byteLength(frames)
     counts.bytes += length
     if (this.#http2) this.#written += length
-    const taken = (res as ServerResponse).write(frames)
+    // Some that wrap it return nothing.
+    const taken = (res as ServerResponse).write(frames) !== false
     // `compression` holds what is written until it is told to pass it on.
     if ('flush' in res && typeof res.flush === 'function') res.flush()
-    if (!taken) this.waits(length)
+    // The response tells of room after its socket does, whose word would not be enough for one that is wrapped.
+    if (!taken) this.#waits('response', length)
     return taken
   }
 
@@ -87,25 +90,28 @@ export class NodeSink implements Sink {
 
   get bufferedAmount(): number {
     const waiting = this.#http2 ? this.#http2.writableLength : (this.#res as ServerResponse).writableLength
-    return this.#full ? Math.max(waiting, this.#heldBack) : waiting
+    return Math.max(waiting, this.#heldBack)
   }
 
   progress(): number {
-    if (!this.#http2) return this.#socket.bytesWritten - this.#socket.writableLength - unsentBytes(this.#socket)
+    if (!this.#http2) return (this.#socket.bytesWritten ?? 0) - this.#socket.writableLength - unsentBytes(this.#socket)
     const waiting = this.#http2.writableLength
     return waiting > LONG_WRITE ? this.#socket.bytesWritten : this.#written - waiting
   }
 
-  /** So many bytes that were handed over wait, in the response or, past it, in its socket. */
+  /** So many bytes that went past the response wait in its socket. */
   waits(length: number): void {
-    this.#full = true
+    this.#waits(this.#full ?? 'socket', length)
+  }
+
+  #waits(where: 'response' | 'socket', length: number): void {
+    this.#full = where
     this.#heldBack += length
     if (this.#listensForDrain) return
     // For good, not `once`: `compression` passes listeners on to its own stream and takes none back.
     this.#listensForDrain = true
     this.#res.on('drain', this.#onDrain)
-    // The response tells only of what went through it.
-    if (!this.#http2) this.#socket.on('drain', this.#onDrain)
+    if (!this.#http2) this.#socket.on('drain', this.#onSocketDrain)
   }
 
   #endNow(last: boolean): void {
@@ -123,8 +129,16 @@ export class NodeSink implements Sink {
   }
 
   readonly #onDrain = (): void => {
-    if (!this.#full) return
-    this.#full = false
+    if (this.#full === 'response') this.#drained()
+  }
+
+  readonly #onSocketDrain = (): void => {
+    // A response tells of its room while its socket does: by now that may be full again.
+    if (this.#full === 'socket' && !this.#socket.writableNeedDrain) this.#drained()
+  }
+
+  #drained(): void {
+    this.#full = undefined
     this.#heldBack = 0
     this.#endOnDrain?.()
     this.#owner.drained()
@@ -140,7 +154,7 @@ export class NodeSink implements Sink {
     if (!this.#http2) {
       this.#res.off('prefinish', this.#onEnd)
       this.#socket.off('close', this.#onClose)
-      this.#socket.off('drain', this.#onDrain)
+      this.#socket.off('drain', this.#onSocketDrain)
     }
     this.#owner.gone(reason, cause)
   }

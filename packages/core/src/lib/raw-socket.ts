@@ -25,7 +25,7 @@ export class RawSocket implements SharedWriter {
 
   /** Undefined where the response goes no straight way to the socket, or not yet. */
   static under(response: ServerResponse, socket: Socket, owner: RawOwner): RawSocket | undefined {
-    return isAttached(response, socket) && isUnwrapped(response) ? new RawSocket(response, socket, owner) : undefined
+    return isAttached(response, socket) && isSocket(socket) && isUnwrapped(response) ? new RawSocket(response, socket, owner) : undefined
   }
 
   write(frames: SharedFrames): boolean | undefined {
@@ -35,7 +35,8 @@ export class RawSocket implements SharedWriter {
     if (!isAttached(this.#response, socket) || !socket.writable || socket.writableCorked > 0) return undefined
     const { chunk } = frames
     counts.bytes += frames.byteLength
-    const taken = socket.write(bufferOf(chunk))
+    // Some that wrap it return nothing.
+    const taken = socket.write(bufferOf(chunk)) !== false
     if (!taken) this.#owner.waits(chunk.length)
     return taken
   }
@@ -49,6 +50,11 @@ export class RawSocket implements SharedWriter {
 /** Whether it is this response's turn on its connection. */
 function isAttached(response: ServerResponse | undefined, socket: Socket & { _httpMessage?: unknown }): boolean {
   return socket._httpMessage === response
+}
+
+/** Whether it is a socket: another stream under a server may hand on what it is given at once, and so run code of the app between two writes. */
+function isSocket(socket: Socket): boolean {
+  return typeof socket.bytesWritten === 'number'
 }
 
 /** Whether nobody has wrapped the response, and nothing of it waits to be handed on. */

@@ -293,7 +293,12 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
     if (this.#ending) return
     const sink = this.#sink
     this.#finish(reason)
-    sink?.end(reason === 'shutdown')
+    try {
+      sink?.end(reason === 'shutdown')
+    } catch (error) {
+      this.#report(error, 'transport')
+      sink?.destroy(closedError('error', error))
+    }
   }
 
   #cut(reason: 'slow' | 'stalled' | 'error', cause?: unknown): void {

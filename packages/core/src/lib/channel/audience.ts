@@ -17,6 +17,8 @@ export class Audience implements SharedPlace {
   /** Those at the shared place, and in the same order what writes to them. */
   readonly #together: Reader[] = []
   readonly #writers: SharedWriter[] = []
+  /** While those at the shared place are moved: a filter may publish, and so have it all delivered again. */
+  #delivers = false
   cursor = 0
   told = 0
   wroteAt = 0
@@ -59,10 +61,16 @@ export class Audience implements SharedPlace {
     for (let seat = this.#together.length - 1; seat >= 0; seat--) this.#takeOut(seat)
   }
 
-  /** Moves every reader that is ready. */
-  deliver(): void {
-    if (!this.#deliverTogether()) this.scatter()
-    for (const reader of this.#single) reader.deliver()
+  /** Moves every reader that is ready. Returns false where one is being moved already: what has come meanwhile it reads by itself. */
+  deliver(): boolean {
+    let isDone = !this.#delivers
+    if (isDone) {
+      this.#delivers = true
+      if (!this.#deliverTogether()) this.scatter()
+      this.#delivers = false
+    }
+    for (const reader of this.#single) if (!reader.deliver()) isDone = false
+    return isDone
   }
 
   /** False where each has to go on by itself: to be told of a gap or the end, or cut because of what a filter throws. */
@@ -74,8 +82,6 @@ export class Audience implements SharedPlace {
       if (from >= hub.head) return true
       const batch = this.#batchAfter(from)
       if (!batch) return false
-      // A filter that publishes may have had all of it delivered by now.
-      if (this.#position !== from) continue
       if (batch.isEmpty) this.cursor = batch.to
       else this.#write(batch)
     }

@@ -146,7 +146,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
       throw invalidOption(`subscribe takes a stream that Tidings opened, got ${describe(stream)}; write channel.subscribe(res.sse())`)
     const topics = topicsOf(options.topics)
     const start = startOf(stream.lastEventId, options.after)
-    this.tail.trimAged(Date.now())
+    this.#trimAged()
     const reader = new Reader(this, this.#views.find(topics, filter), snapshot, lag)
     const port = (stream as unknown as Feedable)['~feed'](reader)
     if (!stream.closed) {
@@ -161,7 +161,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
 
   messages(options: MessagesOptions = {}): AsyncIterableIterator<ChannelMessage> {
     checkNames('messages', options, MESSAGES_OPTIONS)
-    this.tail.trimAged(Date.now())
+    this.#trimAged()
     const start = startOf('', options.after)
     const reaching = this.reach(neededBy(start))
     // From this call on and not from the first `next`, where the log can tell by now.
@@ -237,9 +237,9 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   flush(): void {
     this.#stirred.deliver((view) => {
       const { head } = this
-      this.#views.audienceOf(view)?.deliver()
+      const isDone = this.#views.audienceOf(view)?.deliver() ?? true
       // What was published meanwhile, by a filter say, is told in the next turn.
-      return this.head === head
+      return isDone && this.head === head
     })
   }
 
@@ -332,6 +332,13 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   #offsetOf(start: Start): number | undefined {
     if (start === 'now') return this.head
     return start === 'start' ? this.floor : this.locate(start.id)
+  }
+
+  /** Drops what is too old, once those have had it for whom it came. */
+  #trimAged(): void {
+    const present = Date.now()
+    this.trimming(this.tail.agedFloor(present))
+    this.tail.trimAged(present)
   }
 
   #stirAll(): void {

@@ -64,18 +64,28 @@ export function readMessages(
 ): AsyncIterableIterator<ChannelMessage, undefined> {
   let left = false
   let wake = (): void => {}
-  const nextOrEnd = (): Promise<void> =>
+  /** Waits for what is begun with `wake`, and no longer than until it is left. */
+  const unlessLeft = (begin: (wake: () => void) => () => void): Promise<void> =>
     new Promise((resolve) => {
       wake = () => {
         forget()
         signal?.removeEventListener('abort', wake)
         resolve()
       }
-      const forget = source.onNext(wake)
+      const forget = begin(wake)
       signal?.addEventListener('abort', wake)
+      if (left || signal?.aborted) wake()
     })
+  const reached = async (reaching: Promise<void> | undefined): Promise<void> => {
+    if (!reaching) return
+    await unlessLeft((done) => {
+      reaching.then(done)
+      return () => {}
+    })
+  }
   async function* read(): AsyncGenerator<ChannelMessage, undefined> {
-    await beginning.reach()
+    await reached(beginning.reach())
+    if (left || signal?.aborted) return undefined
     const here: Place = { cursor: beginning.cursor() }
     const leave = source.enter(here)
     try {
@@ -87,7 +97,10 @@ export function readMessages(
   }
   async function* readFrom(here: Place): AsyncGenerator<ChannelMessage, undefined> {
     while (!left && !signal?.aborted) {
-      if (here.cursor !== undefined && view.hasGap(here.cursor)) await source.reach(here.cursor)
+      if (here.cursor !== undefined && view.hasGap(here.cursor)) {
+        await reached(source.reach(here.cursor))
+        if (left || signal?.aborted) break
+      }
       if (here.cursor === undefined || view.hasGap(here.cursor))
         throw new TidingsError('ERR_SSE_GAP', 'Messages that were to be read are not kept any more; read faster, keep more history, or begin anew')
       const entry: LogEntry | undefined = view.nextAfter(here.cursor)
@@ -97,7 +110,7 @@ export function readMessages(
       } else {
         here.cursor = source.head
         if (source.isFinal) break
-        await nextOrEnd()
+        await unlessLeft((done) => source.onNext(done))
       }
     }
     return undefined

@@ -112,10 +112,11 @@ export class Reader implements Feed {
     })
   }
 
-  /** Writes what follows the cursor until the port is full or nothing is left. */
-  deliver(): void {
+  /** Writes what follows the cursor until the port is full or nothing is left. Returns false where it is about that already. */
+  deliver(): boolean {
     // What is published while it does so, by a filter or a callback, is read by the same loop.
-    if (this.#delivers || this.#shared) return
+    if (this.#delivers) return false
+    if (this.#shared) return true
     this.#delivers = true
     const port = this.#port
     this.#passQuiet()
@@ -125,11 +126,15 @@ export class Reader implements Feed {
           this.#meetGap(port)
           continue
         }
+        const view = this.#view
         const batch = this.#nextBatch()
+        // A filter may have closed the subscription, or changed its topics.
+        if (this.#port !== port) break
+        if (this.#view.name !== view.name) continue
         if (!batch) {
           if (this.#hub.isOver) this.#endWithPosition(port)
           else this.#catchUp(port)
-          return
+          return true
         }
         this.#cursor = batch.to
         if (batch.isEmpty) continue
@@ -139,7 +144,7 @@ export class Reader implements Feed {
         // As it goes mostly: one write brings it up to date.
         if (taken && batch.to === this.#hub.head && !this.#hub.isOver) {
           this.#catchUp(port)
-          return
+          return true
         }
       }
       this.#behind = true
@@ -149,6 +154,7 @@ export class Reader implements Feed {
     } finally {
       this.#delivers = false
     }
+    return true
   }
 
   /** From now on it is written to with all others at this place. */

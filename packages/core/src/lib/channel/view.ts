@@ -63,6 +63,12 @@ export class View {
     this.#unreadAfter = undefined
   }
 
+  /** Lets go of what was made for its readers to share. */
+  dropBatches(): void {
+    this.#batches.clear()
+    this.#conflated.clear()
+  }
+
   /** Whether something that the view might show is gone, of what followed `cursor`. */
   hasGap(cursor: number): boolean {
     return this.#source.tail.hasGap(cursor, this.topics)
@@ -97,8 +103,7 @@ export class View {
   #upToDate(batches: Batches): Batches {
     const { head } = this.#source.tail
     if (head !== this.#head) {
-      this.#batches.clear()
-      this.#conflated.clear()
+      this.dropBatches()
       this.#head = head
     }
     return batches

@@ -71,6 +71,7 @@ export class Views {
   }
 
   #close(view: View): void {
+    view.dropBatches()
     this.#audiences.delete(view)
     const named = this.#byFilter.get(view.filter)
     named?.delete(view.name)

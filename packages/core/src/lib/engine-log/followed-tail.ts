@@ -86,7 +86,7 @@ export class FollowedTail {
       this.#skipTo(next)
       return
     }
-    const upTo = this.tail.floorWith(entry.block)
+    const upTo = this.tail.floorWith(entry.block, entry.at)
     if (upTo > this.tail.floor) for (const follower of this.#followers) follower.trimming?.(upTo)
     this.tail.add(entry)
     this.#headAt = entry.at

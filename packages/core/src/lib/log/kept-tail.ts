@@ -30,10 +30,10 @@ export class KeptTail implements Tail {
     return this.#entries.length - this.#trimmed
   }
 
-  /** The floor once an entry with this block is added; its age apart, which drops nothing that has just come. */
-  floorWith(block: string): number {
+  /** The floor once an entry with this block is added, which was appended at `at`. */
+  floorWith(block: string, at: number): number {
     const { messages, bytes } = this.#bounds
-    let floor = Math.max(this.floor, this.head + 1 - messages)
+    let floor = Math.max(this.head + 1 - messages, this.agedFloor(at))
     // No unit of UTF-16 takes more than three bytes: mostly the bytes need no counting.
     if (this.#bytes + 3 * block.length <= bytes) return floor
     let kept = this.#bytes + byteLength(block)
@@ -87,8 +87,16 @@ export class KeptTail implements Tail {
     return { entries, floor: this.floor }
   }
 
+  agedFloor(present: number): number {
+    const oldest = present - this.#bounds.age
+    let { floor } = this
+    while ((this.at(floor + 1)?.at ?? present) < oldest) floor++
+    return floor
+  }
+
   trimAged(present: number): void {
-    while ((this.#entries[this.#trimmed]?.at ?? present) < present - this.#bounds.age) this.#dropOldest()
+    const floor = this.agedFloor(present)
+    while (this.floor < floor) this.#dropOldest()
   }
 
   at(offset: number): LogEntry | undefined {

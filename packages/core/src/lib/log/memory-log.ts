@@ -33,7 +33,7 @@ class MemoryLog implements TailedLog {
   /** All is done when it returns: who reads the tail in the same turn finds the message there. */
   append(message: LogMessage, { idempotencyKey }: AppendOptions = {}): Promise<string> {
     if (this.#ended) return Promise.reject(channelEnded())
-    this.#warnOfTrimming(message.block)
+    this.#warnOfTrimming(message.block, Date.now())
     const known = idempotencyKey === undefined ? undefined : this.#idsByKey.get(idempotencyKey)
     if (known !== undefined) return Promise.resolve(known)
     const entry = new KeptEntry(message, this.tail.head + 1, Date.now(), this)
@@ -75,8 +75,8 @@ class MemoryLog implements TailedLog {
     this.#followers.clear()
   }
 
-  #warnOfTrimming(block: string): void {
-    const upTo = this.tail.floorWith(block)
+  #warnOfTrimming(block: string, at: number): void {
+    const upTo = this.tail.floorWith(block, at)
     if (upTo > this.tail.floor) for (const follower of this.#followers) follower.trimming?.(upTo)
   }
 

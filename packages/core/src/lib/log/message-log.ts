@@ -105,7 +105,9 @@ export interface Tail {
    * it is; may be true where it is not.
    */
   hasGap(after: number, topics: ReadonlySet<string> | undefined): boolean
-  /** Drops what is too old at `present` (milliseconds of the log's clock), which nothing else would do while nothing is appended. */
+  /** The floor once what is too old at `present` (milliseconds of the log's clock) is dropped. */
+  agedFloor(present: number): number
+  /** Drops what is too old at `present` which nothing else would do while nothing is appended. */
   trimAged(present: number): void
 }
 
