@@ -39,7 +39,7 @@ export function eventStreamResponse<Events extends object = AnyEvents>(
   const resolved = resolveOptions(options)
   const refusal = refusalOf(request.method, request.headers.get('accept') ?? undefined, resolved)
   if (refusal) return refusalResponse(refusal)
-  answerOnce(request)
+  answerOnce(request, callback)
   const headers = new Headers()
   setHeaders(resolved, (name, value, { append }) => (append ? headers.append(name, value) : headers.set(name, value)))
   const body = request.method === 'HEAD' ? null : webStreamBody(request, resolved, (stream) => callback(stream as EventStream<Events>))

@@ -5,6 +5,7 @@ import type { ChannelOptions } from '../src/lib/channel/channel-options.ts'
 import type { SubscribeOptions } from '../src/lib/channel/subscription.ts'
 import { clock } from '../src/lib/clock.ts'
 import type { ErrorCode } from '../src/lib/errors.ts'
+import type { EventStream } from '../src/lib/event-stream.ts'
 import { memoryLog } from '../src/lib/log/memory-log.ts'
 import type { TailedLog } from '../src/lib/log/message-log.ts'
 import type { Message } from '../src/lib/message.ts'
@@ -973,6 +974,10 @@ describe('C11 what belongs to the channel', () => {
       { position: 'yes' as never },
       { resetEvent: '' },
       { resetEvent: 'message' },
+      { resetEvent: 'a\nb' },
+      { resetEvent: 'position', position: 'message' },
+      { log: {} as never },
+      [] as never,
       { serialize: 1 as never },
       { onError: null as never },
     ]
@@ -1001,6 +1006,10 @@ describe('C11 what belongs to the channel', () => {
 
   test('C11 types: events and their data are checked, and any name of the map may be published', () => {
     const { channel } = openChannel<{ goal: { minute: number }; message: string; card: 'red' }>()
+    channel.subscribe(openStream().stream as EventStream<{ goal: { minute: number } }>)
+    channel.subscribe(openStream().stream as EventStream<{ other: 1 }>)
+    // @ts-expect-error no stream
+    expect(() => channel.subscribe({})).toThrow(coded('ERR_SSE_INVALID_OPTION'))
     const publishes = (): unknown => [
       channel.publish('text'),
       channel.publish({ data: 'text' }),

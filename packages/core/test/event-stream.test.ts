@@ -20,6 +20,14 @@ const WHOLE_PIECE = 'x'.repeat(100)
 /** A generous bound for what takes a few tens of milliseconds here: machines that test are busy. */
 const SOON = 2_000
 
+test('what is no callback is refused at the call', () => {
+  const { stream } = openStream()
+  for (const wrong of [undefined, 5, {}])
+    expect(() => stream.onClose(wrong as never)).toThrow(
+      expect.objectContaining({ code: 'ERR_SSE_INVALID_OPTION', message: expect.stringMatching(/onClose must be a function/) }),
+    )
+})
+
 describe('sending', () => {
   test('writes its first frame when it opens, and each message as one write, in order', async () => {
     const { stream, sink } = openStream({ retry: 100 })

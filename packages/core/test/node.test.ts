@@ -41,6 +41,15 @@ async function raw(port: number, bytes: string): Promise<{ socket: Socket; until
   return { socket, until }
 }
 
+test('openEventStream() refuses what is no request with its response', async () => {
+  const { port } = await serve((req, res) => {
+    for (const [first, second] of [[], [req], [res, req]])
+      expect(() => openEventStream(first as never, second as never)).toThrow(expect.objectContaining({ code: 'ERR_SSE_INVALID_OPTION' }))
+    res.end('refused')
+  })
+  expect(await text(await response(port))).toBe('refused')
+})
+
 describe('openEventStream over HTTP/1.1', () => {
   test('L2 sees the end of a connection also for a stream whose turn on it has not come', async () => {
     const streams: EventStream[] = []

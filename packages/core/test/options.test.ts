@@ -238,6 +238,20 @@ describe('the layers of a framework', () => {
     expect(route(branded(() => {}, optionLayer({ retry: 7 })(undefined)))).toMatchObject({ heartbeat: { interval: 50 }, retry: 7 })
   })
 
+  test('say what to write where the middleware was mounted without a call', () => {
+    class IncomingMessage {
+      url = '/'
+    }
+    const hint = 'sse takes options, got an instance of IncomingMessage; to mount it, write app.use(sse())'
+    expect(() => optionLayer(new IncomingMessage() as never)).toThrow(expect.objectContaining({ code: 'ERR_SSE_INVALID_OPTION', message: hint }))
+    expect(() => optionLayer({ url: '/' } as never)).toThrow(/"url" is not an option; there are/)
+    expect(() => optionLayer(null as never)).toThrow('options must be an object, got null')
+    class Mine {
+      retry = 7
+    }
+    expect(optionLayer(new Mine())(undefined).retry).toBe(7)
+  })
+
   test('H9 refuse a helper that is somebody else’s', () => {
     for (const foreign of [() => {}, {}, 'sse', 0]) {
       expect(() => optionLayer()(foreign)).toThrow(expect.objectContaining({ code: 'ERR_SSE_NAME_TAKEN' }))

@@ -411,6 +411,13 @@ describe('errors', () => {
     await expect(stream.send('still open')).resolves.toBe(true)
   })
 
+  test('B5 a map that is none is refused, and the source not begun', async () => {
+    const { stream } = openStream()
+    const source = new Producer(['a'])
+    await expect(stream.sendAll(source, 5 as never)).rejects.toMatchObject({ code: 'ERR_SSE_INVALID_OPTION', message: 'map must be a function, got 5' })
+    expect(source.pulls).toBe(0)
+  })
+
   test('B5 a map that throws stops the source, and rejects with what it threw', async () => {
     const { stream } = openStream()
     const broken = new Error('broken')

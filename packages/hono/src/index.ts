@@ -78,7 +78,7 @@ export function lastEventIdOf(c: Context): string {
 function open(c: Context, callback: StreamCallback<EventStream>, options: ResolvedOptions): Response {
   const refusal = refusalOf(c.req.method, c.req.header('accept'), options)
   if (refusal) throw new HTTPException(406, { message: refusal.message, cause: refusal, res: refusalResponse(refusal) })
-  answerOnce(c.req.raw)
+  answerOnce(c.req.raw, callback)
   for (const name of MISLEADING_HEADERS) c.header(name, undefined)
   setHeaders(options, (name, value, how) => c.header(name, value, how))
   c.status(options.status as 200)

@@ -34,6 +34,20 @@ describe.each(Object.entries(paths))('Hono %s', (_, request) => {
     close()
   })
 
+  test('refuses to open a stream for no callback', async () => {
+    const errors: unknown[] = []
+    const app = new Hono()
+    app.onError((error, c) => {
+      errors.push((error as { code?: unknown }).code)
+      return c.text('refused', 500)
+    })
+    app.use(sse())
+    app.get('/', (c) => c.var.sse(undefined as never))
+    const { response, close } = await request(app, '/')
+    expect([response.status, errors]).toEqual([500, ['ERR_SSE_INVALID_OPTION']])
+    close()
+  })
+
   test('opens no stream where a middleware puts another response in its place', async () => {
     let opened = 0
     const app = new Hono()

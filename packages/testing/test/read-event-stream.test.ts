@@ -65,3 +65,10 @@ function deferred<Value>(): { promise: Promise<Value>; resolve: (value: Value) =
   })
   return { promise, resolve }
 }
+
+test('says what it takes where it was given something else', async () => {
+  const response = () => eventStreamResponse(new Request('http://localhost/'), (stream) => stream.close())
+  await expect(readEventStream(response(), { untill: 1 } as never)).rejects.toThrow('untill is not an option of readEventStream; there are until, timeout')
+  for (const wrong of ['http://localhost/', () => {}, {}, undefined])
+    await expect(readEventStream(wrong as never)).rejects.toThrow(/takes a supertest test or a fetch Response/)
+})

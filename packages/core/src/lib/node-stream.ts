@@ -1,8 +1,10 @@
 import { refusalOf } from './accept.ts'
+import { describe } from './describe.ts'
 import { alreadyBegun, type TidingsError } from './errors.ts'
 import type { OwnedEventStream } from './event-stream.ts'
 import { readLastEventId } from './last-event-id.ts'
 import { drainBody, hasLeft, type NodeRequest, type NodeResponse, NodeSink } from './node-sink.ts'
+import { invalidOption } from './option-checks.ts'
 import type { ResolvedOptions } from './options.ts'
 import { MISLEADING_HEADERS, responseHeaders } from './response-head.ts'
 import { closedStream, SinkStream } from './sink-stream.ts'
@@ -14,6 +16,8 @@ import { closedStream, SinkStream } from './sink-stream.ts'
  * closed as `'unopened'`
  */
 export function openNodeStream(req: NodeRequest, res: NodeResponse, options: ResolvedOptions, refuse: (refusal: TidingsError) => void): OwnedEventStream {
+  if (typeof req?.headers !== 'object' || typeof res?.setHeader !== 'function')
+    throw invalidOption(`a stream is opened on a request and its response, got ${describe(req)} and ${describe(res)}`)
   if (res.headersSent) throw alreadyBegun()
   const lastEventId = nodeLastEventId(req)
   const refusal = refusalOf(req.method, req.headers.accept, options)

@@ -6,8 +6,8 @@ const LONGEST_DELAY = 2 ** 31 - 1
 
 /** Refuses what is no object, and a name that is no option, `of` a function where one is named. @throws `ERR_SSE_INVALID_OPTION` */
 export function checkNames(of: string, options: object, names: readonly string[]): void {
-  if (typeof options !== 'object' || options === null)
-    throw invalidOption(`${of ? `the options of ${of}` : 'options'} must be an object, got ${describe(options)}`)
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    throw invalidOption(`${of ? `the options of ${of}` : 'options'} must be an object, got ${Array.isArray(options) ? 'an array' : describe(options)}`)
   for (const name of Object.keys(options)) {
     if (names.includes(name)) continue
     throw invalidOption(`${describe(name)} is not an option${of && ` of ${of}`}; there are ${names.join(', ')}`)
@@ -17,8 +17,13 @@ export function checkNames(of: string, options: object, names: readonly string[]
 /** Refuses what is given and is no function. @throws `ERR_SSE_INVALID_OPTION` */
 export function checkFunctions(options: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of Object.entries(options)) {
-    if (value !== undefined && typeof value !== 'function') throw invalidOption(`${name} must be a function, got ${describe(value)}`)
+    if (value !== undefined) checkCallback(name, value)
   }
+}
+
+/** Refuses what is no function, `name` a callback that has to be one. @throws `ERR_SSE_INVALID_OPTION` */
+export function checkCallback(name: string, callback: unknown): void {
+  if (typeof callback !== 'function') throw invalidOption(`${name} must be a function, got ${describe(callback)}`)
 }
 
 /** A number of milliseconds for a timer. @throws `ERR_SSE_INVALID_OPTION` */
@@ -38,6 +43,16 @@ export function checkedSignal(signal: unknown): AbortSignal | undefined {
   if (signal === undefined) return undefined
   if (typeof signal === 'object' && signal !== null && 'aborted' in signal && 'addEventListener' in signal) return signal as AbortSignal
   throw invalidOption(`signal must be an AbortSignal, got ${describe(signal)}`)
+}
+
+/** What a check of a field gives, for an option of this name. @throws `ERR_SSE_INVALID_OPTION` */
+export function checkedOption<Value>(name: string, check: () => Value): Value {
+  try {
+    return check()
+  } catch (error) {
+    // It begins with the field's own name.
+    throw invalidOption((error as Error).message.replace(/^\w+/, name))
+  }
 }
 
 /** The error for an option that cannot work. */

@@ -1,6 +1,6 @@
 import { describe } from './describe.ts'
 import { checkedEvent, checkedRetry, encodeComment, encodeMessage, type Serialize } from './message.ts'
-import { checkedDelay, checkedInteger, checkedSignal, checkFunctions, checkNames, invalidOption } from './option-checks.ts'
+import { checkedDelay, checkedInteger, checkedOption, checkedSignal, checkFunctions, checkNames, invalidOption } from './option-checks.ts'
 import { SharedText } from './shared-text.ts'
 
 /** Where in the life of a stream something failed that no caller was there to catch. */
@@ -136,7 +136,7 @@ export function resolveOptions(options: StreamOptions | undefined, inherited?: R
   const all = { ...USUAL, ...given }
   const { serialize = USUAL.serialize, onError = USUAL.onError } = all
   checkFunctions({ serialize, onError })
-  const retry = all.retry === undefined ? undefined : option('retry', () => checkedRetry(all.retry))
+  const retry = all.retry === undefined ? undefined : checkedOption('retry', () => checkedRetry(all.retry))
   return {
     given,
     heartbeat: resolveHeartbeat(all.heartbeat),
@@ -173,7 +173,7 @@ function resolveHeartbeat(value: unknown): ResolvedOptions['heartbeat'] {
   const { interval, event, ...rest } = value as { interval?: unknown; event?: unknown }
   const [extra] = Object.keys(rest)
   if (extra !== undefined) throw invalidOption(`heartbeat takes { interval, event }, not ${describe(extra)}`)
-  const name = option('heartbeat.event', () => checkedEvent(event))
+  const name = checkedOption('heartbeat.event', () => checkedEvent(event))
   if (name === '' || name === 'message') throw invalidOption('heartbeat.event must have a name of its own, or every listener for messages gets it')
   return { interval: checkedDelay('heartbeat.interval', interval), frame: new SharedText(encodeMessage({ event: name, data: '' }), 0) }
 }
@@ -201,12 +201,4 @@ function resolveStatus(status: unknown): number {
 function resolveNegotiate(value: unknown): boolean | undefined {
   if (value === undefined || typeof value === 'boolean') return value
   throw invalidOption(`negotiate must be a boolean, got ${describe(value)}`)
-}
-
-function option<Value>(name: string, check: () => Value): Value {
-  try {
-    return check()
-  } catch (error) {
-    throw invalidOption(`${name}: ${(error as Error).message}`)
-  }
 }

@@ -2,6 +2,7 @@ import { describe } from './describe.ts'
 import { TidingsError } from './errors.ts'
 import type { EventStream, Sendable } from './event-stream.ts'
 import { isBytes, type Message } from './message.ts'
+import { checkFunctions } from './option-checks.ts'
 
 type Pulled = IteratorResult<unknown, unknown>
 
@@ -14,6 +15,7 @@ interface Source {
 
 /** {@link EventStream.sendAll} over the stream's own `send`. */
 export async function sendAll<Item>(stream: EventStream, sendable: Sendable<Item>, map?: (item: Item) => Message): Promise<boolean> {
+  checkFunctions({ map })
   const source = sourceOf(sendable)
   const toMessage = map ?? asMessage
   let wake = (): void => {}

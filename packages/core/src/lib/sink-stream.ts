@@ -4,6 +4,7 @@ import type { OwnedEventStream, Sendable } from './event-stream.ts'
 import type { Feed, Feedable, FeedPort } from './feed.ts'
 import { encodeComment, encodeFrame, encodeMessage, type Message } from './message.ts'
 import { counts, type Measured, measured } from './metrics.ts'
+import { checkCallback } from './option-checks.ts'
 import type { ErrorStage, ResolvedOptions } from './options.ts'
 import { sendAll } from './send-all.ts'
 import type { SharedFrames, SharedWriter } from './shared-frames.ts'
@@ -94,6 +95,7 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
   }
 
   onClose(callback: (reason: TidingsError) => unknown): () => void {
+    checkCallback('the callback of onClose', callback)
     if (this.#ending) {
       this.#call(callback, this.#closedError(this.#ending))
       return () => {}

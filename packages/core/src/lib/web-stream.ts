@@ -1,6 +1,7 @@
 import { alreadyBegun } from './errors.ts'
 import type { OwnedEventStream } from './event-stream.ts'
 import { readLastEventId } from './last-event-id.ts'
+import { checkCallback } from './option-checks.ts'
 import type { ResolvedOptions } from './options.ts'
 import { SinkStream } from './sink-stream.ts'
 import { WebSink } from './web-sink.ts'
@@ -13,8 +14,9 @@ export type StreamCallback<Stream> = (stream: Stream) => unknown
 
 const ANSWERED: unique symbol = Symbol.for('tidings.answered')
 
-/** Throws when this request was given a stream before: a response that is returned cannot be asked whether it has begun. */
-export function answerOnce(request: object & { [ANSWERED]?: true }): void {
+/** Throws when this request was given a stream before, since a response that is returned cannot be asked whether it has begun, or when there is no callback. */
+export function answerOnce(request: object & { [ANSWERED]?: true }, callback: unknown): void {
+  checkCallback('the callback that takes the stream', callback)
   if (request[ANSWERED]) throw alreadyBegun()
   request[ANSWERED] = true
 }

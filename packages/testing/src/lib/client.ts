@@ -51,10 +51,10 @@ export interface Client {
 export const SOON = 2_000
 
 /** The value, or a rejection that names what did not come. */
-export async function within<Value>(promise: Promise<Value>, what: string, ms: number = SOON): Promise<Value> {
+export async function within<Value>(promise: Promise<Value>, what: string | (() => string), ms: number = SOON): Promise<Value> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what} did not come within ${ms} ms`)), ms)
+    timer = setTimeout(() => reject(new Error(`${typeof what === 'string' ? what : what()} did not come within ${ms} ms`)), ms)
   })
   try {
     return await Promise.race([promise, late])
@@ -170,7 +170,7 @@ function clientOver(encoded: Readable, reads: boolean, status: number, headers: 
         closed.then(() => reject(new Error(`the response ended before ${enough}; it was ${JSON.stringify(text.slice(-500))}`)))
         check()
       })
-      return within(arrived, `${enough} (read so far: ${JSON.stringify(text.slice(-500))})`)
+      return within(arrived, () => `${enough} (read so far: ${JSON.stringify(text.slice(-500))})`)
     },
   }
 }

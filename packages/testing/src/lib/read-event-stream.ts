@@ -65,7 +65,7 @@ interface NodeBody {
  * Reads an event stream in a test, and ends the request cleanly once it has what it wants.
  *
  * @param source a `supertest` test, or a fetch `Response` (or the promise of one)
- * @throws when `timeout` passes first; the text read so far is in the message. Where the connection of a fetch
+ * @throws `TypeError` for an option or a source that is none; when `timeout` passes first: the text read so far is in the message. Where the connection of a fetch
  * `Response` breaks, what fetch rejects with; a `supertest` test resolves then to what was read, with `ended` false
  *
  * @example
@@ -84,6 +84,10 @@ interface NodeBody {
  * expect(events[0]).toEqual({ event: 'tick', data: '{"now":1}', id: undefined })
  */
 export async function readEventStream(source: SupertestTest | Response | Promise<Response>, options: ReadOptions = {}): Promise<EventStreamRecording> {
+  const [unknown] = Object.keys(options).filter((name) => name !== 'until' && name !== 'timeout')
+  if (unknown !== undefined) throw new TypeError(`${unknown} is not an option of readEventStream; there are until, timeout`)
+  if (typeof source !== 'object' || source === null || !('then' in source || 'body' in source))
+    throw new TypeError('readEventStream takes a supertest test or a fetch Response: write request(app).get(path), or fetch(url)')
   const recorder = new Recorder(options)
   if ('parse' in source && typeof source.parse === 'function') await readTest(source as SupertestTest, recorder)
   else await readResponse(await (source as Response | Promise<Response>), recorder)

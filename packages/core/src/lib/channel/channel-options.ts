@@ -2,7 +2,7 @@ import { describe } from '../describe.ts'
 import { checkBounds, type HistoryBounds } from '../log/history-bounds.ts'
 import type { TailedLog } from '../log/message-log.ts'
 import { checkedEvent, type Serialize } from '../message.ts'
-import { checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
+import { checkedOption, checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
 
 /** Where a channel failed where no caller can catch it. */
 export type ChannelErrorStage =
@@ -61,6 +61,8 @@ export type OwnEvents<Events extends object> = string extends keyof Events ? str
 /** What can be published: the map of events without the channel's own. */
 export type PublishedEvents<Events extends object, Own extends string> = string extends keyof Events ? Events : Omit<Events, Own>
 
+/** The name of the event that tells a client its position, where one does. */
+export const POSITION_EVENT = 'position'
 const NAMES = ['history', 'log', 'resetEvent', 'position', 'serialize', 'parse', 'onError']
 
 /** Checks the options of a channel. @throws `ERR_SSE_INVALID_OPTION` */
@@ -68,9 +70,12 @@ export function checkChannelOptions(options: ChannelOptions): void {
   checkNames('createChannel', options, NAMES)
   if (options.history !== undefined && options.log !== undefined) throw invalidOption('history is the bounds of the default log; give them to the log instead')
   if (options.history !== undefined) checkBounds('history', options.history)
-  const { position, resetEvent, serialize, parse, onError } = options
+  const { log, position, resetEvent, serialize, parse, onError } = options
+  if (log !== undefined && !('tail' in Object(log))) throw invalidOption(`log must be what memoryLog(), redisLog() or engineLog() makes, got ${describe(log)}`)
   if (position !== undefined && typeof position !== 'boolean' && position !== 'message')
     throw invalidOption(`position must be true, false or 'message', got ${describe(position)}`)
-  if (resetEvent !== undefined && ['', 'message'].includes(checkedEvent(resetEvent))) throw invalidOption('resetEvent must have a name of its own')
+  const taken = ['', 'message', ...(position === 'message' ? [POSITION_EVENT] : [])]
+  if (resetEvent !== undefined && taken.includes(checkedOption('resetEvent', () => checkedEvent(resetEvent))))
+    throw invalidOption(`resetEvent must have a name of its own, got ${describe(resetEvent)}`)
   checkFunctions({ serialize, parse, onError })
 }

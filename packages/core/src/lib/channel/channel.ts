@@ -9,7 +9,7 @@ import { countFailed, counts } from '../metrics.ts'
 import { checkedSignal, checkNames, invalidOption } from '../option-checks.ts'
 import type { SharedWriter } from '../shared-frames.ts'
 import { settledWithin } from '../timer.ts'
-import { type ChannelErrorStage, type ChannelOptions, checkChannelOptions, type OwnEvents, type PublishedEvents } from './channel-options.ts'
+import { type ChannelErrorStage, type ChannelOptions, checkChannelOptions, type OwnEvents, POSITION_EVENT, type PublishedEvents } from './channel-options.ts'
 import { type Flushable, flusher } from './flusher.ts'
 import { type Beginning, type ChannelMessage, type MessageSource, type MessagesOptions, type Place, readMessages } from './messages.ts'
 import { ParsedValues } from './parsed-values.ts'
@@ -40,7 +40,7 @@ export interface Channel<Events extends object = AnyEvents> {
    *
    * @throws `ERR_SSE_ID_OWNED` for a stream that a channel feeds already, `ERR_SSE_INVALID_OPTION`
    */
-  subscribe(stream: EventStream<never> | EventStream, options?: SubscribeOptions): Subscription
+  subscribe(stream: Omit<EventStream, 'send' | 'sendAll'>, options?: SubscribeOptions): Subscription
   /**
    * The messages themselves, for use in the process. Rejects with `ERR_SSE_GAP` when its reader was so slow, or came so late,
    * that something is gone.
@@ -64,7 +64,6 @@ export interface Channel<Events extends object = AnyEvents> {
 }
 
 const MESSAGES_OPTIONS = ['after', 'topics', 'signal']
-const POSITION_EVENT = 'position'
 // Milliseconds. A route that asks whether its client has had all must answer, whatever its log's engine does.
 const LONGEST_ASKING = 2_000
 
@@ -139,7 +138,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     return kept
   }
 
-  subscribe(stream: EventStream<never> | EventStream, options: SubscribeOptions = {}): Subscription {
+  subscribe(stream: Omit<EventStream, 'send' | 'sendAll'>, options: SubscribeOptions = {}): Subscription {
     checkSubscribeOptions(options)
     const { filter, snapshot, lag = 'reset' } = options
     if (typeof (stream as unknown as Partial<Feedable> | undefined)?.['~feed'] !== 'function')

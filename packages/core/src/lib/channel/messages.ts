@@ -56,12 +56,7 @@ export interface MessageSource {
  *
  * Not the generator itself: its own `return()` would wait until it has something to yield, and whoever left would be kept till then.
  */
-export function readMessages(
-  source: MessageSource,
-  view: View,
-  beginning: Beginning,
-  signal: AbortSignal | undefined,
-): AsyncIterableIterator<ChannelMessage, undefined> {
+export function readMessages(source: MessageSource, view: View, beginning: Beginning, signal: AbortSignal | undefined): AsyncIterableIterator<ChannelMessage> {
   let left = false
   let wake = (): void => {}
   /** Waits for what is begun with `wake`, and no longer than until it is left. */
