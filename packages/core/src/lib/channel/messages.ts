@@ -59,6 +59,7 @@ export interface MessageSource {
 export function readMessages(source: MessageSource, view: View, beginning: Beginning, signal: AbortSignal | undefined): AsyncIterableIterator<ChannelMessage> {
   let left = false
   let wake = (): void => {}
+  const isLeft = (): boolean => left || signal?.aborted === true
   /** Waits for what is begun with `wake`, and no longer than until it is left. */
   const unlessLeft = (begin: (wake: () => void) => () => void): Promise<void> =>
     new Promise((resolve) => {
@@ -69,7 +70,7 @@ export function readMessages(source: MessageSource, view: View, beginning: Begin
       }
       const forget = begin(wake)
       signal?.addEventListener('abort', wake)
-      if (left || signal?.aborted) wake()
+      if (isLeft()) wake()
     })
   const reached = async (reaching: Promise<void> | undefined): Promise<void> => {
     if (!reaching) return
@@ -80,7 +81,6 @@ export function readMessages(source: MessageSource, view: View, beginning: Begin
   }
   async function* read(): AsyncGenerator<ChannelMessage, undefined> {
     await reached(beginning.reach())
-    if (left || signal?.aborted) return undefined
     const here: Place = { cursor: beginning.cursor() }
     const leave = source.enter(here)
     try {
@@ -91,10 +91,10 @@ export function readMessages(source: MessageSource, view: View, beginning: Begin
     return undefined
   }
   async function* readFrom(here: Place): AsyncGenerator<ChannelMessage, undefined> {
-    while (!left && !signal?.aborted) {
+    while (!isLeft()) {
       if (here.cursor !== undefined && view.hasGap(here.cursor)) {
         await reached(source.reach(here.cursor))
-        if (left || signal?.aborted) break
+        if (isLeft()) break
       }
       if (here.cursor === undefined || view.hasGap(here.cursor))
         throw new TidingsError('ERR_SSE_GAP', 'Messages that were to be read are not kept any more; read faster, keep more history, or begin anew')
