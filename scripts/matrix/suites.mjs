@@ -5,6 +5,11 @@ const SUITES = [
   { suite: 'koa', folder: 'packages/koa', file: 'test/contract.test.ts' },
   { suite: 'hono', folder: 'packages/hono', file: 'test/contract.test.ts' },
 ]
+// What goes past the response to its socket is Node's alone, and differs between its versions.
+const SUITES_OF_NODE = [
+  { suite: 'core node', folder: 'packages/core', file: 'test/node.test.ts' },
+  { suite: 'core channels on the wire', folder: 'packages/core', file: 'test/channel-wire.test.ts' },
+]
 
 const server = (name) => ({ suite: `server ${name}`, folder: 'runtimes', file: 'test/server.test.ts', server: name })
 
@@ -12,5 +17,5 @@ const server = (name) => ({ suite: `server ${name}`, folder: 'runtimes', file: '
 export function suitesOf(runtime) {
   // It runs no test runner, only what serves.
   if (runtime === 'workerd') return [server('workerd'), server('workerd-object')]
-  return [...SUITES, server(runtime.startsWith('node') ? 'node' : runtime)]
+  return runtime.startsWith('node') ? [...SUITES_OF_NODE, ...SUITES, server('node')] : [...SUITES, server(runtime)]
 }
