@@ -107,7 +107,7 @@ export interface Tail {
   hasGap(after: number, topics: ReadonlySet<string> | undefined): boolean
   /** The floor once what is too old at `present` (milliseconds of the log's clock) is dropped. */
   agedFloor(present: number): number
-  /** Drops what is too old at `present` which nothing else would do while nothing is appended. */
+  /** Drops what is too old at `present`, which nothing else would do while nothing is appended. */
   trimAged(present: number): void
 }
 
