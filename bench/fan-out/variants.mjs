@@ -185,9 +185,9 @@ async function onPlainExpress(handler, middleware = (_req, _res, next) => next()
 
 /** Replaces the one scheduler of the process by one that flushes in the next turn, whatever it cost. */
 export async function stopPacing() {
-  const { flusher } = await import(new URL('lib/channel/flusher.js', import.meta.resolve('@tidings/core')).href)
+  const { pacer } = await import(new URL('lib/delivery/pacer.js', import.meta.resolve('@tidings/core')).href)
   const pending = new Set()
-  flusher.schedule = (channel) => {
+  pacer.schedule = (channel) => {
     pending.add(channel)
     if (pending.size > 1) return
     setImmediate(() => {

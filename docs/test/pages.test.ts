@@ -29,14 +29,14 @@ test('docs/observability.md has one row for each instrument, with what it reads'
 
 /** The options and members that have a table, by the heading over it and the interface in the sources. */
 const TABLES: readonly { page: string; heading: string; file: string; type: string; and?: string }[] = [
-  { page: 'README.md', heading: '## Options', file: 'options.ts', type: 'StreamOptions' },
-  { page: 'README.md', heading: '## The stream', file: 'event-stream.ts', type: 'EventStream' },
+  { page: 'README.md', heading: '## Options', file: 'stream/stream-options.ts', type: 'StreamOptions' },
+  { page: 'README.md', heading: '## The stream', file: 'stream/event-stream.ts', type: 'EventStream' },
   { page: 'docs/channels.md', heading: '### createChannel', file: 'channel/channel-options.ts', type: 'ChannelOptions' },
   { page: 'docs/channels.md', heading: '### history', file: 'log/history-bounds.ts', type: 'HistoryBounds' },
   { page: 'docs/scaling.md', heading: '## Options', file: 'engine-log/engine-log-options.ts', type: 'EngineLogOptions', and: 'redis/src/lib/redis-log.ts' },
-  { page: 'docs/channels.md', heading: '### publish', file: 'channel/published.ts', type: 'PublishOptions' },
+  { page: 'docs/channels.md', heading: '### publish', file: 'channel/publish.ts', type: 'PublishOptions' },
   { page: 'docs/channels.md', heading: '### subscribe', file: 'channel/subscription.ts', type: 'SubscribeOptions' },
-  { page: 'docs/channels.md', heading: '### messages', file: 'channel/messages.ts', type: 'MessagesOptions' },
+  { page: 'docs/channels.md', heading: '### messages', file: 'channel/read-messages.ts', type: 'MessagesOptions' },
   { page: 'docs/channels.md', heading: '### The channel', file: 'channel/channel.ts', type: 'Channel' },
   { page: 'docs/channels.md', heading: '### The subscription', file: 'channel/subscription.ts', type: 'Subscription' },
 ]
@@ -82,7 +82,7 @@ test('packages/core/README.md names what @tidings/core exports', async () => {
 })
 
 test('docs/channels.md has one row for each reason of a reset', () => {
-  const reasons = wordsOf('channel/reset-reason.ts', 'export type ResetReason =', '\n\n')
+  const reasons = wordsOf('errors.ts', 'export type ResetReason =', '\n\n')
   expect(reasons).toHaveLength(4)
   expect(namesUnder('docs/channels.md', '## Gaps').sort()).toEqual(reasons.sort())
 })
@@ -97,7 +97,7 @@ test('docs/browsers.md tells of each client what its tests expect of it', () => 
 
 test('docs/errors.md has one row for each stage', () => {
   const stages = [
-    ...wordsOf('options.ts', 'export type ErrorStage =', '\n\n'),
+    ...wordsOf('stream/stream-options.ts', 'export type ErrorStage =', '\n\n'),
     ...wordsOf('channel/channel-options.ts', 'export type ChannelErrorStage =', '\n\n'),
   ]
   expect(stages.length).toBeGreaterThan(5)

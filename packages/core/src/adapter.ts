@@ -4,12 +4,13 @@
  *
  * @module @tidings/core/adapter
  */
-export { refusalOf, refusalResponse } from './lib/accept.ts'
-export type { OwnedEventStream } from './lib/event-stream.ts'
-export { encodeFrame, type JoinLong } from './lib/message.ts'
-export { isHttp2, joinLong, type NodeRequest, type NodeResponse } from './lib/node-sink.ts'
-export { openNodeStream, streamOver } from './lib/node-stream.ts'
-export { branded, optionLayer } from './lib/option-layer.ts'
-export { type ResolvedOptions, resolveOptions } from './lib/options.ts'
-export { MISLEADING_HEADERS, setHeaders } from './lib/response-head.ts'
-export { answerOnce, runCallback, type StreamCallback, webStreamBody } from './lib/web-stream.ts'
+
+export { encodeFrame, type JoinLong } from './lib/message/message.ts'
+export type { OwnedEventStream } from './lib/stream/event-stream.ts'
+export { branded, optionLayer } from './lib/stream/option-layer.ts'
+export { type ResolvedOptions, resolveOptions } from './lib/stream/stream-options.ts'
+export { refusalOf, refusalResponse } from './lib/transport/accept.ts'
+export { isHttp2, joinLong, type NodeRequest, type NodeResponse } from './lib/transport/node-sink.ts'
+export { openNodeStream, streamOver } from './lib/transport/node-stream.ts'
+export { MISLEADING_HEADERS, setHeaders } from './lib/transport/response-head.ts'
+export { answerOnce, runCallback, type StreamCallback, webStreamBody } from './lib/transport/web-stream.ts'

@@ -5,15 +5,13 @@
  */
 export { type Channel, createChannel } from './lib/channel/channel.ts'
 export type { ChannelErrorStage, ChannelOptions, OwnEvents, PublishedEvents } from './lib/channel/channel-options.ts'
-export type { ChannelMessage, MessagesOptions } from './lib/channel/messages.ts'
-export type { PublishOptions } from './lib/channel/published.ts'
-export type { Lag } from './lib/channel/reader.ts'
-export type { ResetReason } from './lib/channel/reset-reason.ts'
-export type { Snapshot, SnapshotResult } from './lib/channel/snapshot.ts'
+export type { PublishOptions } from './lib/channel/publish.ts'
+export type { MessagesOptions } from './lib/channel/read-messages.ts'
 export type { SubscribeOptions, Subscription } from './lib/channel/subscription.ts'
-export type { Filter } from './lib/channel/view.ts'
-export { type CloseReason, type ErrorCode, type ErrorDetails, TidingsError } from './lib/errors.ts'
-export type { EventStream, Sendable } from './lib/event-stream.ts'
+export type { Lag } from './lib/delivery/reader.ts'
+export type { Snapshot, SnapshotResult } from './lib/delivery/snapshot.ts'
+export type { ChannelMessage, Filter } from './lib/delivery/view.ts'
+export { type CloseReason, type ErrorCode, type ErrorDetails, type ResetReason, TidingsError } from './lib/errors.ts'
 export { type Instrument, instruments, type Measurement } from './lib/instruments.ts'
 export type { HistoryBounds } from './lib/log/history-bounds.ts'
 export { memoryLog } from './lib/log/memory-log.ts'
@@ -27,6 +25,7 @@ export {
   type Message,
   type MessageFields,
   type Serialize,
-} from './lib/message.ts'
+} from './lib/message/message.ts'
 export { type Metrics, metrics } from './lib/metrics.ts'
-export type { ErrorStage, StreamOptions } from './lib/options.ts'
+export type { EventStream, Sendable } from './lib/stream/event-stream.ts'
+export type { ErrorStage, StreamOptions } from './lib/stream/stream-options.ts'

@@ -4,7 +4,8 @@
  *
  * @module @tidings/core/log
  */
-export { backOff, withDeadline } from './lib/engine-log/attempts.ts'
+export { backOff } from './lib/engine-log/back-off.ts'
+export { withDeadline } from './lib/engine-log/deadline.ts'
 export {
   type Engine,
   type EngineBatch,

@@ -3,11 +3,12 @@
  *
  * @module @tidings/core/node
  */
-import type { EventStream } from './lib/event-stream.ts'
-import type { AnyEvents } from './lib/message.ts'
-import type { NodeRequest, NodeResponse } from './lib/node-sink.ts'
-import { nodeLastEventId, openNodeStream } from './lib/node-stream.ts'
-import { resolveOptions, type StreamOptions } from './lib/options.ts'
+
+import type { AnyEvents } from './lib/message/message.ts'
+import type { EventStream } from './lib/stream/event-stream.ts'
+import { resolveOptions, type StreamOptions } from './lib/stream/stream-options.ts'
+import type { NodeRequest, NodeResponse } from './lib/transport/node-sink.ts'
+import { nodeLastEventId, openNodeStream } from './lib/transport/node-stream.ts'
 
 export type { NodeRequest, NodeResponse }
 

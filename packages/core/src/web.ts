@@ -3,12 +3,13 @@
  *
  * @module @tidings/core/web
  */
-import { refusalOf, refusalResponse } from './lib/accept.ts'
-import type { EventStream } from './lib/event-stream.ts'
-import type { AnyEvents } from './lib/message.ts'
-import { resolveOptions, type StreamOptions } from './lib/options.ts'
-import { setHeaders } from './lib/response-head.ts'
-import { answerOnce, type StreamCallback, type WebRequest, webLastEventId, webStreamBody } from './lib/web-stream.ts'
+
+import type { AnyEvents } from './lib/message/message.ts'
+import type { EventStream } from './lib/stream/event-stream.ts'
+import { resolveOptions, type StreamOptions } from './lib/stream/stream-options.ts'
+import { refusalOf, refusalResponse } from './lib/transport/accept.ts'
+import { setHeaders } from './lib/transport/response-head.ts'
+import { answerOnce, type StreamCallback, type WebRequest, webLastEventId, webStreamBody } from './lib/transport/web-stream.ts'
 
 export type { StreamCallback, WebRequest }
 

@@ -2,10 +2,10 @@ import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { createChannel } from '../src/index.ts'
 import { memoryLog } from '../src/lib/log/memory-log.ts'
 import type { LogFollower, TailedLog } from '../src/lib/log/message-log.ts'
+import type { SharedFrames, SharedWriter } from '../src/lib/message/shared-frames.ts'
 import { metrics } from '../src/lib/metrics.ts'
-import type { SharedFrames, SharedWriter } from '../src/lib/shared-frames.ts'
-import { HeldSink, openStream } from './held-sink.ts'
-import { flushed, type Joined, openChannel } from './joined-channel.ts'
+import { HeldSink, openStream } from './support/held-sink.ts'
+import { flushed, type Joined, openChannel } from './support/joined-channel.ts'
 
 // Readers that have had all there is and can be written to past their streams: they share one place. What holds for them as for all others is shown in
 // channel-together.test.ts.

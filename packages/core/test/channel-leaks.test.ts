@@ -2,11 +2,11 @@ import { getEventListeners } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { createChannel } from '../src/index.ts'
 import type { Channel } from '../src/lib/channel/channel.ts'
-import { resolveOptions } from '../src/lib/options.ts'
-import { SinkStream } from '../src/lib/sink-stream.ts'
-import { HeldSink, turn } from './held-sink.ts'
-import { flushed } from './joined-channel.ts'
-import { watchTimers } from './timers.ts'
+import { SinkStream } from '../src/lib/stream/sink-stream.ts'
+import { resolveOptions } from '../src/lib/stream/stream-options.ts'
+import { HeldSink, turn } from './support/held-sink.ts'
+import { flushed } from './support/joined-channel.ts'
+import { watchTimers } from './support/timers.ts'
 
 const CYCLES = 10_000
 const OPTIONS = resolveOptions({ heartbeat: 1_000, onError: () => {} })

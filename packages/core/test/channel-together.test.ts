@@ -1,4 +1,4 @@
-import { HeldSink } from './held-sink.ts'
+import { HeldSink } from './support/held-sink.ts'
 
 // Whatever holds for a channel holds too where its readers are written to together, past their streams.
 HeldSink.takesShared = true

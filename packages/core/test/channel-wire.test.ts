@@ -6,10 +6,10 @@ import type { Readable } from 'node:stream'
 import { createGunzip, createGzip } from 'node:zlib'
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
 import type { SubscribeOptions } from '../src/lib/channel/subscription.ts'
-import type { EventStream } from '../src/lib/event-stream.ts'
+import type { EventStream } from '../src/lib/stream/event-stream.ts'
 import { type NodeRequest, type NodeResponse, openEventStream } from '../src/node.ts'
 import { eventStreamResponse } from '../src/web.ts'
-import { flushed, openChannel } from './joined-channel.ts'
+import { flushed, openChannel } from './support/joined-channel.ts'
 
 /** A client's connection: a stream at this end, and what arrives at the other. */
 interface Connection {

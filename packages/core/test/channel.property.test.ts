@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { BookkeepingClient, type ClientOptions, evenOnes, World } from './channel-world.ts'
-import { turn } from './held-sink.ts'
-import { flushed, type Joined, openChannel } from './joined-channel.ts'
-import { EventStreamParser } from './parsers.ts'
+import { BookkeepingClient, type ClientOptions, evenOnes, World } from './support/channel-world.ts'
+import { turn } from './support/held-sink.ts'
+import { flushed, type Joined, openChannel } from './support/joined-channel.ts'
+import { EventStreamParser } from './support/parsers.ts'
 
 /** `TIDINGS_RUNS=100000 npx vitest run channel.property` runs longer, and `TIDINGS_SEED` repeats a run. */
 const RUNS = Number(process.env['TIDINGS_RUNS'] ?? 1_200)

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { clock, now, type Watched } from '../src/lib/clock.ts'
-import { watchTimers } from './timers.ts'
+import { watchTimers } from './support/timers.ts'
 
 /** Watched by the clock, it notes when it is looked at. */
 class Patient implements Watched {

@@ -2,12 +2,12 @@ import { describe, expect, test } from 'vitest'
 import { type Channel, createChannel } from '../src/index.ts'
 import { parseEngineId } from '../src/lib/engine-log/engine.ts'
 import { unpackMessage } from '../src/lib/engine-log/packed-message.ts'
-import { resolveOptions } from '../src/lib/options.ts'
-import { SinkStream } from '../src/lib/sink-stream.ts'
+import { SinkStream } from '../src/lib/stream/sink-stream.ts'
+import { resolveOptions } from '../src/lib/stream/stream-options.ts'
 import { engineLog } from '../src/log.ts'
-import { FaultyEngine, type Lineage, type Random, Store } from './faulty-engine.ts'
-import { HeldSink, turn } from './held-sink.ts'
-import { EventStreamParser } from './parsers.ts'
+import { FaultyEngine, type Lineage, type Random, Store } from './support/faulty-engine.ts'
+import { HeldSink, turn } from './support/held-sink.ts'
+import { EventStreamParser } from './support/parsers.ts'
 
 /** `TIDINGS_RUNS=10000 npx vitest run engine-log.property` runs longer, and `TIDINGS_SEED` repeats a run. */
 const RUNS = Number(process.env['TIDINGS_RUNS'] ?? 240)

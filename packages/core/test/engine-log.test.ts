@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createChannel } from '../src/index.ts'
-import { resolveOptions } from '../src/lib/options.ts'
-import { SinkStream } from '../src/lib/sink-stream.ts'
+import { SinkStream } from '../src/lib/stream/sink-stream.ts'
+import { resolveOptions } from '../src/lib/stream/stream-options.ts'
 import { engineLog } from '../src/log.ts'
-import { FaultyEngine, Store } from './faulty-engine.ts'
-import { HeldSink } from './held-sink.ts'
-import { closeMachines, machine } from './machine.ts'
+import { FaultyEngine, Store } from './support/faulty-engine.ts'
+import { HeldSink } from './support/held-sink.ts'
+import { closeMachines, machine } from './support/machine.ts'
 
 const never = () => 0.999
 

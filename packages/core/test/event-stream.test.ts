@@ -2,11 +2,11 @@ import { getEventListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test, vi } from 'vitest'
 import type { TidingsError } from '../src/lib/errors.ts'
-import type { Message } from '../src/lib/message.ts'
-import { resolveOptions } from '../src/lib/options.ts'
-import { closedStream, SinkStream } from '../src/lib/sink-stream.ts'
-import { ended, HeldSink, openStream, turn } from './held-sink.ts'
-import { watchTimers } from './timers.ts'
+import type { Message } from '../src/lib/message/message.ts'
+import { closedStream, SinkStream } from '../src/lib/stream/sink-stream.ts'
+import { resolveOptions } from '../src/lib/stream/stream-options.ts'
+import { ended, HeldSink, openStream, turn } from './support/held-sink.ts'
+import { watchTimers } from './support/timers.ts'
 
 /** How a promise stands after this turn. */
 async function stateOf(promise: Promise<boolean>): Promise<boolean | 'pending'> {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { resolveOptions, type StreamOptions } from '../src/lib/options.ts'
-import { SinkStream } from '../src/lib/sink-stream.ts'
-import { ended, HeldSink, openStream } from './held-sink.ts'
+import { SinkStream } from '../src/lib/stream/sink-stream.ts'
+import { resolveOptions, type StreamOptions } from '../src/lib/stream/stream-options.ts'
+import { ended, HeldSink, openStream } from './support/held-sink.ts'
 
 /** As a response whose `write` somebody has wrapped, badly. */
 class ThrowingSink extends HeldSink {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { builtinModules, createRequire } from 'node:module'
 import { dirname, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -44,7 +44,7 @@ const own = (files: string[]) => files.filter((file) => file.startsWith(SOURCES)
 describe('what an entry imports', () => {
   test.each(['index.ts', 'web.ts'])('%s reaches no module of Node', (entry) => {
     const { files, builtins } = reachedFrom(entry)
-    expect(own(files)).toContain('lib/message.ts')
+    expect(own(files)).toContain('lib/message/message.ts')
     expect(own(files).length).toBeGreaterThan(4)
     expect(builtins).toEqual([])
   })
@@ -57,7 +57,7 @@ describe('what an entry imports', () => {
 
   test('node.ts does, so that this test would see it', () => {
     expect(reachedFrom('node.ts').builtins).toContain('node:http2')
-    expect(own(reachedFrom('adapter.ts').files)).toContain('lib/node-sink.ts')
+    expect(own(reachedFrom('adapter.ts').files)).toContain('lib/transport/node-sink.ts')
   })
 
   test.each(ENTRIES)('%s reaches no package but what package.json names, nor a framework', (entry) => {
@@ -67,6 +67,35 @@ describe('what an entry imports', () => {
       .filter((name) => !name.startsWith('.') && !name.startsWith('node:'))
     for (const name of direct) expect(Object.keys(dependencies)).toContain(name)
     expect(Object.keys(dependencies).filter((name) => ['express', 'koa', 'hono'].includes(name))).toEqual([])
+  })
+})
+
+/** Which folders of `lib/` the files of a folder may import. Files that stand bare in `lib/` are free to all, and import no folder. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  '': [],
+  message: [],
+  stream: ['message'],
+  transport: ['message', 'stream'],
+  log: ['message'],
+  'engine-log': ['message', 'log'],
+  delivery: ['message', 'stream', 'log'],
+  channel: ['message', 'stream', 'log', 'delivery'],
+}
+
+describe('what a folder imports', () => {
+  const files = readdirSync(resolve(SOURCES, 'lib'), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
+  const folderOf = (file: string) => file.split('/').slice(0, -1).join('/')
+
+  test('there is a rule for each folder', () => {
+    expect([...new Set(files.map(folderOf))].sort()).toEqual(Object.keys(MAY_IMPORT).sort())
+  })
+
+  test.each(files)('%s imports downwards only', (file) => {
+    const here = resolve(SOURCES, 'lib', file)
+    const folders = importsOf(here)
+      .filter((name) => name.startsWith('.'))
+      .map((name) => folderOf(relative(resolve(SOURCES, 'lib'), resolve(dirname(here), name))))
+    for (const folder of folders) expect(['', folderOf(file), ...(MAY_IMPORT[folderOf(file)] ?? [])]).toContain(folder)
   })
 })
 

@@ -1,10 +1,10 @@
 import { getEventListeners } from 'node:events'
 import { afterAll, describe, expect, test } from 'vitest'
-import { resolveOptions } from '../src/lib/options.ts'
-import { SinkStream } from '../src/lib/sink-stream.ts'
+import { SinkStream } from '../src/lib/stream/sink-stream.ts'
+import { resolveOptions } from '../src/lib/stream/stream-options.ts'
 import { eventStreamResponse } from '../src/web.ts'
-import { HeldSink, turn } from './held-sink.ts'
-import { watchTimers } from './timers.ts'
+import { HeldSink, turn } from './support/held-sink.ts'
+import { watchTimers } from './support/timers.ts'
 
 const CYCLES = 10_000
 

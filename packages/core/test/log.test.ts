@@ -3,7 +3,7 @@ import type { HistoryBounds } from '../src/lib/log/history-bounds.ts'
 import type { KeptTail } from '../src/lib/log/kept-tail.ts'
 import { memoryLog } from '../src/lib/log/memory-log.ts'
 import type { LogEntry, LogMessage, TailedLog } from '../src/lib/log/message-log.ts'
-import { openChannel } from './joined-channel.ts'
+import { openChannel } from './support/joined-channel.ts'
 
 function message(data: string, topic?: string): LogMessage {
   return { block: `data: ${data}\n`, event: 'message', data, isText: true, topic, key: undefined }

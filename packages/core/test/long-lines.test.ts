@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { encodeFrame, encodeMessage, type Message } from '../src/lib/message.ts'
-import { joinLong } from '../src/lib/node-sink.ts'
+import { encodeFrame, encodeMessage, type Message } from '../src/lib/message/message.ts'
+import { joinLong } from '../src/lib/transport/node-sink.ts'
 
 test('W1 W3 W12 a long line goes out as the same bytes as by text', () => {
   const piece = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { TidingsError } from '../src/lib/errors.ts'
-import { encodeComment, encodeMessage, type Message } from '../src/lib/message.ts'
-import { received } from './parsers.ts'
+import { encodeComment, encodeMessage, type Message } from '../src/lib/message/message.ts'
+import { received } from './support/parsers.ts'
 
 /** The error of a message that the types would not let through, or whose fields only a running program can check. */
 function refusal(message: unknown, options?: Parameters<typeof encodeMessage>[1]): TidingsError {

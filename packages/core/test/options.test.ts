@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { TidingsError } from '../src/lib/errors.ts'
-import { branded, optionLayer } from '../src/lib/option-layer.ts'
-import { type ResolvedOptions, resolveOptions, type StreamOptions } from '../src/lib/options.ts'
-import { responseHeaders } from '../src/lib/response-head.ts'
-import { SharedText } from '../src/lib/shared-text.ts'
+import { SharedText } from '../src/lib/message/shared-text.ts'
+import { branded, optionLayer } from '../src/lib/stream/option-layer.ts'
+import { type ResolvedOptions, resolveOptions, type StreamOptions } from '../src/lib/stream/stream-options.ts'
+import { responseHeaders } from '../src/lib/transport/response-head.ts'
 
 function refusal(options: unknown, inherited?: ResolvedOptions): TidingsError {
   try {

@@ -3,8 +3,8 @@ import { createServer, get, type IncomingMessage, type ServerResponse } from 'no
 import type { AddressInfo } from 'node:net'
 import { PassThrough, Readable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Message } from '../src/lib/message.ts'
-import { openStream, turn } from './held-sink.ts'
+import type { Message } from '../src/lib/message/message.ts'
+import { openStream, turn } from './support/held-sink.ts'
 
 const unhandled: unknown[] = []
 const onUnhandled = (error: unknown): void => void unhandled.push(error)

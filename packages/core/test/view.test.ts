@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { View } from '../src/lib/channel/view.ts'
+import { View } from '../src/lib/delivery/view.ts'
 import { memoryLog } from '../src/lib/log/memory-log.ts'
-import { turn } from './held-sink.ts'
+import { turn } from './support/held-sink.ts'
 
 test('C8 a batch is let go of when the head moves, of either kind, by whichever is asked for next', async () => {
   if (!global.gc) throw new Error('run with --expose-gc')

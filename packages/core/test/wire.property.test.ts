@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { encodeComment, encodeMessage, type Message } from '../src/lib/message.ts'
-import { type Dispatched, EventStreamParser, type ParsedEvent, PopularParser, received } from './parsers.ts'
+import { encodeComment, encodeMessage, type Message } from '../src/lib/message/message.ts'
+import { type Dispatched, EventStreamParser, type ParsedEvent, PopularParser, received } from './support/parsers.ts'
 
 const RUNS = 3_000
 

@@ -1,5 +1,4 @@
-import type { ResetReason } from './channel/reset-reason.ts'
-import type { CloseReason, ErrorCode } from './errors.ts'
+import type { CloseReason, ErrorCode, ResetReason } from './errors.ts'
 
 /** Why an open stream ended. */
 type EndReason = Exclude<CloseReason, 'unopened'>

@@ -1,7 +1,7 @@
 import { describe } from '../describe.ts'
 import { checkBounds, type HistoryBounds } from '../log/history-bounds.ts'
 import type { TailedLog } from '../log/message-log.ts'
-import { checkedEvent, type Serialize } from '../message.ts'
+import { checkedEvent, type Serialize } from '../message/message.ts'
 import { checkedOption, checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
 
 /** Where a channel failed where no caller can catch it. */

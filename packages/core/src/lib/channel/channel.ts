@@ -1,28 +1,28 @@
+import { StirredViews } from '../delivery/due-audiences.ts'
+import { type Flushable, pacer } from '../delivery/pacer.ts'
+import { ParsedValues } from '../delivery/parsed-values.ts'
+import { type Hub, Reader } from '../delivery/reader.ts'
+import { neededBy, type Start, startOf } from '../delivery/reader-start.ts'
+import { ResumeCount } from '../delivery/resume-count.ts'
+import { RunningSnapshots, type Snapshot, type SnapshotResult } from '../delivery/snapshot.ts'
+import type { ChannelMessage, Source } from '../delivery/view.ts'
+import { Views } from '../delivery/views.ts'
 import { describe } from '../describe.ts'
 import { channelEnded, TidingsError } from '../errors.ts'
-import type { EventStream } from '../event-stream.ts'
-import type { Feedable } from '../feed.ts'
 import { memoryLog } from '../log/memory-log.ts'
 import type { LogEntry, LogFollower, Tail, TailedLog } from '../log/message-log.ts'
-import { type AnyEvents, encodeMessage, type Message } from '../message.ts'
+import { type AnyEvents, encodeMessage, type Message } from '../message/message.ts'
+import type { SharedWriter } from '../message/shared-frames.ts'
 import { countFailed, counts } from '../metrics.ts'
 import { checkedSignal, checkNames, invalidOption } from '../option-checks.ts'
-import type { SharedWriter } from '../shared-frames.ts'
+import type { EventStream } from '../stream/event-stream.ts'
+import type { Feedable } from '../stream/feeder.ts'
 import { settledWithin } from '../timer.ts'
 import { type ChannelErrorStage, type ChannelOptions, checkChannelOptions, type OwnEvents, POSITION_EVENT, type PublishedEvents } from './channel-options.ts'
-import { type Flushable, flusher } from './flusher.ts'
-import { type Beginning, type ChannelMessage, type MessageSource, type MessagesOptions, type Place, readMessages } from './messages.ts'
-import { ParsedValues } from './parsed-values.ts'
-import { type PublishOptions, type ReservedEvents, toLogMessage } from './published.ts'
-import { type Hub, Reader } from './reader.ts'
-import { ResumeCount } from './resume-count.ts'
-import { RunningSnapshots, type Snapshot, type SnapshotResult } from './snapshot.ts'
-import { neededBy, type Start, startOf } from './start.ts'
-import { StirredViews } from './stirred-views.ts'
+import { type PublishOptions, type ReservedEvents, toLogMessage } from './publish.ts'
+import { type Beginning, type MessageSource, type MessagesOptions, type Place, readMessages } from './read-messages.ts'
 import { checkSubscribeOptions, type SubscribeOptions, type Subscription, subscriptionOf } from './subscription.ts'
 import { topicsOf } from './topics.ts'
-import type { Source } from './view.ts'
-import { Views } from './views.ts'
 
 /** A bounded, ordered log of messages, and the streams that read it. */
 export interface Channel<Events extends object = AnyEvents> {
@@ -162,11 +162,11 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     checkNames('messages', options, MESSAGES_OPTIONS)
     this.#trimAged()
     const start = startOf('', options.after)
-    const reaching = this.reach(neededBy(start))
+    const reaching = this.load(neededBy(start))
     // From this call on and not from the first `next`, where the log can tell by now.
     const from: Start = start === 'now' && !reaching ? { id: this.idOf(this.head), comesBack: false } : start
     const beginning: Beginning = {
-      reach: () => reaching ?? this.reach(neededBy(from)),
+      load: () => reaching ?? this.load(neededBy(from)),
       cursor: () => this.#offsetOf(from),
     }
     return readMessages(this, this.#views.find(topicsOf(options.topics), undefined), beginning, checkedSignal(options.signal))
@@ -183,7 +183,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   async ended(lastEventId: string, options: Pick<SubscribeOptions, 'after'> = {}): Promise<boolean> {
     checkNames('ended', options, ['after'])
     const start = startOf(lastEventId, options.after)
-    const waits = [this.reach(neededBy(start)), this.#ended ? undefined : this.#ending].filter((wait) => wait !== undefined)
+    const waits = [this.load(neededBy(start)), this.#ended ? undefined : this.#ending].filter((wait) => wait !== undefined)
     if (waits.length > 0) await settledWithin<unknown>(Promise.all(waits), LONGEST_ASKING, () => undefined)
     if (!this.#ended) return false
     return start === 'now' || this.#offsetOf(start) === this.head
@@ -203,7 +203,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   entry({ topic, offset }: LogEntry): void {
     this.#stirred.expect(this.#views.ofAll, offset)
     this.#stirred.expect(this.#views.ofTopic(topic), offset)
-    if (!this.#stirred.isEmpty) flusher.schedule(this)
+    if (!this.#stirred.isEmpty) pacer.schedule(this)
     if (this.#waiting.size > 0) this.#wakeReaders()
   }
 
@@ -278,8 +278,8 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     return this.#log.locate(id)
   }
 
-  reach(after: string | number): Promise<void> | undefined {
-    return this.#log.reach?.(after)
+  load(after: string | number): Promise<void> | undefined {
+    return this.#log.load?.(after)
   }
 
   resumed(isKnown: boolean): void {
@@ -342,7 +342,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
 
   #stirAll(): void {
     for (const [view] of this.#views.all()) this.#stirred.add(view)
-    if (!this.#stirred.isEmpty) flusher.schedule(this)
+    if (!this.#stirred.isEmpty) pacer.schedule(this)
     this.#wakeReaders()
   }
 

@@ -1,10 +1,10 @@
+import type { Lag, Reader } from '../delivery/reader.ts'
+import type { Snapshot } from '../delivery/snapshot.ts'
+import type { Filter } from '../delivery/view.ts'
+import type { Views } from '../delivery/views.ts'
 import { describe } from '../describe.ts'
 import { checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
-import type { Lag, Reader } from './reader.ts'
-import type { Snapshot } from './snapshot.ts'
 import { topicsOf } from './topics.ts'
-import type { Filter } from './view.ts'
-import type { Views } from './views.ts'
 
 /** How a stream is subscribed. */
 export interface SubscribeOptions {

@@ -1,7 +1,8 @@
 import { channelEnded, unavailable } from '../errors.ts'
-import { byteLength } from '../log/byte-length.ts'
 import { randomEpoch } from '../log/random-epoch.ts'
-import { backOff, withDeadline } from './attempts.ts'
+import { byteLength } from '../message/byte-length.ts'
+import { backOff } from './back-off.ts'
+import { withDeadline } from './deadline.ts'
 import type { Engine, EngineBatch, EngineReceipt } from './engine.ts'
 import type { ResolvedEngineLogOptions } from './engine-log-options.ts'
 

@@ -3,7 +3,8 @@ import type { KeptTail } from '../log/kept-tail.ts'
 import type { AppendOptions, LogFollower, LogMessage, LogPage, TailedLog } from '../log/message-log.ts'
 import { startTimer } from '../timer.ts'
 import { Appends } from './appends.ts'
-import { backOff, withDeadline } from './attempts.ts'
+import { backOff } from './back-off.ts'
+import { withDeadline } from './deadline.ts'
 import { type Engine, type EnginePage, type EngineReceipt, type EngineSubscription, engineId, parseEngineId } from './engine.ts'
 import { type EngineLogOptions, type ResolvedEngineLogOptions, resolveEngineLogOptions } from './engine-log-options.ts'
 import { FollowedTail, type ReadPage } from './followed-tail.ts'
@@ -78,8 +79,8 @@ class EngineLog implements TailedLog {
   }
 
   async read(after: number, limit: number): Promise<LogPage> {
-    await this.reach('')
-    await this.reach(after)
+    await this.load('')
+    await this.load(after)
     this.tail.trimAged(Date.now())
     return this.tail.page(after, limit)
   }
@@ -108,7 +109,7 @@ class EngineLog implements TailedLog {
     return epoch === undefined ? '' : engineId(epoch, { offset, at: this.#followed.atOf(offset, this.tail.floorAt) })
   }
 
-  reach(after: string | number): Promise<void> | undefined {
+  load(after: string | number): Promise<void> | undefined {
     this.#open()
     return this.#isClosed || this.#isHere(after) ? undefined : this.#bring(after)
   }

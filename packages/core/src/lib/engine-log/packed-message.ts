@@ -1,5 +1,5 @@
-import { dataOf, eventOf } from '../log/block.ts'
 import type { LogMessage } from '../log/message-log.ts'
+import { dataOf, eventOf } from '../message/block.ts'
 
 /** A message as one line of text. What its block says already is not said again. */
 export function packMessage({ block, event, data, isText, topic, key }: LogMessage): string {

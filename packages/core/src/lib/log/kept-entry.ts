@@ -1,4 +1,4 @@
-import { dataOf } from './block.ts'
+import { dataOf } from '../message/block.ts'
 import type { LogEntry, LogMessage, MessageLog } from './message-log.ts'
 
 /**

@@ -1,4 +1,4 @@
-import { byteLength } from './byte-length.ts'
+import { byteLength } from '../message/byte-length.ts'
 import type { HistoryBounds } from './history-bounds.ts'
 import type { LogEntry, LogPage, Tail } from './message-log.ts'
 import { TopicIndex } from './topic-index.ts'

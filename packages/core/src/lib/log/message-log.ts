@@ -119,5 +119,5 @@ export interface TailedLog extends MessageLog {
    * has not heard of yet, and back to what it no longer keeps. `''`: to the head. MUST be `undefined` where the tail is as far as
    * it can be; the promise MUST NOT reject, and waits for as long as the log has lost its engine.
    */
-  reach?(after: string | number): Promise<void> | undefined
+  load?(after: string | number): Promise<void> | undefined
 }

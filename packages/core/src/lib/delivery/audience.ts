@@ -1,0 +1,144 @@
+import { wholeMilliseconds } from '../clock.ts'
+import type { SharedWriter } from '../message/shared-frames.ts'
+import { counts } from '../metrics.ts'
+import type { Batch } from './batch.ts'
+import type { Hub, Reader, SharedPlace } from './reader.ts'
+import type { View } from './view.ts'
+
+/**
+ * The readers of one view. Those that have had all there is share one place in the log and are written to in one go, past their streams, so that nothing of a reader or
+ * a stream is looked at. One whose transport cannot take what the others can goes on by itself, until it has caught up.
+ */
+export class Audience implements SharedPlace {
+  readonly #view: View
+  readonly #hub: Hub
+  /** Those that are given what follows one by one. */
+  readonly #single = new Set<Reader>()
+  /** Those at the shared place, and in the same order what writes to them. */
+  readonly #together: Reader[] = []
+  readonly #writers: SharedWriter[] = []
+  /** While those at the shared place are moved: a filter may publish, and so have it all delivered again. */
+  #delivers = false
+  cursor = 0
+  told = 0
+  wroteAt = 0
+  writes = 0
+
+  constructor(view: View, hub: Hub) {
+    this.#view = view
+    this.#hub = hub
+  }
+
+  get size(): number {
+    return this.#single.size + this.#together.length
+  }
+
+  *[Symbol.iterator](): Generator<Reader> {
+    yield* this.#single
+    yield* this.#together
+  }
+
+  add(reader: Reader): void {
+    this.#single.add(reader)
+  }
+
+  remove(reader: Reader): void {
+    if (this.#together[reader.seat] === reader) this.#takeOut(reader.seat)
+    this.#single.delete(reader)
+  }
+
+  /** Takes a reader that has had all there is to the shared place, where that is where it stands. */
+  join(reader: Reader, cursor: number, writer: SharedWriter): void {
+    if (this.#together.length === 0) this.cursor = cursor
+    else if (this.#position !== cursor) return
+    if (!this.#single.delete(reader)) return
+    reader.share(this, this.#together.push(reader) - 1)
+    this.#writers.push(writer)
+  }
+
+  /** Has each reader go on by itself. */
+  scatter(): void {
+    for (let seat = this.#together.length - 1; seat >= 0; seat--) this.#takeOut(seat)
+  }
+
+  /** Moves every reader that is ready. Returns false where one is being moved already: what has come meanwhile it reads by itself. */
+  deliver(): boolean {
+    let isDone = !this.#delivers
+    if (isDone) {
+      this.#delivers = true
+      if (!this.#deliverTogether()) this.scatter()
+      this.#delivers = false
+    }
+    for (const reader of this.#single) if (!reader.deliver()) isDone = false
+    return isDone
+  }
+
+  /** False where each has to go on by itself: to be told of a gap or the end, or cut because of what a filter throws. */
+  #deliverTogether(): boolean {
+    const hub = this.#hub
+    while (this.#together.length > 0) {
+      const from = this.#position
+      if (hub.isOver || (from < hub.floor && this.#view.hasGap(from))) return false
+      if (from >= hub.head) return true
+      const batch = this.#batchAfter(from)
+      if (!batch) return false
+      if (batch.isEmpty) this.cursor = batch.to
+      else this.#write(batch)
+    }
+    return true
+  }
+
+  /** Behind what has come for others, too. */
+  get #position(): number {
+    return Math.max(this.cursor, this.#view.quietUntil)
+  }
+
+  #batchAfter(cursor: number): Batch | undefined {
+    try {
+      return this.#view.batchAfter(cursor)
+    } catch {
+      return undefined
+    }
+  }
+
+  /** Nothing that it calls runs code of the app: until all have been written to, some are ahead of the others. */
+  #write(batch: Batch): void {
+    const { length } = this.#writers
+    let refused = 0
+    for (let seat = length - 1; seat >= 0; seat--) {
+      const taken = this.#writeTo(seat, batch)
+      if (taken) continue
+      const reader = this.#takeOut(seat)
+      if (taken === undefined) refused++
+      else reader?.fallBehind(batch)
+    }
+    counts.messages += batch.messages * (length - refused)
+    this.cursor = batch.to
+    this.told = batch.last
+    this.wroteAt = wholeMilliseconds()
+    this.writes++
+  }
+
+  #writeTo(seat: number, batch: Batch): boolean | undefined {
+    try {
+      return this.#writers[seat]?.write(batch)
+    } catch {
+      // As a socket that others have wrapped may: its stream will meet the same, and tells.
+      return undefined
+    }
+  }
+
+  #takeOut(seat: number): Reader | undefined {
+    const reader = this.#together[seat]
+    const [last, writer] = [this.#together.pop(), this.#writers.pop()]
+    if (last && writer && last !== reader) {
+      this.#together[seat] = last
+      this.#writers[seat] = writer
+      last.seat = seat
+    }
+    if (!reader) return undefined
+    reader.part()
+    this.#single.add(reader)
+    return reader
+  }
+}

@@ -1,0 +1,410 @@
+import { type ResetReason, TidingsError } from '../errors.ts'
+import { encodeMessage, type Message } from '../message/message.ts'
+import type { SharedWriter } from '../message/shared-frames.ts'
+import { counts } from '../metrics.ts'
+import type { FedStream, Feeder } from '../stream/feeder.ts'
+import type { Batch } from './batch.ts'
+import { neededBy, type Start } from './reader-start.ts'
+import { type Snapshot, type SnapshotResult, snapshotParts } from './snapshot.ts'
+import type { View } from './view.ts'
+
+/** What a reader that is behind gets: all that is kept, its end once something is gone, or only the newest of each key. */
+export type Lag = 'reset' | 'close' | 'conflate'
+
+/** What a reader needs of its channel. */
+export interface Hub {
+  /** The offset of the newest message. */
+  readonly head: number
+  /** The offset before the oldest kept message. */
+  readonly floor: number
+  /** Whether nothing will follow the head. */
+  readonly isOver: boolean
+  readonly resetEvent: string
+  locate(id: string): number | undefined
+  idOf(offset: number): string
+  /** Has what follows an id or an offset brought here, as the log does. */
+  load(after: string | number): Promise<void> | undefined
+  /** A client came back, and with an id of this log or not. */
+  resumed(isKnown: boolean): void
+  /** What tells a client its position, as a block without the closing blank line; `''` where the channel tells none. */
+  positionBlock(offset: number): string
+  encode(message: Message): string
+  /** Runs a snapshot, or joins the run of the same function for the same position. */
+  snapshot(take: Snapshot, cursor: number): SnapshotResult | Promise<SnapshotResult>
+  report(error: unknown, stage: 'filter' | 'snapshot'): void
+  /** The reader has had all there is, and its transport can be written to past its stream. */
+  caughtUp(reader: Reader, cursor: number, writer: SharedWriter): void
+  forget(reader: Reader): void
+}
+
+/** The place of readers that are written to together. */
+export interface SharedPlace {
+  /** Where the last write to all of them has brought them. */
+  readonly cursor: number
+  /** The offset of the last message that was written to all of them. */
+  readonly told: number
+  /** When that was, in whole milliseconds of `performance.now()`. */
+  readonly wroteAt: number
+  /** How many writes there have been: what was written before a reader came is nothing to it. */
+  readonly writes: number
+}
+
+const NOTHING_TOLD = -1
+
+/** One subscribed stream: a cursor into the log and a stream to write to. What it has not yet read stays where it is, in the log. */
+export class Reader implements Feeder {
+  readonly #hub: Hub
+  readonly #take: Snapshot | undefined
+  readonly #lag: Lag
+  #stream: FedStream | undefined
+  #view: View
+  #cursor = 0
+  /** The position that the client knows. */
+  #told = NOTHING_TOLD
+  /** While a snapshot is taken, or messages are brought here, nothing else is written. */
+  #held = false
+  #hasBegun = false
+  /** The id of its position, where the log has lost what made it so. */
+  #lostAt: string | undefined
+  #delivers = false
+  /** From when it could not be given all there is until it has been: so long its cursor alone says what it has had. */
+  #behind = true
+  /** While it is given what is from before it came. */
+  #replays = false
+  /** Where it stands among those that are written to together. */
+  seat = 0
+  #shared: SharedPlace | undefined
+  /** Of the writes to all of them, those that are in its own books. */
+  #sharedWrites = 0
+  #wroteAt = 0
+
+  constructor(hub: Hub, view: View, take: Snapshot | undefined, lag: Lag) {
+    this.#hub = hub
+    this.#view = view
+    this.#take = take
+    this.#lag = lag
+  }
+
+  get view(): View {
+    return this.#view
+  }
+
+  /** Whether the stream is fed by it. */
+  get isOpen(): boolean {
+    return this.#stream !== undefined
+  }
+
+  /** The id of its position: a reader that has had all that concerns it stands at the head. `''` until it has one. */
+  get lastEventId(): string {
+    if (!this.#hasBegun) return ''
+    this.#passQuiet()
+    return this.#hub.idOf(this.#cursor)
+  }
+
+  /** Begins to write. A reader whose id is unknown, or of which something is gone, is told so before anything else. */
+  begin(stream: FedStream, start: Start): void {
+    this.#stream = stream
+    this.#replays = start !== 'now'
+    this.#whenHere(start, () => {
+      this.#hasBegun = true
+      this.#beginAt(start)
+    })
+  }
+
+  /** Writes what follows the cursor until the stream is full or nothing is left. Returns false where it is about that already. */
+  deliver(): boolean {
+    // What is published while it does so, by a filter or a callback, is read by the same loop.
+    if (this.#delivers) return false
+    if (this.#shared) return true
+    this.#delivers = true
+    const stream = this.#stream
+    this.#passQuiet()
+    try {
+      while (stream?.['~ready'] && !this.#held) {
+        if (this.#lostAt !== undefined || (this.#cursor < this.#hub.floor && this.#view.hasGap(this.#cursor))) {
+          this.#meetGap(stream)
+          continue
+        }
+        const view = this.#view
+        const batch = this.#nextBatch()
+        // A filter may have closed the subscription, or changed its topics.
+        if (this.#stream !== stream) break
+        if (this.#view.name !== view.name) continue
+        if (!batch) {
+          if (this.#hub.isOver) this.#endWithPosition(stream)
+          else this.#catchUp(stream)
+          return true
+        }
+        this.#cursor = batch.to
+        if (batch.isEmpty) continue
+        this.#told = batch.last
+        if (this.#replays) counts.replayed += batch.messages
+        const taken = stream['~writeShared'](batch)
+        // As it goes mostly: one write brings it up to date.
+        if (taken && batch.to === this.#hub.head && !this.#hub.isOver) {
+          this.#catchUp(stream)
+          return true
+        }
+      }
+      this.#behind = true
+    } catch (error) {
+      this.#hub.report(error, 'filter')
+      stream?.['~cut'](error)
+    } finally {
+      this.#delivers = false
+    }
+    return true
+  }
+
+  /** From now on it is written to with all others at this place. */
+  share(place: SharedPlace, seat: number): void {
+    this.seat = seat
+    this.#shared = place
+    this.#sharedWrites = place.writes
+  }
+
+  /** Goes on by itself from where it stands. */
+  part(): void {
+    this.#takeStock()
+    this.#shared = undefined
+  }
+
+  /** It was given this, and its peer has yet to take it. */
+  fallBehind(batch: Batch): void {
+    this.#cursor = batch.to
+    this.#told = batch.last
+    this.#stream?.['~waits'](batch)
+  }
+
+  /** What follows `upTo` will not be what it was: a reader that stands behind that is told. */
+  breakAt(upTo: number): void {
+    if (!this.#hasBegun) return
+    // Its cursor alone says what it has had, of what concerns it.
+    this.#behind = true
+    if (this.#cursor > upTo) this.#lostAt ??= this.#hub.idOf(this.#cursor)
+  }
+
+  /** Reads another view from its present position on. */
+  changeView(view: View): void {
+    this.#passQuiet()
+    this.#view = view
+    this.#behind = true
+    this.deliver()
+  }
+
+  /** Lets go of the stream, which stays open. */
+  release(): void {
+    this.#stream?.['~release']()
+    this.closed()
+  }
+
+  /** Ends the stream. */
+  end(): void {
+    this.#stream?.['~end'](false)
+  }
+
+  drained(): void {
+    this.deliver()
+  }
+
+  closed(): void {
+    if (!this.#stream) return
+    this.#passQuiet()
+    this.#behind = true
+    this.#stream = undefined
+    this.#hub.forget(this)
+  }
+
+  heartbeat(): string {
+    if (this.#held) return ''
+    this.#passQuiet()
+    if (this.#cursor === this.#told) return ''
+    this.#told = this.#cursor
+    return this.#hub.positionBlock(this.#cursor)
+  }
+
+  get wroteAt(): number {
+    this.#takeStock()
+    return this.#wroteAt
+  }
+
+  get lag(): number {
+    if (!this.#hasBegun) return 0
+    this.#passQuiet()
+    return Math.max(0, this.#hub.head - this.#cursor)
+  }
+
+  #nextBatch(): Batch | undefined {
+    if (this.#cursor >= this.#hub.head) return undefined
+    return this.#lag === 'conflate' && this.#behind ? this.#view.conflatedAfter(this.#cursor) : this.#view.batchAfter(this.#cursor)
+  }
+
+  #catchUp(stream: FedStream): void {
+    this.#behind = this.#replays = false
+    const writer = stream['~shared']
+    if (writer) this.#hub.caughtUp(this, this.#cursor, writer)
+  }
+
+  /** What has come for others meanwhile does not concern it: who has had all there is stands behind that, too. */
+  #passQuiet(): void {
+    this.#takeStock()
+    if (!this.#behind) this.#cursor = Math.max(this.#cursor, this.#view.quietUntil)
+  }
+
+  /** What was written to all at its place was written to it. */
+  #takeStock(): void {
+    const shared = this.#shared
+    if (!shared) return
+    this.#cursor = Math.max(this.#cursor, shared.cursor)
+    if (shared.writes === this.#sharedWrites) return
+    this.#sharedWrites = shared.writes
+    this.#told = shared.told
+    this.#wroteAt = shared.wroteAt
+  }
+
+  #beginAt(start: Start): void {
+    if (start === 'now') {
+      this.#cursor = this.#hub.head
+      if (this.#take) this.#takeSnapshot(this.#take)
+      else this.#tellPosition()
+    } else if (start === 'start') {
+      this.#cursor = this.#hub.floor
+      this.#tellPosition()
+    } else {
+      const offset = this.#hub.locate(start.id)
+      if (start.comesBack) this.#hub.resumed(offset !== undefined)
+      if (offset === undefined) this.#reset('unknown', start.id)
+      else if (this.#view.hasGap(offset)) this.#reset('trimmed', start.id)
+      else {
+        this.#cursor = offset
+        this.#tellPosition()
+      }
+    }
+  }
+
+  /** Goes on at once where the log has here what follows, and otherwise once it has. */
+  #whenHere(start: Start, goOn: () => void): void {
+    const reaching = this.#hub.load(neededBy(start))
+    if (reaching) {
+      this.#hold(reaching, goOn)
+      return
+    }
+    goOn()
+    this.deliver()
+  }
+
+  #hold(reaching: Promise<void>, goOn: () => void): void {
+    this.#held = true
+    reaching.then(() => {
+      this.#held = false
+      if (!this.#stream) return
+      goOn()
+      this.deliver()
+    })
+  }
+
+  /** What it was to read next is not here: it may be that the log has it still. */
+  #meetGap(stream: FedStream): void {
+    const isLost = this.#lostAt !== undefined
+    const id = this.#lostAt ?? this.#hub.idOf(this.#cursor)
+    const reaching = isLost ? undefined : this.#hub.load(this.#cursor)
+    const reason = isLost ? 'lost' : 'lagged'
+    if (reaching) this.#hold(reaching, () => {})
+    else if (this.#lag === 'close') {
+      counts.gaps[reason]++
+      stream['~end'](true)
+    } else this.#reset(reason, id)
+  }
+
+  #reset(reason: ResetReason, lastEventId: string): void {
+    counts.gaps[reason]++
+    this.#lostAt = undefined
+    this.#behind = true
+    if (this.#take) {
+      // The id follows the last message of the snapshot: a client that drops before that must begin again.
+      this.#cursor = this.#hub.head
+      this.#told = NOTHING_TOLD
+      this.#tellReset(reason, lastEventId, undefined)
+      this.#takeSnapshot(this.#take)
+      return
+    }
+    this.#whenHere('start', () => {
+      this.#lostAt = undefined
+      this.#cursor = this.#told = this.#hub.floor
+      this.#tellReset(reason, lastEventId, this.#hub.idOf(this.#cursor))
+    })
+  }
+
+  #tellReset(reason: ResetReason, lastEventId: string, id: string | undefined): void {
+    this.#stream?.['~write'](encodeMessage({ event: this.#hub.resetEvent, data: { reason, lastEventId }, id }), 1)
+  }
+
+  #takeSnapshot(take: Snapshot): void {
+    this.#held = true
+    try {
+      const result = this.#hub.snapshot(take, this.#cursor)
+      if (isPromise(result)) this.#awaitSnapshot(result)
+      else this.#writeSnapshot(result)
+    } catch (error) {
+      this.#failSnapshot(error)
+    }
+  }
+
+  async #awaitSnapshot(result: Promise<SnapshotResult>): Promise<void> {
+    try {
+      const taken = await result
+      // One that was taken of what is lost since would give its readers a position that stands for something else by now.
+      if (this.#lostAt === undefined) this.#writeSnapshot(taken)
+      else this.#held = false
+      this.deliver()
+    } catch (error) {
+      this.#failSnapshot(error)
+    }
+  }
+
+  #writeSnapshot(result: SnapshotResult): void {
+    const { messages, after } = snapshotParts(result)
+    if (after !== undefined) {
+      const offset = this.#hub.locate(after)
+      // Another reset would take the same snapshot again, and again.
+      if (offset === undefined || this.#view.hasGap(offset))
+        throw new TidingsError(
+          'ERR_SSE_GAP',
+          'snapshot says after an id whose followers are not kept, or that its channel never gave out; take it from newer state',
+        )
+      this.#cursor = offset
+    }
+    this.#told = this.#cursor
+    const position = this.#hub.positionBlock(this.#cursor)
+    this.#stream?.['~write'](
+      messages.map((message) => this.#hub.encode(message)).join('') + (position === '' ? '' : `${position.trimStart()}\n`),
+      messages.length,
+    )
+    this.#held = false
+  }
+
+  #failSnapshot(error: unknown): void {
+    this.#hub.report(error, 'snapshot')
+    this.#stream?.['~cut'](error)
+  }
+
+  /** Returns whether the channel tells positions at all. */
+  #tellPosition(): boolean {
+    this.#told = this.#cursor
+    const block = this.#hub.positionBlock(this.#cursor)
+    if (block === '') return false
+    this.#stream?.['~write'](`${block.trimStart()}\n`, 0)
+    return true
+  }
+
+  /** Whoever comes back with the last position of all is told that nothing will follow: where no positions are told, that one is. */
+  #endWithPosition(stream: FedStream): void {
+    const knows = this.#told === this.#hub.head
+    this.#cursor = this.#hub.head
+    stream['~end'](true, knows || this.#tellPosition() ? undefined : this.#hub.idOf(this.#cursor))
+  }
+}
+
+function isPromise<Value>(value: Value | Promise<Value>): value is Promise<Value> {
+  return typeof value === 'object' && value !== null && 'then' in value
+}

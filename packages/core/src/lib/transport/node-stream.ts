@@ -1,0 +1,57 @@
+import { describe } from '../describe.ts'
+import { alreadyBegun, type TidingsError } from '../errors.ts'
+import { invalidOption } from '../option-checks.ts'
+import type { OwnedEventStream } from '../stream/event-stream.ts'
+import { closedStream, SinkStream } from '../stream/sink-stream.ts'
+import type { ResolvedOptions } from '../stream/stream-options.ts'
+import { refusalOf } from './accept.ts'
+import { readLastEventId } from './last-event-id.ts'
+import { drainBody, hasLeft, type NodeRequest, type NodeResponse, NodeSink } from './node-sink.ts'
+import { MISLEADING_HEADERS, responseHeaders } from './response-head.ts'
+
+/**
+ * Opens the stream on a response that has not begun: its head and first bytes leave at once.
+ *
+ * @param refuse answers a request whose `Accept` excludes event streams, in the framework's own way; the stream is then
+ * closed as `'unopened'`
+ */
+export function openNodeStream(req: NodeRequest, res: NodeResponse, options: ResolvedOptions, refuse: (refusal: TidingsError) => void): OwnedEventStream {
+  if (typeof req?.headers !== 'object' || typeof res?.setHeader !== 'function')
+    throw invalidOption(`a stream is opened on a request and its response, got ${describe(req)} and ${describe(res)}`)
+  if (res.headersSent) throw alreadyBegun()
+  const lastEventId = nodeLastEventId(req)
+  const refusal = refusalOf(req.method, req.headers.accept, options)
+  if (refusal) {
+    refuse(refusal)
+    return closedStream(options, lastEventId, 'unopened')
+  }
+  if (hasLeft(req, res)) return closedStream(options, lastEventId, 'peer')
+  setHead(res, options)
+  if (req.method === 'HEAD') {
+    res.end()
+    return closedStream(options, lastEventId, 'unopened')
+  }
+  return streamOver(req, res, options)
+}
+
+/** The stream over a response whose head is set, or out already. */
+export function streamOver(req: NodeRequest, res: NodeResponse, options: ResolvedOptions): OwnedEventStream {
+  const lastEventId = nodeLastEventId(req)
+  if (hasLeft(req, res)) return closedStream(options, lastEventId, 'peer')
+  drainBody(req)
+  const stream = new SinkStream(options, lastEventId)
+  stream.open(new NodeSink(req, res, stream))
+  return stream
+}
+
+/** Reads what `EventStream.lastEventId` tells, for a route that wants it before it opens a stream. */
+export function nodeLastEventId(req: NodeRequest): string {
+  const header = req.headers['last-event-id']
+  return readLastEventId(Array.isArray(header) ? header[0] : header, req.url)
+}
+
+function setHead(res: NodeResponse, options: ResolvedOptions): void {
+  for (const name of MISLEADING_HEADERS) res.removeHeader(name)
+  for (const [name, value] of responseHeaders(options)) res.setHeader(name, value)
+  res.statusCode = options.status
+}

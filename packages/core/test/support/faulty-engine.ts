@@ -1,0 +1,168 @@
+import { TidingsError } from '../../src/lib/errors.ts'
+import type { Engine, EngineBatch, EngineEntry, EngineListener, EnginePage, EnginePosition, EngineReceipt, EngineSubscription } from '../../src/log.ts'
+import { engineId, randomEpoch } from '../../src/log.ts'
+import { turn } from './held-sink.ts'
+
+/** A random number below 1. */
+export type Random = () => number
+
+/** What one life of the store's log had, from its first message on. Another begins when it loses some of it. */
+export interface Lineage {
+  readonly epoch: string
+  readonly entries: EngineEntry[]
+}
+
+/** A store that keeps a log, in memory, and may lose what it has. */
+export class Store {
+  readonly lineages: Lineage[] = [{ epoch: randomEpoch(), entries: [] }]
+  readonly connections = new Set<FaultyEngine>()
+  ended = false
+  #trimmed = 0
+  #clock = 1_000
+  #idsByKey = new Map<string, string>()
+  #writers = new Map<string, { sequence: number; receipt: EngineReceipt }>()
+
+  get present(): Lineage {
+    return this.lineages.at(-1) as Lineage
+  }
+
+  page(entries: readonly EngineEntry[] = []): EnginePage {
+    const { epoch, entries: all } = this.present
+    return { epoch, offset: all.length, at: all.at(-1)?.at ?? 0, ended: this.ended, entries }
+  }
+
+  append({ writer, sequence, messages, ends }: EngineBatch): EngineReceipt {
+    const known = this.#writers.get(writer)
+    if (known?.sequence === sequence) return known.receipt
+    if (known && known.sequence > sequence) throw new Error('a later batch was appended already')
+    if (this.ended) throw new TidingsError('ERR_SSE_CHANNEL_ENDED', 'The log has ended')
+    const { epoch, entries } = this.present
+    const added: EngineEntry[] = []
+    const ids = messages.map(({ packed, idempotencyKey }) => {
+      const first = idempotencyKey === undefined ? undefined : this.#idsByKey.get(idempotencyKey)
+      if (first !== undefined) return first
+      const entry = { offset: entries.length + 1, at: ++this.#clock, before: entries.at(-1)?.at ?? 0, packed }
+      entries.push(entry)
+      added.push(entry)
+      const id = engineId(epoch, entry)
+      if (idempotencyKey !== undefined) this.#idsByKey.set(idempotencyKey, id)
+      return id
+    })
+    this.ended ||= ends
+    const receipt = { epoch, offset: entries.length, ids }
+    this.#writers.set(writer, { sequence, receipt })
+    const news = this.page(added)
+    for (const connection of this.connections) connection.publish(news)
+    return receipt
+  }
+
+  read(direction: 'after' | 'before', { offset, at }: EnginePosition, limit: number): EnginePage {
+    const kept = this.present.entries.slice(this.#trimmed)
+    const isAfter = (entry: EngineEntry) => entry.at > at || (entry.at === at && entry.offset > offset)
+    const isBefore = (entry: EngineEntry) => entry.at < at || (entry.at === at && entry.offset < offset)
+    return this.page((direction === 'after' ? kept.filter(isAfter) : kept.filter(isBefore).reverse()).slice(0, limit))
+  }
+
+  /** Keeps the newest so many. */
+  trim(keep: number): void {
+    this.#trimmed = Math.max(this.#trimmed, this.present.entries.length - keep)
+  }
+
+  /** Begins anew, as after `FLUSHALL`. */
+  loseAll(): void {
+    this.#goOnWith({ epoch: randomEpoch(), entries: [] })
+  }
+
+  /** Goes on from an earlier state, as a replica does that lacked the newest. */
+  rewind(by: number): void {
+    const { epoch, entries } = this.present
+    this.#goOnWith({ epoch, entries: entries.slice(0, Math.max(this.#trimmed, entries.length - by)) })
+  }
+
+  #goOnWith(lineage: Lineage): void {
+    this.lineages.push(lineage)
+    this.#trimmed = Math.min(this.#trimmed, lineage.entries.length)
+    this.#idsByKey.clear()
+    this.#writers.clear()
+    this.#clock += 10
+  }
+}
+
+/** How one process reaches the store: calls that fail before or after they did something, and news that come late, twice or never. */
+export class FaultyEngine implements Engine {
+  readonly #store: Store
+  readonly #random: Random
+  readonly #listeners = new Set<EngineListener>()
+  #isConnected = true
+  /** Which connection it is: what was on its way on another one is gone. */
+  #connection = 0
+  /** The share of calls, and of news, that something happens to. */
+  faults = 0
+  /** How often it was asked to subscribe anew. */
+  renewals = 0
+
+  constructor(store: Store, random: Random) {
+    this.#store = store
+    this.#random = random
+    store.connections.add(this)
+  }
+
+  append(batch: EngineBatch): Promise<EngineReceipt> {
+    return this.#call(() => this.#store.append(batch))
+  }
+
+  read(direction: 'after' | 'before', position: EnginePosition, limit: number): Promise<EnginePage> {
+    return this.#call(() => this.#store.read(direction, position, limit))
+  }
+
+  follow(listener: EngineListener): EngineSubscription {
+    this.#listeners.add(listener)
+    const restore = async (): Promise<void> => {
+      await this.#delay()
+      if (this.#isConnected && this.#listeners.has(listener)) listener.restored()
+    }
+    restore()
+    const renew = (): void => {
+      this.renewals++
+      restore()
+    }
+    return { renew, close: () => void this.#listeners.delete(listener) }
+  }
+
+  /** The connection is gone until `connect`. */
+  cut(): void {
+    this.#isConnected = false
+    this.#connection++
+    for (const listener of this.#listeners) listener.lost(new Error('cut'))
+  }
+
+  connect(): void {
+    if (this.#isConnected) return
+    this.#isConnected = true
+    for (const listener of this.#listeners) listener.restored()
+  }
+
+  async publish(news: EnginePage): Promise<void> {
+    const connection = this.#connection
+    if (!this.#isConnected) return
+    await this.#delay()
+    const times = this.#random() < this.faults ? (this.#random() < 0.5 ? 0 : 2) : 1
+    for (let time = 0; time < times; time++) {
+      if (connection === this.#connection) for (const listener of [...this.#listeners]) listener.news(news)
+      await this.#delay()
+    }
+  }
+
+  async #call<Result>(act: () => Result): Promise<Result> {
+    await this.#delay()
+    if (!this.#isConnected || this.#random() < this.faults) throw new Error('the call did not arrive')
+    const result = act()
+    await this.#delay()
+    if (this.#random() < this.faults) throw new Error('the answer did not arrive')
+    return result
+  }
+
+  async #delay(): Promise<void> {
+    for (let turns = Math.floor(this.#random() * 4); turns > 0; turns--) await turn()
+  }
+}
