@@ -6,6 +6,7 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { FIRST_READS, readFirst, standalone } from './examples.mjs'
+import { publishedPackages } from './packages.mjs'
 import { compareSizes, measuredSize, statedSizes } from './sizes.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -24,9 +25,7 @@ const compilers = [
   { compiler: command('typescript6', 'tsc6'), skipLibCheck: 'true' },
 ]
 
-const packages = readdirSync(join(root, 'packages'))
-  .map((folder) => ({ folder: join(root, 'packages', folder), ...manifest(root, 'packages', folder) }))
-  .filter((each) => !each.private)
+const packages = publishedPackages().map(({ path, manifest: { name, version } }) => ({ folder: path, name, version }))
 const tarball = (name) => {
   const { version } = packages.find((each) => each.name === name)
   return join(work, `${name.replace('@', '').replace('/', '-')}-${version}.tgz`)
@@ -218,7 +217,7 @@ async function checkTesting() {
 try {
   const unread = examples.filter((name) => !FIRST_READS[name])
   if (unread.length > 0) throw new Error(`scripts/examples.mjs does not say how to read ${unread.join(', ')}`)
-  await run(['pnpm'], ['--filter', './packages/*', 'pack', '--pack-destination', work], root)
+  await run(['pnpm'], [...packages.flatMap(({ name }) => ['--filter', name]), 'pack', '--pack-destination', work], root)
   await inParallel([
     ...consumers.map((each, index) => () => checkConsumer(each, index)),
     checkTesting,

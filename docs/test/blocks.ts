@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { publishedPackages } from '../../scripts/packages.mjs'
 
 /** The repository's root. */
 export const ROOT: string = fileURLToPath(new URL('../..', import.meta.url))
@@ -26,7 +27,7 @@ export interface Block {
 
 /** Every page that is written by hand, by its path from the root. */
 export function pages(): string[] {
-  const packages = readdirSync(`${ROOT}/packages`).map((name) => `packages/${name}/README.md`)
+  const packages = publishedPackages().map(({ folder }) => `packages/${folder}/README.md`)
   const docs = readdirSync(`${ROOT}/docs`).filter((name) => name.endsWith('.md'))
   const decisions = readdirSync(`${ROOT}/decisions`).filter((name) => name.endsWith('.md'))
   // A package that is not ready to be told of has no page yet; the package checks want one of those that are published.
@@ -37,8 +38,8 @@ export function pages(): string[] {
 
 /** The examples in the docstrings of the packages, each as a block of its source. */
 export function examplesInDocstrings(): Block[] {
-  const sources = readdirSync(`${ROOT}/packages`).flatMap((name) =>
-    readdirSync(`${ROOT}/packages/${name}/src`, { recursive: true, encoding: 'utf8' }).map((file) => `packages/${name}/src/${file}`),
+  const sources = publishedPackages().flatMap(({ folder, path }) =>
+    readdirSync(`${path}/src`, { recursive: true, encoding: 'utf8' }).map((file) => `packages/${folder}/src/${file}`),
   )
   return sources.filter((file) => file.endsWith('.ts')).flatMap(examplesOf)
 }

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { instruments, metrics } from '@tidings/core'
 import { expect, test } from 'vitest'
-import { clients, type Limits } from '../../e2e/support/clients.ts'
+import { clients, type Limits } from '../../packages/tests/support/clients.ts'
 import { pages, ROOT, readPage, rowsUnder } from './blocks.ts'
 
 /** The quoted words of a declaration in a source of core. */

@@ -11,7 +11,7 @@ const SUITES_OF_NODE = [
   { suite: 'core channels on the wire', folder: 'packages/core', file: 'test/channel-wire.test.ts' },
 ]
 
-const server = (name) => ({ suite: `server ${name}`, folder: 'runtimes', file: 'test/server.test.ts', server: name })
+const server = (name) => ({ suite: `server ${name}`, folder: 'packages/tests', file: 'runtimes/test/server.test.ts', server: name })
 
 /** What is to be run of a runtime. */
 export function suitesOf(runtime) {

@@ -12,7 +12,7 @@ const FRAMES: Record<string, (items: string[]) => string> = {
   datastar: (items) => `event: datastar-patch-elements\n${dataOf(boardWith(items), 'elements ')}`,
 }
 
-// Its pages are tested in a browser, by e2e/test/hypermedia.test.ts.
+// Its pages are tested in a browser, by packages/tests/test/hypermedia.test.ts.
 describe('the streams of four libraries', () => {
   let server: ChildProcess
   let origin = ''

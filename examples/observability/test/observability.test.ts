@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { freePort } from '../../../packages/redis/test/support/redis-server.ts'
-import { BINARIES, describeWith } from '../../../requirements.shared.ts'
+import { BINARIES, describeWith } from '../../../scripts/requirements.ts'
 
 const FOLDER = fileURLToPath(new URL('..', import.meta.url))
 // It comes with Prometheus.

@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os'
 import { afterEach, describe, expect, it } from 'vitest'
 import { RedisServer } from '../../../packages/redis/test/support/redis-server.ts'
-import { describeWith } from '../../../requirements.shared.ts'
+import { describeWith } from '../../../scripts/requirements.ts'
 import { Example } from './example.ts'
 import { Reader, type Served } from './reader.ts'
 

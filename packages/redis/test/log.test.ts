@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { describeLog } from '@tidings/testing'
 import { afterAll, beforeAll } from 'vitest'
-import { describeWith } from '../../../requirements.shared.ts'
+import { describeWith } from '../../../scripts/requirements.ts'
 import { redisLog } from '../src/index.ts'
 import { type AppClient, LIBRARIES } from './support/clients.ts'
 import { RedisServer } from './support/redis-server.ts'

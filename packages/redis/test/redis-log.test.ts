@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { createChannel, type LogMessage } from '@tidings/core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { describeWith } from '../../../requirements.shared.ts'
+import { describeWith } from '../../../scripts/requirements.ts'
 import { redisLog } from '../src/index.ts'
 import { type AppClient, LIBRARIES } from './support/clients.ts'
 import { until } from './support/reader.ts'

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
-import { describeWith } from '../../../../requirements.shared.ts'
+import { describeWith } from '../../../../scripts/requirements.ts'
 import { LIBRARIES } from './clients.ts'
 import { RedisServer } from './redis-server.ts'
 import { Switch } from './switch.ts'

@@ -5,7 +5,7 @@ import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { BINARIES } from '../../../../requirements.shared.ts'
+import { BINARIES } from '../../../../scripts/requirements.ts'
 
 /** A Redis of the test's own, on a free port, with a folder for its data. */
 export class RedisServer {

@@ -1,0 +1,81 @@
+import { type Browser, chromium, type Page } from 'playwright-core'
+import { BINARIES } from '../../../scripts/requirements.ts'
+
+/** An event as the page was given it. */
+export interface Dispatched {
+  type: string
+  data: string
+  lastEventId: string
+}
+
+export function launchChromium(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: BINARIES.chromium,
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  })
+}
+
+/** The event that ends what {@link eventsOf} collects. */
+export const LAST = 'that was all'
+
+/** Opens an `EventSource` in the page and gives every event of these names that it dispatches, until {@link LAST}. */
+export function eventsOf(page: Page, path: string, names: readonly string[]): Promise<Dispatched[]> {
+  return page.evaluate(
+    ({ path, names, last }) =>
+      new Promise<Dispatched[]>((resolve, reject) => {
+        const source = new EventSource(path)
+        const seen: Dispatched[] = []
+        for (const name of names) {
+          source.addEventListener(name, ({ type, data, lastEventId }) => seen.push({ type, data, lastEventId }))
+        }
+        source.addEventListener(last, () => {
+          source.close()
+          resolve(seen)
+        })
+        source.onerror = () => reject(new Error(`the stream ended after ${JSON.stringify(seen)}`))
+      }),
+    { path, names, last: LAST },
+  )
+}
+
+/** Opens an `EventSource` and resolves once it has given up for good, with what it had dispatched by then. */
+export function eventsUntilGivenUp(page: Page, path: string): Promise<Dispatched[]> {
+  return page.evaluate(
+    (path) =>
+      new Promise<Dispatched[]>((resolve) => {
+        const source = new EventSource(path)
+        const seen: Dispatched[] = []
+        source.onmessage = ({ type, data, lastEventId }) => seen.push({ type, data, lastEventId })
+        // A lost connection is an error too, but then it is CONNECTING. CLOSED is for ever (WHATWG HTML 9.2.3).
+        source.onerror = () => {
+          if (source.readyState === EventSource.CLOSED) resolve(seen)
+        }
+      }),
+    path,
+  )
+}
+
+/** The protocol that the browser says it used for a resource. Waits for its entry, which comes when the resource has ended. */
+export function protocolOf(page: Page, path: string): Promise<string> {
+  return page.evaluate(
+    (path) =>
+      new Promise<string>((resolve) => {
+        const observer = new PerformanceObserver((list) => {
+          const entry = list.getEntriesByName(new URL(path, location.href).href)[0] as PerformanceResourceTiming | undefined
+          if (!entry) return
+          observer.disconnect()
+          resolve(entry.nextHopProtocol)
+        })
+        observer.observe({ type: 'resource', buffered: true })
+      }),
+    path,
+  )
+}

@@ -1,0 +1,67 @@
+import { fileURLToPath } from 'node:url'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { describeWith } from '../../../scripts/requirements.ts'
+import { launchChromium } from '../support/browser.ts'
+import { Child } from '../support/child.ts'
+
+const FOLDER = fileURLToPath(new URL('../../../examples/two-machines', import.meta.url))
+const SOON = { timeout: 20_000 }
+
+describeWith('chromium', 'nginx', 'redis-server')('The page of two machines', { timeout: 60_000 }, () => {
+  let browser: Browser
+  let example: Child
+  let page: Page
+  /** Scripts of the page that failed. */
+  const failures: string[] = []
+
+  beforeAll(async () => {
+    browser = await launchChromium()
+    example = new Child(process.execPath, ['start.js'], { cwd: FOLDER, env: { ...process.env, PORT: '0', PACE: '50', REDIS_URL: '' } })
+    const [origin] = await example.says('stdout', /http:\S+/)
+    page = await browser.newPage()
+    page.on('pageerror', (error) => failures.push(String(error)))
+    await page.goto(origin)
+  }, 30_000)
+  afterAll(async () => {
+    await browser?.close()
+    // It has others to end, and takes its time.
+    example?.signal('SIGTERM')
+    await example?.exited
+    await example?.end()
+  })
+
+  const shows = async (id: string): Promise<string> => (await page.textContent(`#${id}`)) ?? ''
+  const isServedBy = (name: string) => expect.poll(() => shows('machine'), SOON).toBe(name)
+
+  async function hasMore(): Promise<void> {
+    const enough = Number(await shows('received')) + 20
+    await expect.poll(async () => Number(await shows('received')), SOON).toBeGreaterThan(enough)
+  }
+
+  async function expectNothingLost(): Promise<void> {
+    await hasMore()
+    expect(await Promise.all(['skipped', 'repeated', 'resets'].map(shows))).toEqual(['0', '0', '0'])
+    expect(failures).toEqual([])
+  }
+
+  it.each(['kill', 'restart'])('goes on by the other one at %s', async (how) => {
+    await hasMore()
+    const name = await shows('machine')
+    const before = example.stdout.length
+    await page.click(`[data-path="${name}/${how}"]`)
+    await isServedBy(name === 'express' ? 'hono' : 'express')
+    await expect.poll(() => example.stdout.slice(before), SOON).toMatch(new RegExp(`${name} serves on port`))
+    await expectNothingLost()
+  })
+
+  it('goes on though both were gone, at which an EventSource gives up', async () => {
+    await hasMore()
+    const refused = page.waitForResponse((response) => response.url().includes('/scores') && response.status() === 502, SOON)
+    const before = await shows('connections')
+    for (const name of ['express', 'hono']) await page.click(`[data-path="${name}/kill"]`)
+    await refused
+    await expect.poll(() => shows('connections'), SOON).not.toBe(before)
+    await expectNothingLost()
+  })
+})

@@ -1,0 +1,15 @@
+import { defineConfig, type ViteUserConfig } from 'vitest/config'
+
+/** Without the source condition of the other packages' tests: what runs here is what was built. */
+const config: ViteUserConfig = defineConfig({
+  test: {
+    // The servers of other runtimes are read where the matrix names them.
+    include: ['test/**/*.test.ts', ...(process.env['TIDINGS_SERVER'] ? ['runtimes/test/*.test.ts'] : [])],
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+    pool: 'forks',
+    // They measure delays, and a browser beside them would be measured too.
+    fileParallelism: false,
+  },
+})
+export default config
