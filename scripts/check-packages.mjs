@@ -1,15 +1,18 @@
 // What users get is the packed tarball, not this repository: pack every public package, lint what was packed, install it into empty
-// folders beside the frameworks it is for, compile programs against its types there, and run them.
+// folders beside the frameworks it is for, compile programs against its types there, and run them. `--keep <folder>` leaves the tarballs
+// there when all checks have passed.
 import { spawn } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
-import { join, relative, sep } from 'node:path'
+import { basename, join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import { FIRST_READS, readFirst, standalone } from './examples.mjs'
 import { publishedPackages } from './packages.mjs'
 import { compareSizes, measuredSize, statedSizes } from './sizes.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
+const { keep } = parseArgs({ options: { keep: { type: 'string' } } }).values
 const work = mkdtempSync(join(tmpdir(), 'tidings-packages-'))
 const read = (...path) => readFileSync(join(...path), 'utf8')
 const manifest = (...path) => JSON.parse(read(...path, 'package.json'))
@@ -225,6 +228,10 @@ try {
     ...examples.map((name) => () => checkExample(name)),
     ...packages.map((each) => () => checkTarball(each)),
   ])
+  if (keep && failures.length === 0) {
+    mkdirSync(keep, { recursive: true })
+    for (const { name } of packages) cpSync(tarball(name), join(keep, basename(tarball(name))))
+  }
   console.log(failures.length === 0 ? `${passed} package checks passed` : `${failures.length} package checks failed, ${passed} passed: ${failures.join('; ')}`)
 } finally {
   rmSync(work, { recursive: true, force: true })
