@@ -36,6 +36,14 @@ export function pages(): string[] {
   )
 }
 
+/** Every Markdown file of the repository, by its path from the root. */
+export function markdownFiles(folder = ''): string[] {
+  return readdirSync(`${ROOT}/${folder}`, { withFileTypes: true })
+    .filter(({ name }) => !['.git', '.turbo', 'dist', 'node_modules'].includes(name))
+    .flatMap((entry) => (entry.isDirectory() ? markdownFiles(`${folder}${entry.name}/`) : `${folder}${entry.name}`))
+    .filter((path) => path.endsWith('.md'))
+}
+
 /** The examples in the docstrings of the packages, each as a block of its source. */
 export function examplesInDocstrings(): Block[] {
   const sources = publishedPackages().flatMap(({ folder, path }) =>

@@ -1,9 +1,9 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { instruments, metrics } from '@tidings/core'
 import { expect, test } from 'vitest'
 import { clients, type Limits } from '../../packages/tests/support/clients.ts'
-import { pages, ROOT, readPage, rowsUnder } from './blocks.ts'
+import { markdownFiles, ROOT, readPage, rowsUnder } from './blocks.ts'
 
 /** The quoted words of a declaration in a source of core. */
 function wordsOf(file: string, begin: string, end: string): string[] {
@@ -116,8 +116,13 @@ test('docs/errors.md has one row for each reason', () => {
   expect(namesUnder('docs/errors.md', '## Close reasons').sort()).toEqual(reasons.sort())
 })
 
-test.each(pages())('every link of %s that stays in the repository leads somewhere', (page) => {
-  const text = readPage(page).replace(/```[\s\S]*?```/g, '')
+test('the list of Markdown files has those of all folders', () => {
+  const folders = new Set(markdownFiles().map((path) => path.split('/')[0]))
+  for (const folder of ['README.md', '.github', 'docs', 'examples', 'packages']) expect(folders).toContain(folder)
+})
+
+test.each(markdownFiles())('every link of %s that stays in the repository leads somewhere', (page) => {
+  const text = readPage(page).replace(CODE, '')
   const broken = [...text.matchAll(/\]\(([^)\s]+)\)/g)]
     .map(([, target]) => target as string)
     .filter((target) => !/^[a-z]+:/.test(target))
@@ -125,23 +130,42 @@ test.each(pages())('every link of %s that stays in the repository leads somewher
   expect(broken).toEqual([])
 })
 
+test('docs/decisions/README.md has one row for each decision, with its title', () => {
+  const files = readdirSync(`${ROOT}/docs/decisions`).filter((name) => /^\d/.test(name))
+  const rows = rowsUnder('docs/decisions/README.md', '## Index').map(([number, topic]) => `# ${number} ${topic}`)
+  expect(rows).toEqual(
+    files.map((name) =>
+      readPage(`docs/decisions/${name}`)
+        .split('\n')[0]
+        ?.replace(/^# (\d+)/, `# [$1](${name})`),
+    ),
+  )
+})
+
+const CODE = /^( *)```[\s\S]*?^\1```$/gm
+
 function leadsSomewhere(page: string, target: string): boolean {
   const [path = '', anchor] = target.split('#')
   const file = path === '' ? page : join(dirname(page), path)
   if (!existsSync(`${ROOT}/${file}`)) return false
-  if (anchor === undefined) return true
-  return statSync(`${ROOT}/${file}`).isFile() && anchorsOf(file).includes(anchor)
+  return anchor === undefined || (file.endsWith('.md') && anchorsOf(file).includes(anchor))
 }
 
-/** As GitHub makes them of headings. */
+/** As GitHub makes them of headings: a heading that comes again gets a number. */
 function anchorsOf(page: string): string[] {
-  const headings = readPage(page)
-    .replace(/```[\s\S]*?```/g, '')
-    .matchAll(/^#+ (.+)$/gm)
-  return [...headings].map(([, heading]) =>
-    (heading as string)
+  const seen = new Map<string, number>()
+  return [
+    ...readPage(page)
+      .replace(CODE, '')
+      .matchAll(/^#+ (.+)$/gm),
+  ].map(([, heading = '']) => {
+    const anchor = heading
+      .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
       .toLowerCase()
       .replace(/[^\p{L}\p{N}\s_-]/gu, '')
-      .replaceAll(' ', '-'),
-  )
+      .replaceAll(' ', '-')
+    const times = seen.get(anchor) ?? 0
+    seen.set(anchor, times + 1)
+    return times === 0 ? anchor : `${anchor}-${times}`
+  })
 }
