@@ -56,8 +56,8 @@ export interface AdapterUnderTest {
   /** Names of middleware that `listener` knows how to mount, each of which must leave the messages as they were sent (H7). */
   middleware?: readonly string[]
   /**
-   * Sentences of the contract that the platform cannot keep, by how they begin after the protocol (`'HTTP/2 H5 refuses a HEAD'`),
-   * each with the link that says so. Such a test is expected to fail, and fails when one day it does not.
+   * Cases of the contract that the platform cannot keep, by protocol and name (`'HTTP/2 H5/refuses-head'`), each with the link that says
+   * so. Such a case is expected to fail, and its test fails when one day it does not.
    */
   cannot?: Readonly<Record<string, string>>
   /**

@@ -1,16 +1,20 @@
-import { describe } from 'vitest'
+import { describe, test } from 'vitest'
 import type { AdapterUnderTest } from './adapter-under-test.ts'
-import { describeChannels } from './contract/channels.ts'
-import { contractFor } from './contract/holds.ts'
-import { describeHttp } from './contract/http.ts'
-import { describeLifetime } from './contract/lifetime.ts'
-import { describeSlowPeers } from './contract/slow-peers.ts'
-import { describeWire } from './contract/wire.ts'
+import { type AdapterPart, adapterParts, adapterTests } from './contract/adapter-contract.ts'
 import type { Protocol } from './running-app.ts'
+
+/** Which part of the contract a test file runs; all of it by default. */
+export interface DescribedPart {
+  protocols?: readonly Protocol[]
+  /** `W` the wire, `H` HTTP, `L` lifetime, `B` slow peers, `C` channels. */
+  parts?: readonly AdapterPart[]
+}
 
 /**
  * The contract of event streams (wire, HTTP, lifetime, slow peers, channels) as a vitest suite over real connections. Call it in a test
- * file with an adapter of your own; each test bears the id of the sentence that it proves.
+ * file with an adapter of your own. Each test is named after the sentence that it proves, and fails with its text.
+ *
+ * @param only a part of the contract, so that several files can run beside each other
  *
  * @example
  * import { type AppUnderTest, describeAdapter, type Listener } from '@tidings/testing'
@@ -20,16 +24,18 @@ import type { Protocol } from './running-app.ts'
  *
  * describeAdapter({ name: 'my framework', handlerErrors: 'framework', listener: buildMyApp })
  */
-export function describeAdapter(adapter: AdapterUnderTest): void {
-  const protocols: Protocol[] = adapter.http2 ? ['HTTP/1.1', 'HTTP/2'] : ['HTTP/1.1']
-  for (const protocol of protocols) {
+export function describeAdapter(adapter: AdapterUnderTest, only: DescribedPart = {}): void {
+  for (const protocol of only.protocols ?? protocolsOf(adapter)) {
     describe(`${adapter.name} over ${protocol}`, () => {
-      const contract = contractFor(adapter, protocol)
-      describeWire(contract)
-      describeHttp(contract)
-      describeLifetime(contract)
-      describeSlowPeers(contract)
-      describeChannels(contract)
+      for (const part of only.parts ?? (Object.keys(adapterParts) as AdapterPart[])) {
+        describe(`${part}: ${adapterParts[part].title}`, () => {
+          for (const { name, run, timeout } of adapterTests({ adapter, protocol }, part)) test(name, run, timeout)
+        })
+      }
     })
   }
+}
+
+function protocolsOf({ http2 = false }: AdapterUnderTest): Protocol[] {
+  return http2 ? ['HTTP/1.1', 'HTTP/2'] : ['HTTP/1.1']
 }

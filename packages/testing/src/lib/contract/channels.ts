@@ -1,10 +1,12 @@
+import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Channel, createChannel, type EventStream, type StreamOptions, type SubscribeOptions } from '@tidings/core'
-import { describe, expect } from 'vitest'
 import { ask, type Client, eventually, within } from '../client.ts'
 import type { RunningApp } from '../running-app.ts'
-import { type Contract, codeOf, type Start } from './holds.ts'
+import { codeOf } from './code-of.ts'
 import { reasonOf } from './reason-of.ts'
+import { sentence } from './sentence.ts'
+import type { AdapterSentence, Start } from './world.ts'
 
 /** A block as a client takes it: a message, or a position alone. */
 interface Block {
@@ -64,120 +66,185 @@ async function joined(app: RunningApp, asked = {}): Promise<Client> {
   return client
 }
 
-/** C: channels. What they promise, by way of an adapter's streams. */
-export function describeChannels({ holds }: Contract): void {
-  describe('C: channels', () => {
-    holds('C1 C6 C10 give each reader what it asked for, in order and once, to a clean end', async (start) => {
-      const channel = createChannel()
-      const wanted = [undefined, ['even'], ['odd'], ['even', 'odd']]
-      const app = await serve(start, channel, () => ({ topics: wanted[channel.subscribers] }))
-      const clients: Client[] = []
-      for (const _ of wanted) clients.push(await joined(app))
-      for (const number of numbers(200)) channel.publish(number, { topic: Number(number) % 2 === 0 ? 'even' : 'odd' })
-      channel.end()
-      const texts = await Promise.all(clients.map(({ ended }) => within(ended, 'the end')))
-      const all = numbers(200)
-      const [even, odd] = [0, 1].map((rest) => all.filter((number) => Number(number) % 2 === rest))
-      expect(texts.map(dataIn)).toEqual([all, even, odd, all])
-      for (const text of texts) {
-        expect(text).toMatch(/\nretry: \d+\n(id: .+\n)?\n$/)
-        expect(await channel.ended(lastIdIn(text))).toBe(true)
-      }
-    })
-
-    holds('C1 B4 go on for all who read while one does not, and give it the rest once it does', async (start) => {
-      const channel = createChannel({ history: { messages: 1_000, bytes: 100_000_000 } })
-      const app = await serve(start, channel)
-      const readers: [Client, Client] = [await joined(app), await joined(app)]
-      const late = await ask(app, { reads: false })
-      await eventually(() => channel.subscribers === 3, 'the subscribers')
-      const all = await publishedTo(channel, readers, () => (app.streams[2]?.bufferedAmount ?? 0) > 0)
-      // What it has not taken stays in the channel.
-      expect(app.streams[2]?.bufferedAmount).toBeLessThan(500_000)
-      late.read()
-      const [{ text: whole }] = readers
-      await late.until(({ length }) => length === whole.length)
-      for (const { text } of [...readers, late]) expect(dataIn(text)).toEqual(all)
-      expect(app.streams.map(({ closed }) => closed)).toEqual([false, false, false])
-    })
-
-    holds('C7 B3 cut a reader that takes nothing, and no other', async (start) => {
-      const channel = createChannel()
-      const app = await serve(start, channel, undefined, { stallTimeout: 300 })
-      const readers = [await joined(app), await joined(app)]
-      const deaf = await ask(app, { reads: false })
-      await eventually(() => channel.subscribers === 3, 'the subscribers')
-      const all = await publishedTo(channel, readers, () => app.streams[2]?.closed === true)
-      expect(await reasonOf(app.streams[2])).toBe('stalled')
-      expect(channel.subscribers).toBe(2)
-      for (const { text } of readers) expect(dataIn(text)).toEqual(all)
-      deaf.leave()
-    })
-
-    holds('C2 go on exactly where a client broke off, wherever that was', async (start) => {
-      const channel = createChannel()
-      const app = await serve(start, channel)
-      const all = numbers(100)
-      const first = await Promise.all([joined(app), joined(app), joined(app)])
-      const readers = first.map(async (joinedFirst, index) => {
-        const had: (string | undefined)[] = []
-        const most = [200, 700, 3_000][index] as number
-        let client = joinedFirst
-        let lastEventId = lastIdIn(client.text)
-        for (let times = 1; had.length < all.length; times++) {
-          // In the middle of a message, mostly: what came of it is not taken.
-          const cut = (times * 61) % most
-          await client.until((text) => text.length >= cut || dataIn(text).at(-1) === all.at(-1))
-          const text = client.text.slice(0, cut)
-          client.leave()
-          had.push(...dataIn(text))
-          lastEventId = lastIdIn(text) || lastEventId
-          client = await joined(app, after(lastEventId))
+/** C: channels. */
+export const channels: readonly AdapterSentence[] = [
+  sentence('C1', 'Every subscriber sees the messages it asked for in publish order, each once.', 'Tidings', {
+    // Give each reader what it asked for, in order and once, to a clean end.
+    'in-order-by-topic': {
+      also: ['C6', 'C10'],
+      proof: async ({ start }) => {
+        const channel = createChannel()
+        const wanted = [undefined, ['even'], ['odd'], ['even', 'odd']]
+        const app = await serve(start, channel, () => ({ topics: wanted[channel.subscribers] }))
+        const clients: Client[] = []
+        for (const _ of wanted) clients.push(await joined(app))
+        for (const number of numbers(200)) channel.publish(number, { topic: Number(number) % 2 === 0 ? 'even' : 'odd' })
+        channel.end()
+        const texts = await Promise.all(clients.map(({ ended }) => within(ended, 'the end')))
+        const all = numbers(200)
+        const [even, odd] = [0, 1].map((rest) => all.filter((number) => Number(number) % 2 === rest))
+        deepEqual(texts.map(dataIn), [all, even, odd, all])
+        for (const text of texts) {
+          match(text, /\nretry: \d+\n(id: .+\n)?\n$/)
+          equal(await channel.ended(lastIdIn(text)), true)
         }
-        return had
-      })
-      for (const number of all) {
-        channel.publish(number)
-        await delay(2)
-      }
-      for (const had of await Promise.all(readers)) expect(had).toEqual(all)
-    })
-
-    holds('C3 C4 say first what may be gone, and where a client stands', async (start) => {
-      const channel = createChannel({ history: { messages: 5 } })
-      const ids = await Promise.all(numbers(10).map((number) => channel.publish(number)))
-      const app = await serve(start, channel)
-      const fresh = await joined(app)
-      expect(blocksIn(fresh.text).at(-1)).toEqual({ event: undefined, data: undefined, id: ids[9] })
-      for (const [reason, lastEventId] of [
-        ['trimmed', ids[2]],
-        ['unknown', 'of another log'],
-      ] as const) {
-        const client = await ask(app, after(lastEventId as string))
-        const text = await client.until('data: 10\n')
-        expect(messagesIn(text).map(({ event, data }) => event ?? data)).toEqual(['reset', '6', '7', '8', '9', '10'])
-        expect(JSON.parse(messagesIn(text)[0]?.data ?? '')).toEqual({ reason, lastEventId })
-      }
-      const exact = await ask(app, after(ids[7] as string))
-      expect(dataIn(await exact.until('data: 10\n'))).toEqual(['9', '10'])
-    })
-
-    holds('C5 join the present state and what follows it', async (start) => {
-      const channel = createChannel()
-      let state = 0
-      const publish = (): unknown => channel.publish(`${++state}`)
-      for (let times = 0; times < 5; times++) publish()
-      const app = await serve(start, channel, () => ({ snapshot: () => ({ event: 'state', data: `${state}` }) }))
-      const client = await joined(app)
-      publish()
-      publish()
-      await client.until('data: 7\n')
-      expect(messagesIn(client.text).map(({ event = '', data }) => `${event} ${data}`)).toEqual(['state 5', ' 6', ' 7'])
-      const back = await ask(app, after(messagesIn(client.text).at(-2)?.id ?? ''))
-      expect(dataIn(await back.until('data: 7\n'))).toEqual(['7'])
-    })
-
-    holds('C7 end the stream of a filter that throws, and no other', async (start) => {
+      },
+    },
+    // Go on for all who read while one does not, and give it the rest once it does.
+    'one-does-not-read': {
+      also: ['B4'],
+      proof: async ({ start }) => {
+        const channel = createChannel({ history: { messages: 1_000, bytes: 100_000_000 } })
+        const app = await serve(start, channel)
+        const readers: [Client, Client] = [await joined(app), await joined(app)]
+        const late = await ask(app, { reads: false })
+        await eventually(() => channel.subscribers === 3, 'the subscribers')
+        const all = await publishedTo(channel, readers, () => (app.streams[2]?.bufferedAmount ?? 0) > 0)
+        // What it has not taken stays in the channel.
+        const waiting = app.streams[2]?.bufferedAmount ?? Number.POSITIVE_INFINITY
+        ok(waiting < 500_000, `${waiting} bytes`)
+        late.read()
+        const [{ text: whole }] = readers
+        await late.until(({ length }) => length === whole.length)
+        for (const { text } of [...readers, late]) deepEqual(dataIn(text), all)
+        deepEqual(
+          app.streams.map(({ closed }) => closed),
+          [false, false, false],
+        )
+      },
+    },
+  }),
+  sentence(
+    'C2',
+    'A reconnect with the last id dispatched MUST give exactly what followed it, for any interleaving of ' +
+      'publish, drop, reconnect and replay (property test with random faults; also many at once).',
+    'Tidings',
+    {
+      // Go on exactly where a client broke off, wherever that was.
+      'cut-anywhere': async ({ start }) => {
+        const channel = createChannel()
+        const app = await serve(start, channel)
+        const all = numbers(100)
+        const first = await Promise.all([joined(app), joined(app), joined(app)])
+        const readers = first.map(async (joinedFirst, index) => {
+          const had: (string | undefined)[] = []
+          const most = [200, 700, 3_000][index] as number
+          let client = joinedFirst
+          let lastEventId = lastIdIn(client.text)
+          for (let times = 1; had.length < all.length; times++) {
+            // In the middle of a message, mostly: what came of it is not taken.
+            const cut = (times * 61) % most
+            await client.until((text) => text.length >= cut || dataIn(text).at(-1) === all.at(-1))
+            const text = client.text.slice(0, cut)
+            client.leave()
+            had.push(...dataIn(text))
+            lastEventId = lastIdIn(text) || lastEventId
+            client = await joined(app, after(lastEventId))
+          }
+          return had
+        })
+        for (const number of all) {
+          channel.publish(number)
+          await delay(2)
+        }
+        for (const had of await Promise.all(readers)) deepEqual(had, all)
+      },
+    },
+  ),
+  sentence(
+    'C3',
+    'A gap (id too old for one of *its* topics, unknown, of another epoch, or a reader that fell off) MUST ' +
+      'be said by the reset event before anything else; never a partial replay that looks whole. No gap is ' +
+      "said when only other topics' messages were trimmed.",
+    'Tidings',
+    {
+      // Say first what may be gone, and where a client stands.
+      'trimmed-and-unknown': {
+        also: ['C4'],
+        proof: async ({ start }) => {
+          const channel = createChannel({ history: { messages: 5 } })
+          const ids = await Promise.all(numbers(10).map((number) => channel.publish(number)))
+          const app = await serve(start, channel)
+          const fresh = await joined(app)
+          deepEqual(blocksIn(fresh.text).at(-1), { event: undefined, data: undefined, id: ids[9] })
+          for (const [reason, lastEventId] of [
+            ['trimmed', ids[2]],
+            ['unknown', 'of another log'],
+          ] as const) {
+            const client = await ask(app, after(lastEventId as string))
+            const text = await client.until('data: 10\n')
+            deepEqual(
+              messagesIn(text).map(({ event, data }) => event ?? data),
+              ['reset', '6', '7', '8', '9', '10'],
+            )
+            deepEqual(JSON.parse(messagesIn(text)[0]?.data ?? ''), { reason, lastEventId })
+          }
+          const exact = await ask(app, after(ids[7] as string))
+          deepEqual(dataIn(await exact.until('data: 10\n')), ['9', '10'])
+        },
+      },
+    },
+  ),
+  sentence(
+    'C4',
+    'Positions: on subscribing, an id-only block, behind the snapshot where there is one; on heartbeats when ' +
+      "it moved. `position: 'message' | false` as designed.",
+    'Tidings',
+    { provedIn: 'packages/core/test/channel.test.ts' },
+  ),
+  sentence(
+    'C5',
+    'Given that the app changes state before it publishes, `snapshot` and live MUST join without loss; with ' +
+      '`{ messages, after }`, or a synchronous snapshot over a memory log in one turn with state and publish, ' +
+      'also without repeat. A drop in the middle of a snapshot starts over.',
+    'Tidings',
+    {
+      // Join the present state and what follows it.
+      'state-and-what-follows': async ({ start }) => {
+        const channel = createChannel()
+        let state = 0
+        const publish = (): unknown => channel.publish(`${++state}`)
+        for (let times = 0; times < 5; times++) publish()
+        const app = await serve(start, channel, () => ({ snapshot: () => ({ event: 'state', data: `${state}` }) }))
+        const client = await joined(app)
+        publish()
+        publish()
+        await client.until('data: 7\n')
+        deepEqual(
+          messagesIn(client.text).map(({ event = '', data }) => `${event} ${data}`),
+          ['state 5', ' 6', ' 7'],
+        )
+        const back = await ask(app, after(messagesIn(client.text).at(-2)?.id ?? ''))
+        deepEqual(dataIn(await back.until('data: 7\n')), ['7'])
+      },
+    },
+  ),
+  sentence(
+    'C6',
+    'Topics and filters hold for replay as for live. A subscriber to 1 of 100,000 topics costs nothing for ' +
+      "the rest. A topic added to a live subscription counts from that subscriber's cursor.",
+    'Tidings',
+    { provedIn: 'packages/core/test/channel.test.ts' },
+  ),
+  sentence('C7', 'A throwing `filter`, `snapshot` or sink hurts its own subscriber alone; `onError` is told.', 'Tidings', {
+    // Cut a reader that takes nothing, and no other.
+    'one-takes-nothing': {
+      also: ['B3'],
+      proof: async ({ start }) => {
+        const channel = createChannel()
+        const app = await serve(start, channel, undefined, { stallTimeout: 300 })
+        const readers = [await joined(app), await joined(app)]
+        const deaf = await ask(app, { reads: false })
+        await eventually(() => channel.subscribers === 3, 'the subscribers')
+        const all = await publishedTo(channel, readers, () => app.streams[2]?.closed === true)
+        equal(await reasonOf(app.streams[2]), 'stalled')
+        equal(channel.subscribers, 2)
+        for (const { text } of readers) deepEqual(dataIn(text), all)
+        deaf.leave()
+      },
+    },
+    // End the stream of a filter that throws, and no other.
+    'filter-throws': async ({ start }) => {
       const failures: string[] = []
       const channel = createChannel({ onError: (_, { stage }) => failures.push(stage) })
       const broken = (): boolean => {
@@ -188,38 +255,84 @@ export function describeChannels({ holds }: Contract): void {
       channel.publish('a')
       await second.until('data: a\n')
       await within(first.closed, 'the end of the first')
-      expect(await reasonOf(app.streams[0])).toBe('error')
-      expect([failures, app.streams[1]?.closed, dataIn(first.text)]).toEqual([['filter'], false, []])
-    })
-
-    holds('C9 give a reader that is behind the newest of each key', async (start) => {
-      const channel = createChannel({ history: { messages: 2_000, bytes: 100_000_000 } })
-      const app = await serve(start, channel, () => ({ lag: 'conflate' }))
-      const client = await ask(app, { reads: false })
-      await eventually(() => channel.subscribers === 1, 'the subscriber')
-      for (let number = 1; number <= 1_500; number++) {
-        channel.publish(`${number} ${FILLING}`, { key: `${number % 10}` })
-        if (number % 100 === 0) await new Promise(setImmediate)
-      }
-      client.read()
-      channel.end()
-      const had = dataIn(await within(client.ended, 'the end')).map((data) => Number(data?.split(' ')[0]))
-      expect(had.length).toBeLessThan(1_500)
-      expect(had).toEqual([...had].sort((a, b) => a - b))
-      expect(had.slice(-10)).toEqual(Array.from({ length: 10 }, (_, index) => 1_491 + index))
-    })
-
-    holds('C11 keep the ids of a stream that they feed', async (start) => {
-      const channel = createChannel()
-      const app = await serve(start, channel)
-      const client = await joined(app)
-      const [stream] = app.streams
-      expect(codeOf(() => stream?.send({ id: '1', data: '' }))).toBe('ERR_SSE_ID_OWNED')
-      expect(codeOf(() => stream && createChannel().subscribe(stream))).toBe('ERR_SSE_ID_OWNED')
-      expect(await stream?.send('of its own')).toBe(true)
-      await channel.publish('shared')
-      await client.until('data: shared\n')
-      expect(dataIn(client.text)).toEqual(['of its own', 'shared'])
-    })
-  })
-}
+      equal(await reasonOf(app.streams[0]), 'error')
+      deepEqual([failures, app.streams[1]?.closed, dataIn(first.text)], [['filter'], false, []])
+    },
+  }),
+  sentence(
+    'C8',
+    'History is bounded by messages, bytes and age, whichever comes first; a resume from any position costs ' +
+      "its answer, not the history's length (on an engine log, a topic read beyond the tail costs the range " +
+      'scanned).',
+    'Tidings',
+    { provedIn: 'packages/core/test/log.test.ts' },
+  ),
+  sentence(
+    'C9',
+    "`lag: 'conflate'`: a reader that is behind gets the newest kept message of each key that it asked for, " +
+      'in order, and ends in the same state as one that was never behind; `Last-Event-ID` stays exact.',
+    'Tidings',
+    {
+      // Give a reader that is behind the newest of each key.
+      behind: async ({ start }) => {
+        const channel = createChannel({ history: { messages: 2_000, bytes: 100_000_000 } })
+        const app = await serve(start, channel, () => ({ lag: 'conflate' }))
+        const client = await ask(app, { reads: false })
+        await eventually(() => channel.subscribers === 1, 'the subscriber')
+        for (let number = 1; number <= 1_500; number++) {
+          channel.publish(`${number} ${FILLING}`, { key: `${number % 10}` })
+          if (number % 100 === 0) await new Promise(setImmediate)
+        }
+        client.read()
+        channel.end()
+        const had = dataIn(await within(client.ended, 'the end')).map((data) => Number(data?.split(' ')[0]))
+        ok(had.length < 1_500, `${had.length}`)
+        deepEqual(
+          had,
+          [...had].sort((a, b) => a - b),
+        )
+        deepEqual(
+          had.slice(-10),
+          Array.from({ length: 10 }, (_, index) => 1_491 + index),
+        )
+      },
+    },
+  ),
+  sentence(
+    'C10',
+    '`end()`: subscribers get the rest, a final id, `retry` and a clean end. `ended(id)` is true for one who ' +
+      'has had all, and on an ended channel for one without an id and without `after`; a route that asks it ' +
+      'before it opens the stream answers 204. A reader never creates an unknown run.',
+    'Tidings',
+    { provedIn: 'packages/core/test/channel.test.ts' },
+  ),
+  sentence(
+    'C11',
+    'On a subscribed stream `send` with `id`, a second channel, and `publish` with `id` MUST throw ' +
+      "`ERR_SSE_ID_OWNED`; publishing the reset or position event's name throws `ERR_SSE_RESERVED_EVENT` and " +
+      "is absent from the types. Shared bytes use the channel's `serialize`.",
+    'Tidings',
+    {
+      // Keep the ids of a stream that they feed.
+      'ids-owned': async ({ start }) => {
+        const channel = createChannel()
+        const app = await serve(start, channel)
+        const client = await joined(app)
+        const [stream] = app.streams
+        equal(
+          codeOf(() => stream?.send({ id: '1', data: '' })),
+          'ERR_SSE_ID_OWNED',
+        )
+        equal(
+          codeOf(() => stream && createChannel().subscribe(stream)),
+          'ERR_SSE_ID_OWNED',
+        )
+        equal(await stream?.send('of its own'), true)
+        await channel.publish('shared')
+        await client.until('data: shared\n')
+        deepEqual(dataIn(client.text), ['of its own', 'shared'])
+      },
+    },
+  ),
+  sentence('C12', '`messages()` rejects with `ERR_SSE_GAP` when its reader fell off.', 'Tidings', { provedIn: 'packages/core/test/channel.test.ts' }),
+]

@@ -1,12 +1,13 @@
+import { deepEqual, equal, ok } from 'node:assert/strict'
 import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createChannel, type EventStream } from '@tidings/core'
-import { describe, expect } from 'vitest'
 import { ask, type Client, eventually, within } from '../client.ts'
 import { collectGarbage } from '../garbage.ts'
 import type { RunningApp } from '../running-app.ts'
-import type { Contract } from './holds.ts'
 import { reasonOf } from './reason-of.ts'
+import { sentence } from './sentence.ts'
+import type { AdapterSentence } from './world.ts'
 
 const CHUNK = 'x'.repeat(65_536)
 // Bytes.
@@ -33,71 +34,82 @@ async function waiting(app: RunningApp): Promise<{ stream: EventStream; client: 
   }
 }
 
+const patient = { stallTimeout: 60_000, maxBufferedBytes: 16 * 1024 * 1024, heartbeat: false } as const
+
 /** B: slow peers. */
-export function describeSlowPeers({ holds }: Contract): void {
-  const patient = { stallTimeout: 60_000, maxBufferedBytes: 16 * 1024 * 1024, heartbeat: false } as const
-
-  describe('B: slow peers', () => {
-    holds('B1 settles a waiting send when the peer reads again', async (start) => {
+export const slowPeers: readonly AdapterSentence[] = [
+  sentence('B1', '`send` MUST wait while the peer is slow, and settle on drain, close, error and limit alike. No `send` hangs.', 'Tidings', {
+    // Settles a waiting send when the peer reads again.
+    'peer-reads-again': async ({ start }) => {
       const { client, sent, stream } = await waiting(await start({ options: patient }))
-      expect(stream.bufferedAmount).toBeGreaterThan(0)
+      ok(stream.bufferedAmount > 0, `${stream.bufferedAmount}`)
       client.read()
-      expect(await within(sent, 'the send')).toBe(true)
-    })
-
-    holds('B1 settles a waiting send when the stream closes, and when the peer leaves', async (start) => {
+      equal(await within(sent, 'the send'), true)
+    },
+    // Settles a waiting send when the stream closes, and when the peer leaves.
+    'closed-and-left': async ({ start }) => {
       const app = await start({ options: patient })
       const closing = await waiting(app)
       closing.stream.close()
-      expect(await within(closing.sent, 'the send')).toBe(false)
+      equal(await within(closing.sent, 'the send'), false)
       closing.client.leave()
       const leaving = await waiting(app)
       leaving.client.reset()
-      expect(await within(leaving.sent, 'the send')).toBe(false)
-      expect(await reasonOf(leaving.stream)).toBe('peer')
-    })
-
-    holds('B2 ends a stream as slow when sends that nobody awaits pile up, and settles them', async (start) => {
-      const app = await start({ options: { ...patient, maxBufferedBytes: 500_000 } })
-      const { stream, client, sent } = await waiting(app)
-      let accepted = 0
-      while (!stream.closed && accepted < 1_000) {
-        stream.send(CHUNK)
-        accepted++
-      }
-      expect(accepted).toBeLessThan(20)
-      expect(await reasonOf(stream)).toBe('slow')
-      expect(await within(sent, 'the send')).toBe(false)
-      client.read()
-      await within(client.closed, 'the end of the connection')
-    })
-
-    holds('B2 delivers one message that is larger than the limit', async (start) => {
-      const app = await start({ options: { ...patient, maxBufferedBytes: 1_000 } })
-      const next = app.nextStream()
-      const client = await ask(app)
-      const stream = await within(next, 'the stream')
-      await client.until((text) => text.length > 0)
-      const data = 'y'.repeat(3_000_000)
-      expect(await within(stream.send(data), 'the send', 5_000)).toBe(true)
-      await client.until((text) => text.endsWith(`data: ${data}\n\n`))
-      expect(await stream.send('after')).toBe(true)
-    })
-
-    holds('B3 cuts a peer that takes nothing while bytes wait', async (start) => {
+      equal(await within(leaving.sent, 'the send'), false)
+      equal(await reasonOf(leaving.stream), 'peer')
+    },
+  }),
+  sentence(
+    'B2',
+    'Sends that nobody awaits MUST be bounded: a send while more than `maxBufferedBytes` already waits ' +
+      "closes the stream as `'slow'`. One message larger than the limit is still deliverable.",
+    'Tidings',
+    {
+      // Ends a stream as slow when sends that nobody awaits pile up, and settles them.
+      'pile-up': async ({ start }) => {
+        const app = await start({ options: { ...patient, maxBufferedBytes: 500_000 } })
+        const { stream, client, sent } = await waiting(app)
+        let accepted = 0
+        while (!stream.closed && accepted < 1_000) {
+          stream.send(CHUNK)
+          accepted++
+        }
+        ok(accepted < 20, `${accepted}`)
+        equal(await reasonOf(stream), 'slow')
+        equal(await within(sent, 'the send'), false)
+        client.read()
+        await within(client.closed, 'the end of the connection')
+      },
+      // Delivers one message that is larger than the limit.
+      'one-large': async ({ start }) => {
+        const app = await start({ options: { ...patient, maxBufferedBytes: 1_000 } })
+        const next = app.nextStream()
+        const client = await ask(app)
+        const stream = await within(next, 'the stream')
+        await client.until((text) => text.length > 0)
+        const data = 'y'.repeat(3_000_000)
+        equal(await within(stream.send(data), 'the send', 5_000), true)
+        await client.until((text) => text.endsWith(`data: ${data}\n\n`))
+        equal(await stream.send('after'), true)
+      },
+    },
+  ),
+  sentence('B3', "A peer that takes nothing for `stallTimeout` while bytes wait MUST be closed as `'stalled'`.", 'Tidings', {
+    // Cuts a peer that takes nothing while bytes wait.
+    'takes-nothing': async ({ start }) => {
       const app = await start({ options: { ...patient, stallTimeout: 300 } })
       const { stream, client, sent } = await waiting(app)
-      expect(await reasonOf(stream)).toBe('stalled')
-      expect(await within(sent, 'the send')).toBe(false)
+      equal(await reasonOf(stream), 'stalled')
+      equal(await within(sent, 'the send'), false)
       client.read()
       await within(client.closed, 'the end of the connection')
-    })
-
-    holds('B3 cuts such a peer also while more is sent, and after close()', async (start) => {
+    },
+    // Cuts such a peer also while more is sent, and after close().
+    'sent-and-closed': async ({ start }) => {
       const app = await start({ options: { ...patient, stallTimeout: 300 } })
       const sending = await waiting(app)
       const timer = setInterval(() => sending.stream.send('more'), 20)
-      expect(await reasonOf(sending.stream)).toBe('stalled')
+      equal(await reasonOf(sending.stream), 'stalled')
       clearInterval(timer)
 
       const closing = await waiting(app)
@@ -105,126 +117,143 @@ export function describeSlowPeers({ holds }: Contract): void {
       const gone = new Promise((resolve) => res?.on('close', resolve))
       closing.stream.close()
       await within(gone, 'the end of the response')
-    })
-
-    holds('B3 leaves a peer alone that takes a little at a time', async (start) => {
+    },
+    // Leaves a peer alone that takes a little at a time.
+    'takes-a-little': async ({ start }) => {
       const app = await start({ options: { ...patient, stallTimeout: 1_000, maxBufferedBytes: 64 * 1024 * 1024 } })
       const { stream, client, sent } = await waiting(app)
       // The kernel makes room by the megabyte; at this pace that is a few times a second, and the whole takes over two.
       client.readSlowly(65_536, 10)
       for (let count = 0; count < 250; count++) stream.send(CHUNK)
-      expect(await within(sent, 'the send', 10_000)).toBe(true)
+      equal(await within(sent, 'the send', 10_000), true)
       const last = stream.send('the last')
-      expect(await within(last, 'the last send', 10_000)).toBe(true)
-      expect(stream.closed).toBe(false)
-    })
-
-    holds(
-      'B4 does not let one slow peer delay the others, nor memory grow',
-      async (start) => {
-        const channel = createChannel()
-        const app = await start({ options: patient, run: (stream) => void channel.subscribe(stream) })
-        await ask(app, { reads: false })
-        const reader = await ask(app, { reads: false })
-        await eventually(() => channel.subscribers === 2, 'the subscribers')
-        let published = 0
-        let read = 0
-        let onRead = (): void => {}
-        reader.readInto((bytes) => {
-          read += bytes
-          onRead()
-        })
-        const publish = async (bytes: number): Promise<void> => {
-          for (const until = published + bytes; published < until; published += CHUNK.length) {
-            channel.publish(CHUNK)
-            while (published - read > MOST_ON_ITS_WAY) {
-              await new Promise<void>((resolve) => {
-                onRead = resolve
-              })
+      equal(await within(last, 'the last send', 10_000), true)
+      equal(stream.closed, false)
+    },
+  }),
+  sentence(
+    'B4',
+    'One slow peer MUST NOT delay, or grow with, any other: 200 MB published past a reader that never reads leaves RSS within 32 MB of where it was.',
+    'Tidings',
+    {
+      // Does not let one slow peer delay the others, nor memory grow.
+      'one-slow-peer': {
+        timeout: 60_000,
+        proof: async ({ start }) => {
+          const channel = createChannel()
+          const app = await start({ options: patient, run: (stream) => void channel.subscribe(stream) })
+          await ask(app, { reads: false })
+          const reader = await ask(app, { reads: false })
+          await eventually(() => channel.subscribers === 2, 'the subscribers')
+          let published = 0
+          let read = 0
+          let onRead = (): void => {}
+          reader.readInto((bytes) => {
+            read += bytes
+            onRead()
+          })
+          const publish = async (bytes: number): Promise<void> => {
+            for (const until = published + bytes; published < until; published += CHUNK.length) {
+              channel.publish(CHUNK)
+              while (published - read > MOST_ON_ITS_WAY) {
+                await new Promise<void>((resolve) => {
+                  onRead = resolve
+                })
+              }
             }
+            await collectGarbage()
           }
-          await collectGarbage()
-        }
-        // What is held would grow each time; the heap grows only until it has the size that so much garbage needs.
-        let growth = Number.POSITIVE_INFINITY
-        for (let time = 0; time < 4 && growth > MOST_GROWTH; time++) {
-          const before = process.memoryUsage().rss
-          await publish(PUBLISHED)
-          growth = process.memoryUsage().rss - before
-        }
-        expect(growth).toBeLessThanOrEqual(MOST_GROWTH)
-        await eventually(() => read > published, 'all that was published')
-        expect(app.streams.map(({ closed }) => closed)).toEqual([false, false])
+          // What is held would grow each time; the heap grows only until it has the size that so much garbage needs.
+          let growth = Number.POSITIVE_INFINITY
+          for (let time = 0; time < 4 && growth > MOST_GROWTH; time++) {
+            const before = process.memoryUsage().rss
+            await publish(PUBLISHED)
+            growth = process.memoryUsage().rss - before
+          }
+          ok(growth <= MOST_GROWTH, `${growth}`)
+          await eventually(() => read > published, 'all that was published')
+          deepEqual(
+            app.streams.map(({ closed }) => closed),
+            [false, false],
+          )
+        },
       },
-      60_000,
-    )
-
-    holds('B5 sends all of a source and pulls no faster than the peer takes', async (start) => {
-      let pulled = 0
-      function* endless(): Generator<string> {
-        for (;;) {
-          pulled++
-          yield CHUNK
+    },
+  ),
+  sentence(
+    'B5',
+    "`sendAll` MUST pull no faster than the peer takes, and run the source's `return`/`cancel`/`destroy` " +
+      'when the peer leaves, also while the source is pending.',
+    'Tidings',
+    {
+      // Sends all of a source and pulls no faster than the peer takes.
+      'no-faster': async ({ start }) => {
+        let pulled = 0
+        function* endless(): Generator<string> {
+          for (;;) {
+            pulled++
+            yield CHUNK
+          }
         }
-      }
-      const results: unknown[] = []
-      const app = await start({
-        options: patient,
-        run: async (stream) => {
-          results.push(await stream.sendAll([{ n: 1 }, { n: 2 }], (data) => ({ event: 'item', data })))
-          results.push(await stream.sendAll(Readable.from(['a', 'b'])))
-          stream.sendAll(endless()).then((result) => results.push(result))
-        },
-      })
-      const client = await ask(app, { reads: false })
-      const settled = async (): Promise<number> => {
-        for (;;) {
-          const before = pulled
-          await delay(100)
-          if (pulled === before && pulled > 0) return pulled
-        }
-      }
-      const atRest = await within(settled(), 'rest', 5_000)
-      client.read()
-      await client.until(
-        (text) =>
-          // The length first: to look into megabytes at each piece that comes takes longer than they may.
-          text.length > (atRest + 10) * CHUNK.length && text.includes('event: item\ndata: {"n":1}\n\nevent: item\ndata: {"n":2}\n\ndata: a\n\ndata: b\n\n'),
-      )
-      client.leave()
-      await reasonOf(app.streams[0])
-      await delay(0)
-      expect(results).toEqual([true, true, false])
-    })
-
-    holds('B5 ends a source when the peer leaves, also one that is pending', async (start) => {
-      const ends: string[] = []
-      const never = new Promise<never>(() => {})
-      const iterator: AsyncIterable<string> = {
-        [Symbol.asyncIterator]: () => ({
-          next: () => never,
-          return: async () => {
-            ends.push('return')
-            return { done: true, value: undefined }
+        const results: unknown[] = []
+        const app = await start({
+          options: patient,
+          run: async (stream) => {
+            results.push(await stream.sendAll([{ n: 1 }, { n: 2 }], (data) => ({ event: 'item', data })))
+            results.push(await stream.sendAll(Readable.from(['a', 'b'])))
+            stream.sendAll(endless()).then((result) => results.push(result))
           },
-        }),
-      }
-      const web = new ReadableStream<string>({ cancel: () => void ends.push('cancel') })
-      const node = new Readable({ objectMode: true, read() {}, destroy: (error, done) => done(ends.push('destroy') ? error : null) })
-      const results: unknown[] = []
-      const app = await start({
-        run: (stream) => {
-          for (const source of [iterator, web, node]) stream.sendAll(source as AsyncIterable<string>).then((result) => results.push(result))
-        },
-      })
-      const next = app.nextStream()
-      const client = await ask(app)
-      const reason = reasonOf(await within(next, 'the stream'))
-      client.leave()
-      await reason
-      await delay(0)
-      expect(ends.sort()).toEqual(['cancel', 'destroy', 'return'])
-      expect(results).toEqual([false, false, false])
-    })
-  })
-}
+        })
+        const client = await ask(app, { reads: false })
+        const settled = async (): Promise<number> => {
+          for (;;) {
+            const before = pulled
+            await delay(100)
+            if (pulled === before && pulled > 0) return pulled
+          }
+        }
+        const atRest = await within(settled(), 'rest', 5_000)
+        client.read()
+        await client.until(
+          (text) =>
+            // The length first: to look into megabytes at each piece that comes takes longer than they may.
+            text.length > (atRest + 10) * CHUNK.length && text.includes('event: item\ndata: {"n":1}\n\nevent: item\ndata: {"n":2}\n\ndata: a\n\ndata: b\n\n'),
+        )
+        client.leave()
+        await reasonOf(app.streams[0])
+        await delay(0)
+        deepEqual(results, [true, true, false])
+      },
+      // Ends a source when the peer leaves, also one that is pending.
+      'source-ends': async ({ start }) => {
+        const ends: string[] = []
+        const never = new Promise<never>(() => {})
+        const iterator: AsyncIterable<string> = {
+          [Symbol.asyncIterator]: () => ({
+            next: () => never,
+            return: async () => {
+              ends.push('return')
+              return { done: true, value: undefined }
+            },
+          }),
+        }
+        const web = new ReadableStream<string>({ cancel: () => void ends.push('cancel') })
+        const node = new Readable({ objectMode: true, read() {}, destroy: (error, done) => done(ends.push('destroy') ? error : null) })
+        const results: unknown[] = []
+        const app = await start({
+          run: (stream) => {
+            for (const source of [iterator, web, node]) stream.sendAll(source as AsyncIterable<string>).then((result) => results.push(result))
+          },
+        })
+        const next = app.nextStream()
+        const client = await ask(app)
+        const reason = reasonOf(await within(next, 'the stream'))
+        client.leave()
+        await reason
+        await delay(0)
+        deepEqual(ends.sort(), ['cancel', 'destroy', 'return'])
+        deepEqual(results, [false, false, false])
+      },
+    },
+  ),
+]

@@ -1,11 +1,13 @@
+import { deepEqual, equal } from 'node:assert/strict'
 import type { EventStream, Message } from '@tidings/core'
 import { createParser } from 'eventsource-parser'
 import fc from 'fast-check'
 import supertest from 'supertest'
-import { describe, expect } from 'vitest'
 import { ask } from '../client.ts'
 import { readEventStream } from '../read-event-stream.ts'
-import { type Contract, codeOf, type Start } from './holds.ts'
+import { codeOf } from './code-of.ts'
+import { sentence } from './sentence.ts'
+import type { AdapterSentence, Start } from './world.ts'
 
 /** What every stream with default options opens with. */
 export const OPENING = ':\n\n'
@@ -20,7 +22,7 @@ async function bodyOf(start: Start, run: (stream: EventStream) => unknown, optio
     },
   })
   const { text, ended } = await readEventStream(supertest(app.server, { http2: app.protocol === 'HTTP/2' }).get('/'))
-  expect(ended).toBe(true)
+  equal(ended, true)
   return text
 }
 
@@ -29,48 +31,73 @@ async function framesOf(start: Start, messages: unknown[]): Promise<string> {
   const body = await bodyOf(start, (stream) => {
     for (const message of messages) stream.send(message as Message)
   })
-  expect(body.slice(0, OPENING.length)).toBe(OPENING)
+  equal(body.slice(0, OPENING.length), OPENING)
   return body.slice(OPENING.length)
 }
 
 /** W: the wire. */
-export function describeWire({ holds }: Contract): void {
-  describe('W: the wire', () => {
-    holds('W1 writes UTF-8 without BOM, a lone surrogate as U+FFFD', async (start) => {
-      expect(await framesOf(start, ['grüße 🎉 \ud800x', { event: 'é', data: '\udc00', id: '\ud83d' }])).toBe(
+export const wire: readonly AdapterSentence[] = [
+  sentence('W1', 'Output MUST be UTF-8 without BOM; a lone surrogate becomes U+FFFD.', 'WHATWG HTML 9.2.4', {
+    // Writes UTF-8 without BOM, a lone surrogate as U+FFFD.
+    'utf-8': async ({ start }) => {
+      equal(
+        await framesOf(start, ['grüße 🎉 \ud800x', { event: 'é', data: '\udc00', id: '\ud83d' }]),
         'data: grüße 🎉 \ufffdx\n\nevent: é\ndata: \ufffd\nid: \ufffd\n\n',
       )
-    })
-
-    holds('W2 splits data on CRLF, LF and CR and on nothing else', async (start) => {
-      expect(await framesOf(start, ['a\r\nb\nc\rd', 'a\n', '', '\u2028\u2029\u0085\u000b\f'])).toBe(
-        'data: a\ndata: b\ndata: c\ndata: d\n\ndata: a\ndata: \n\ndata: \n\ndata: \u2028\u2029\u0085\u000b\f\n\n',
-      )
-    })
-
-    holds('W3 keeps leading spaces of values', async (start) => {
-      expect(await framesOf(start, ['  two', { event: ' e', data: ' d\n  d2', id: ' i' }])).toBe('data:   two\n\nevent:  e\ndata:  d\ndata:   d2\nid:  i\n\n')
-    })
-
-    holds('W4 refuses line ends in event and id, and NUL in id, before a byte is written', async (start) => {
-      const bad = [
-        { event: 'a\nb', data: '' },
-        { event: 'a\rb', data: '' },
-        { event: 'a\r\ndata: x', data: '' },
-        { id: 'a\nb' },
-        { id: 'a\rb', data: '' },
-        { id: 'a\0b', data: '' },
-      ]
-      const codes: unknown[] = []
-      const body = await bodyOf(start, (stream) => {
-        for (const message of bad) codes.push(codeOf(() => stream.send(message)))
-        stream.send('after')
-      })
-      expect(codes).toEqual(bad.map(() => 'ERR_SSE_INVALID_FIELD'))
-      expect(body).toBe(`${OPENING}data: after\n\n`)
-    })
-
-    holds('W5 refuses a retry that is not a non-negative safe integer', async (start) => {
+    },
+  }),
+  sentence(
+    'W2',
+    '`data` MUST be split on CRLF, LF and CR, and on nothing else (not U+2028, U+2029, U+0085, VT, FF); each ' +
+      'piece is one `data: ` line. `"a\n"` gives two lines, `""` gives one.',
+    'WHATWG HTML 9.2.5',
+    {
+      // Splits data on CRLF, LF and CR and on nothing else.
+      'line-ends': async ({ start }) => {
+        equal(
+          await framesOf(start, ['a\r\nb\nc\rd', 'a\n', '', '\u2028\u2029\u0085\u000b\f']),
+          'data: a\ndata: b\ndata: c\ndata: d\n\ndata: a\ndata: \n\ndata: \n\ndata: \u2028\u2029\u0085\u000b\f\n\n',
+        )
+      },
+    },
+  ),
+  sentence('W3', "A value's leading space MUST survive: always `data: ` and the value as it is.", 'WHATWG HTML 9.2.5', {
+    // Keeps leading spaces of values.
+    'leading-spaces': async ({ start }) => {
+      equal(await framesOf(start, ['  two', { event: ' e', data: ' d\n  d2', id: ' i' }]), 'data:   two\n\nevent:  e\ndata:  d\ndata:   d2\nid:  i\n\n')
+    },
+  }),
+  sentence(
+    'W4',
+    '`event` or `id` with CR or LF, and `id` with NUL, MUST throw `ERR_SSE_INVALID_FIELD` before a byte is written. Never stripped in silence.',
+    'WHATWG HTML 9.2.6',
+    {
+      // Refuses line ends in event and id, and NUL in id, before a byte is written.
+      refused: async ({ start }) => {
+        const bad = [
+          { event: 'a\nb', data: '' },
+          { event: 'a\rb', data: '' },
+          { event: 'a\r\ndata: x', data: '' },
+          { id: 'a\nb' },
+          { id: 'a\rb', data: '' },
+          { id: 'a\0b', data: '' },
+        ]
+        const codes: unknown[] = []
+        const body = await bodyOf(start, (stream) => {
+          for (const message of bad) codes.push(codeOf(() => stream.send(message)))
+          stream.send('after')
+        })
+        deepEqual(
+          codes,
+          bad.map(() => 'ERR_SSE_INVALID_FIELD'),
+        )
+        equal(body, `${OPENING}data: after\n\n`)
+      },
+    },
+  ),
+  sentence('W5', "`retry` MUST be a non-negative safe integer, or throw (also for `'1\\ndata: x'`, `NaN`, `1.5`, `-1`, `1e21`).", 'WHATWG HTML 9.2.6', {
+    // Refuses a retry that is not a non-negative safe integer.
+    retry: async ({ start }) => {
       const bad = ['1\ndata: x', '1', Number.NaN, 1.5, -1, 1e21, Number.POSITIVE_INFINITY, null, true]
       const codes: unknown[] = []
       const body = await bodyOf(start, (stream) => {
@@ -78,33 +105,49 @@ export function describeWire({ holds }: Contract): void {
         stream.send({ retry: 0 })
         stream.send({ retry: 2_500, data: 'x' })
       })
-      expect(codes).toEqual(bad.map(() => 'ERR_SSE_INVALID_FIELD'))
-      expect(body).toBe(`${OPENING}retry: 0\n\nretry: 2500\ndata: x\n\n`)
-    })
-
-    holds('W6 prefixes every line of a comment', async (start) => {
+      deepEqual(
+        codes,
+        bad.map(() => 'ERR_SSE_INVALID_FIELD'),
+      )
+      equal(body, `${OPENING}retry: 0\n\nretry: 2500\ndata: x\n\n`)
+    },
+  }),
+  sentence('W6', 'Comments MUST be prefixed on every line (all three line ends). A comment can never become a field.', 'WHATWG HTML 9.2.5', {
+    // Prefixes every line of a comment.
+    'comment-lines': async ({ start }) => {
       const body = await bodyOf(start, (stream) => {
         stream.comment('a\r\ndata: b\rid: c\nd')
         stream.comment()
         stream.send({ comment: 'x\ny', data: 'z' })
       })
-      expect(body).toBe(`${OPENING}: a\n: data: b\n: id: c\n: d\n\n:\n\n: x\n: y\ndata: z\n\n`)
-    })
-
-    holds('W7 sends an empty id, none by accident, and no event line for the unnamed event', async (start) => {
-      const messages = [{ id: '', data: 'a' }, { data: 'b' }, { id: undefined, data: 'c' }, { event: '', data: 'd' }, { event: 'message', data: 'e' }]
-      expect(await framesOf(start, messages)).toBe('data: a\nid: \n\ndata: b\n\ndata: c\n\ndata: d\n\ndata: e\n\n')
-    })
-
-    holds('W8 sends id, retry and comment alone without dispatching an event', async (start) => {
+      equal(body, `${OPENING}: a\n: data: b\n: id: c\n: d\n\n:\n\n: x\n: y\ndata: z\n\n`)
+    },
+  }),
+  sentence(
+    'W7',
+    "An empty `id` MUST be sent (it resets the client's), and never be sent by accident. `event: ''` or `'message'` is written without an `event:` line.",
+    'WHATWG HTML 9.2.6',
+    {
+      // Sends an empty id, none by accident, and no event line for the unnamed event.
+      'empty-id': async ({ start }) => {
+        const messages = [{ id: '', data: 'a' }, { data: 'b' }, { id: undefined, data: 'c' }, { event: '', data: 'd' }, { event: 'message', data: 'e' }]
+        equal(await framesOf(start, messages), 'data: a\nid: \n\ndata: b\n\ndata: c\n\ndata: d\n\ndata: e\n\n')
+      },
+    },
+  ),
+  sentence('W8', 'A message of `id`, `retry` or `comment` alone MUST NOT dispatch an event; its `id` and `retry` still count.', 'WHATWG HTML 9.2.6', {
+    // Sends id, retry and comment alone without dispatching an event.
+    'no-event': async ({ start }) => {
       const text = await framesOf(start, [{ id: '7' }, { retry: 5 }, { comment: 'c' }, { id: '8', retry: 6, comment: 'd' }])
-      expect(text).toBe('id: 7\n\nretry: 5\n\n: c\n\n: d\nretry: 6\nid: 8\n\n')
+      equal(text, 'id: 7\n\nretry: 5\n\n: c\n\n: d\nretry: 6\nid: 8\n\n')
       const events: unknown[] = []
       createParser({ onEvent: (event) => events.push(event) }).feed(text)
-      expect(events).toEqual([])
-    })
-
-    holds('W9 writes whole frames: heartbeats and concurrent sends never land inside one', async (start) => {
+      deepEqual(events, [])
+    },
+  }),
+  sentence('W9', 'A frame is one write: a heartbeat or another message MUST NOT land inside it. It ends with exactly one blank line.', 'WHATWG HTML 9.2.6', {
+    // Writes whole frames: heartbeats and concurrent sends never land inside one.
+    'whole-frames': async ({ start }) => {
       const long = 'x'.repeat(100_000)
       const app = await start({ options: { heartbeat: 10 }, run: () => {} })
       const client = await ask(app)
@@ -117,55 +160,77 @@ export function describeWire({ holds }: Contract): void {
       stream?.close()
       const frames = (await client.ended).split('\n\n').filter((frame) => frame !== ':')
       const expected = [0, 1, 2, 3, 4].flatMap((round) => [`data: ${round} ${long}`, `event: e\ndata: ${round}\ndata: ${long}`, ': c'])
-      expect(frames).toEqual([...expected, ''])
-    })
-
-    holds('W10 gives any message back to a conforming parser', async (start) => {
-      const text = fc.string({ unit: 'binary', maxLength: 60 })
-      const field = text.map((value) => value.replace(/[\r\n\0]/g, ''))
-      const message = fc.record({ data: text, event: field, id: field })
-      // The core's own tests do this thousands of times and at every split; here it is the path that is tried.
-      const messages = fc.sample(message, 300)
-      const events: unknown[] = []
-      createParser({ onEvent: ({ event = '', data, id }) => events.push({ event, data, id }) }).feed(await framesOf(start, messages))
-      const wellFormed = (value: string): string => new TextDecoder('utf-8', { ignoreBOM: true }).decode(new TextEncoder().encode(value))
-      expect(events).toEqual(
-        messages.map(({ data, event, id }) => ({
-          event: event === 'message' ? '' : wellFormed(event),
-          data: wellFormed(data.replace(/\r\n|\r/g, '\n')),
-          id: wellFormed(id),
-        })),
-      )
-    })
-
-    holds('W11 refuses what is no message with an error that says what to write', async (start) => {
-      const cycle: Record<string, unknown> = {}
-      cycle['self'] = cycle
-      const bad = [
-        { foo: 1 },
-        undefined,
-        null,
-        7,
-        [],
-        {},
-        { data: 1n },
-        { data: cycle },
-        { event: 'e' },
-        { data: undefined },
-        { data: () => {} },
-        { data: Symbol('s') },
-      ]
-      const codes: unknown[] = []
-      const body = await bodyOf(start, (stream) => {
-        for (const message of bad) codes.push(codeOf(() => stream.send(message as never)))
-        stream.send({ data: [1, null] })
-      })
-      expect(codes).toEqual(bad.map(() => 'ERR_SSE_INVALID_MESSAGE'))
-      expect(body).toBe(`${OPENING}data: [1,null]\n\n`)
-    })
-
-    holds('W12 writes the id as the last line of its block', async (start) => {
-      expect(await framesOf(start, [{ id: '1', data: { a: 1 }, event: 'e', retry: 3, comment: 'c' }])).toBe(': c\nevent: e\nretry: 3\ndata: {"a":1}\nid: 1\n\n')
-    })
-  })
-}
+      deepEqual(frames, [...expected, ''])
+    },
+  }),
+  sentence(
+    'W10',
+    'encode, then any conforming parser (a spec transcription, `eventsource-parser`, Chromium), split at ' +
+      'every byte, MUST give the message back with line ends normalised to LF, for any string at all, lone ' +
+      'surrogates as U+FFFD, `id` and `event` from the set that W4 allows (property test).',
+    'WHATWG HTML 9.2.5 and 9.2.6',
+    {
+      // Gives any message back to a conforming parser.
+      'any-message': async ({ start }) => {
+        const text = fc.string({ unit: 'binary', maxLength: 60 })
+        const field = text.map((value) => value.replace(/[\r\n\0]/g, ''))
+        const message = fc.record({ data: text, event: field, id: field })
+        // The core's own tests do this thousands of times and at every split; here it is the path that is tried.
+        const messages = fc.sample(message, 300)
+        const events: unknown[] = []
+        createParser({ onEvent: ({ event = '', data, id }) => events.push({ event, data, id }) }).feed(await framesOf(start, messages))
+        const wellFormed = (value: string): string => new TextDecoder('utf-8', { ignoreBOM: true }).decode(new TextEncoder().encode(value))
+        deepEqual(
+          events,
+          messages.map(({ data, event, id }) => ({
+            event: event === 'message' ? '' : wellFormed(event),
+            data: wellFormed(data.replace(/\r\n|\r/g, '\n')),
+            id: wellFormed(id),
+          })),
+        )
+      },
+    },
+  ),
+  sentence(
+    'W11',
+    'A message that is no message (`send({ foo: 1 })`, `send(undefined)`, a BigInt, a cycle, `event` without ' +
+      '`data`, data that serialises to `undefined`) MUST throw a coded error that says what to write instead.',
+    'Tidings',
+    {
+      // Refuses what is no message with an error that says what to write.
+      'no-message': async ({ start }) => {
+        const cycle: Record<string, unknown> = {}
+        cycle['self'] = cycle
+        const bad = [
+          { foo: 1 },
+          undefined,
+          null,
+          7,
+          [],
+          {},
+          { data: 1n },
+          { data: cycle },
+          { event: 'e' },
+          { data: undefined },
+          { data: () => {} },
+          { data: Symbol('s') },
+        ]
+        const codes: unknown[] = []
+        const body = await bodyOf(start, (stream) => {
+          for (const message of bad) codes.push(codeOf(() => stream.send(message as never)))
+          stream.send({ data: [1, null] })
+        })
+        deepEqual(
+          codes,
+          bad.map(() => 'ERR_SSE_INVALID_MESSAGE'),
+        )
+        equal(body, `${OPENING}data: [1,null]\n\n`)
+      },
+    },
+  ),
+  sentence('W12', '`id` MUST be the last line of a block: clients that store it early must not hold an id whose data they never got.', 'WHATWG HTML 9.2.6', {
+    // Writes the id as the last line of its block.
+    'id-last': async ({ start }) =>
+      equal(await framesOf(start, [{ id: '1', data: { a: 1 }, event: 'e', retry: 3, comment: 'c' }]), ': c\nevent: e\nretry: 3\ndata: {"a":1}\nid: 1\n\n'),
+  }),
+]
