@@ -1,0 +1,297 @@
+import { deepEqual, equal, match, notEqual, ok } from 'node:assert/strict'
+import type { LogEntry, LogMessage, MessageLog } from '@tidings/core'
+import { within } from '../client.ts'
+import type { LogUnderTest } from '../log-under-test.ts'
+import { type ContractTest, type Sentence, type Stage, sentence, testsOf } from './sentence.ts'
+
+/** What a proof about a log works with. */
+export interface LogWorld extends LogUnderTest {
+  /** Opens a log that is empty and keeps at least so many messages. It is closed when the test is over. */
+  open: (messages?: number) => Promise<MessageLog>
+}
+
+const AMPLE = 1_000
+const ID = /^[A-Za-z0-9._~-]{1,128}$/
+
+function message(data: string, topic?: string, key?: string): LogMessage {
+  return { block: `event: note\ndata: ${data}\n`, event: 'note', data, isText: true, topic, key }
+}
+
+/** G: logs. */
+export const log: readonly Sentence<LogUnderTest, LogWorld>[] = [
+  sentence(
+    'G1',
+    '`append` resolves when the engine has it, with its id; ids grow. What waits is bounded in bytes and ' +
+      'time, then `ERR_SSE_LOG_UNAVAILABLE`. A publish that nobody awaits never becomes an unhandled ' +
+      "rejection: it goes to `onError`. A resend (the client library's own, or ours) adds nothing: skipped " +
+      'duplicates return their first id.',
+    'Tidings',
+    {
+      // Append resolves to an id that any header can carry.
+      id: async ({ open }) => {
+        const log = await open()
+        for (const data of ['', 'a', 'ä\u2028\n', 'x'.repeat(100_000)]) match(await log.append(message(data)), ID)
+      },
+      // Ids grow in the order of the calls, also of those that nobody awaited.
+      'order-of-calls': async ({ open }) => {
+        const log = await open()
+        const ids = await Promise.all(Array.from({ length: 200 }, (_, index) => log.append(message(String(index)))))
+        equal(new Set(ids).size, 200)
+        const { entries } = await log.read(0, 200)
+        const offsets = ids.map((id) => log.locate(id))
+        deepEqual(
+          offsets,
+          Array.from(ids, (_, index) => index + 1),
+        )
+        deepEqual(
+          entries.map(({ data, id }) => [data, id]),
+          ids.map((id, index) => [String(index), id]),
+        )
+      },
+      // An entry is what was appended, with its id, its offset and its time.
+      entry: async ({ open }) => {
+        const log = await open()
+        const before = Date.now()
+        const appended: LogMessage = { block: 'event: goal\ndata: {"n":1}\n', event: 'goal', data: '{"n":1}', isText: false, topic: 'match/ä', key: 'k' }
+        const bare: LogMessage = { block: 'data: a\ndata: b\n', event: 'message', data: 'a\r\nb', isText: true, topic: undefined, key: undefined }
+        const ids = [await log.append(appended), await log.append(bare)]
+        const { entries } = await log.read(0, 10)
+        const fieldsOf = ({ block, event, data, isText, topic, key, id, offset, at }: LogEntry): LogEntry => ({
+          block,
+          event,
+          data,
+          isText,
+          topic,
+          key,
+          id,
+          offset,
+          at,
+        })
+        deepEqual(entries.map(fieldsOf), [
+          { ...appended, id: ids[0], offset: 1, at: entries[0]?.at },
+          { ...bare, id: ids[1], offset: 2, at: entries[1]?.at },
+        ])
+        // The log's clock may be another machine's.
+        for (const { at } of entries) ok(Math.abs(at - before) < 60_000, `${Math.abs(at - before)}`)
+      },
+      // Read gives pages of at most the limit, oldest first, from where one asks.
+      pages: async ({ open }) => {
+        const log = await open()
+        deepEqual(await log.read(0, 10), { entries: [], floor: 0 })
+        for (let index = 1; index <= 25; index++) await log.append(message(String(index)))
+        const page = async (after: number, limit: number) => {
+          const { entries, floor } = await log.read(after, limit)
+          return { data: entries.map(({ data }) => data), offsets: entries.map(({ offset }) => offset), floor }
+        }
+        deepEqual(await page(0, 3), { data: ['1', '2', '3'], offsets: [1, 2, 3], floor: 0 })
+        deepEqual(await page(3, 2), { data: ['4', '5'], offsets: [4, 5], floor: 0 })
+        deepEqual(await page(23, 100), { data: ['24', '25'], offsets: [24, 25], floor: 0 })
+        deepEqual(await page(25, 100), { data: [], offsets: [], floor: 0 })
+      },
+      // Whatever it has lost lies at or below the floor, and all above is there without a hole.
+      floor: async ({ open }) => {
+        const log = await open(20)
+        for (let index = 1; index <= 300; index++) await log.append(message(String(index)))
+        const { entries, floor } = await log.read(0, 1_000)
+        ok(floor <= 280, `${floor}`)
+        deepEqual(
+          entries.map(({ offset }) => offset),
+          Array.from({ length: 300 - floor }, (_, index) => floor + 1 + index),
+        )
+        deepEqual(
+          entries.map(({ data }) => data),
+          entries.map(({ offset }) => String(offset)),
+        )
+      },
+      // Who follows gets every entry once and in order, those of this process too.
+      follow: async ({ open }) => {
+        const log = await open()
+        await log.append(message('before'))
+        await log.read(0, 1)
+        const followed: LogEntry[] = []
+        const alsoFollowed: LogEntry[] = []
+        const all = new Promise<void>((resolve) => {
+          log.follow({ entry: (entry) => void (followed.push(entry) === 100 && resolve()) })
+        })
+        const others = new Promise<void>((resolve) => {
+          log.follow({ entry: (entry) => void (alsoFollowed.push(entry) === 100 && resolve()) })
+        })
+        const ids = await Promise.all(Array.from({ length: 100 }, (_, index) => log.append(message(String(index), `t${index % 3}`))))
+        await within(Promise.all([all, others]), 'all entries')
+        deepEqual(
+          followed.map(({ id, data }) => [id, data]),
+          ids.map((id, index) => [id, String(index)]),
+        )
+        deepEqual(alsoFollowed, followed)
+        deepEqual((await log.read(1, 100)).entries, followed)
+      },
+      // Who follows no more gets nothing, and the others go on.
+      unfollow: async ({ open }) => {
+        const log = await open()
+        const left: string[] = []
+        const unfollow = log.follow({ entry: ({ data }) => void left.push(data) })
+        const next = () => new Promise<string>((resolve) => void log.follow({ entry: ({ data }) => resolve(data) }))
+        const first = next()
+        await log.append(message('a'))
+        equal(await within(first, 'the first entry'), 'a')
+        unfollow()
+        unfollow()
+        const second = next()
+        await log.append(message('b'))
+        equal(await within(second, 'the second entry'), 'b')
+        deepEqual(left, ['a'])
+      },
+      // Finds the offset of each id that it gave out, and the id of each position.
+      positions: async ({ open }) => {
+        const log = await open(20)
+        const ids: string[] = []
+        for (let index = 0; index < 60; index++) ids.push(await log.append(message('x')))
+        await log.read(0, 1)
+        deepEqual(
+          ids.slice(40).map((id) => log.locate(id)),
+          Array.from({ length: 20 }, (_, index) => 41 + index),
+        )
+        for (const offset of [41, 50, 60]) equal(log.idOf(offset), ids[offset - 1])
+        equal(log.locate(log.idOf(0)), 0)
+        match(log.idOf(0), ID)
+      },
+      // Knows no id that it never gave out: of another epoch, of the future, or no id at all.
+      'unknown-ids': async ({ open }) => {
+        const log = await open()
+        const other = await open()
+        const id = await log.append(message('a'))
+        const strange = await other.append(message('a'))
+        await other.append(message('b'))
+        await log.read(0, 1)
+        notEqual(strange, id)
+        const future = id.replace(/[0-9](?=[^0-9]*$)/, '9')
+        const unknown = [
+          strange,
+          other.idOf(0),
+          future,
+          `${id}0`,
+          ` ${id}`,
+          `${id} `,
+          `0${id}`,
+          '',
+          '0',
+          '1',
+          '-1',
+          '1-',
+          '\uFFFD',
+          '💥',
+          'x'.repeat(2_000),
+          'constructor',
+        ]
+        for (const each of unknown) equal(log.locate(each), undefined, each)
+        equal(log.locate(id), 1)
+      },
+      // A second append with one idempotency key gives the first id and adds nothing.
+      'idempotency-key': async ({ open }) => {
+        const log = await open()
+        const followed: string[] = []
+        const last = new Promise<void>((resolve) => {
+          log.follow({
+            entry: ({ data }) => {
+              followed.push(data)
+              if (data === 'last') resolve()
+            },
+          })
+        })
+        const [first, again] = await Promise.all([log.append(message('a'), { idempotencyKey: 'k' }), log.append(message('a'), { idempotencyKey: 'k' })])
+        const later = await log.append(message('other data'), { idempotencyKey: 'k' })
+        deepEqual([again, later], [first, first])
+        const other = await log.append(message('b'), { idempotencyKey: 'l' })
+        const without = await log.append(message('a'))
+        equal(new Set([first, other, without]).size, 3)
+        await log.append(message('last'))
+        await within(last, 'the last entry')
+        deepEqual(followed, ['a', 'b', 'a', 'last'])
+      },
+      // Its end comes behind all that was appended, is told once to each who follows, also later, and nothing comes after.
+      end: {
+        also: ['C10'],
+        proof: async ({ open }) => {
+          const log = await open()
+          const told: string[] = []
+          let finished = (): void => {}
+          const over = new Promise<void>((resolve) => {
+            finished = resolve
+          })
+          log.follow({
+            entry: ({ data }) => void told.push(data),
+            finished: () => {
+              told.push('end')
+              finished()
+            },
+          })
+          const appended = log.append(message('a'))
+          await Promise.all([appended, log.end(), log.end()])
+          await within(over, 'the end')
+          const late = await log.append(message('b')).catch((error: { code?: unknown }) => error.code)
+          equal(late, 'ERR_SSE_CHANNEL_ENDED')
+          await within(new Promise<void>((resolve) => void log.follow({ entry: () => {}, finished: resolve })), 'the end, for one who came later')
+          deepEqual(told, ['a', 'end'])
+          deepEqual(
+            (await log.read(0, 10)).entries.map(({ id }) => id),
+            [await appended],
+          )
+        },
+      },
+      // After close nobody is told of anything.
+      closed: async ({ open }) => {
+        const log = await open()
+        const followed: string[] = []
+        log.follow({ entry: ({ data }) => void followed.push(data) })
+        await log.close()
+        await log.append(message('late')).catch(() => {})
+        deepEqual(followed, [])
+        await log.close()
+      },
+    },
+  ),
+  sentence(
+    'G2',
+    'Two processes on one log see one order and one set of ids: a client that moves between them misses ' + 'nothing and repeats nothing.',
+    'Tidings',
+    { provedIn: ['packages/redis/test/redis-log.test.ts', 'packages/redis/test/cluster.test.ts', 'packages/redis/test/support/describe-faults.ts'] },
+  ),
+  sentence(
+    'G3',
+    'The engine stopped, frozen and started, its connection cut, its data flushed, a replica promoted that ' +
+      'lacks the newest entries: streams stay open, following goes on by itself with back-off (a watchdog ' +
+      'drops a frozen connection), what was lost is said as a gap, wrong messages never, and nothing is ' +
+      'unhandled.',
+    'Tidings',
+    { provedIn: ['packages/core/test/engine-log.test.ts', 'packages/redis/test/support/describe-faults.ts', 'packages/redis/test/cluster.test.ts'] },
+  ),
+  sentence(
+    'G4',
+    'The user brings the client (its type is structural); the log never closes what it did not open, and ' + 'owns what it did (`error` listener first).',
+    'Tidings',
+    { provedIn: 'packages/redis/test/redis-log.test.ts' },
+  ),
+]
+
+/** The tests of a log. */
+export function logTests(subject: LogUnderTest): ContractTest[] {
+  return testsOf(log, subject, stageFor(subject))
+}
+
+function stageFor(subject: LogUnderTest): Stage<LogWorld> {
+  return async (proof) => {
+    const opened: MessageLog[] = []
+    const open = async (messages = AMPLE): Promise<MessageLog> => {
+      const log = await subject.create({ messages })
+      opened.push(log)
+      // A log on an engine follows it from here on at the latest.
+      await log.read(0, 1)
+      return log
+    }
+    try {
+      await proof({ ...subject, open })
+    } finally {
+      for (const log of opened) await log.close()
+    }
+  }
+}
