@@ -29,8 +29,8 @@ test('docs/observability.md has one row for each instrument, with what it reads'
 
 /** The options and members that have a table, by the heading over it and the interface in the sources. */
 const TABLES: readonly { page: string; heading: string; file: string; type: string; and?: string }[] = [
-  { page: 'README.md', heading: '## Options', file: 'stream/stream-options.ts', type: 'StreamOptions' },
-  { page: 'README.md', heading: '## The stream', file: 'stream/event-stream.ts', type: 'EventStream' },
+  { page: 'docs/streams.md', heading: '## Options', file: 'stream/stream-options.ts', type: 'StreamOptions' },
+  { page: 'docs/streams.md', heading: '## The stream', file: 'stream/event-stream.ts', type: 'EventStream' },
   { page: 'docs/channels.md', heading: '### createChannel', file: 'channel/channel-options.ts', type: 'ChannelOptions' },
   { page: 'docs/channels.md', heading: '### history', file: 'log/history-bounds.ts', type: 'HistoryBounds' },
   { page: 'docs/scaling.md', heading: '## Options', file: 'engine-log/engine-log-options.ts', type: 'EngineLogOptions', and: 'redis/src/lib/redis-log.ts' },
@@ -140,6 +140,17 @@ test('docs/decisions/README.md has one row for each decision, with its title', (
         ?.replace(/^# (\d+)/, `# [$1](${name})`),
     ),
   )
+})
+
+test('README.md has at most 900 words', () => {
+  expect(readPage('README.md').split(/\s+/).length).toBeLessThanOrEqual(900)
+})
+
+test('docs/README.md leads to each page and each example', () => {
+  const text = readPage('docs/README.md')
+  const pages = readdirSync(`${ROOT}/docs`).filter((name) => name.endsWith('.md') && name !== 'README.md')
+  const examples = readdirSync(`${ROOT}/examples`).map((name) => `../examples/${name}`)
+  for (const target of [...pages, ...examples]) expect(text).toContain(`](${target})`)
 })
 
 const CODE = /^( *)```[\s\S]*?^\1```$/gm
