@@ -1,11 +1,34 @@
-// Provenance names the repository that a package was built from, and the registry refuses a package.json that names another or none. The
-// workflow knows where it runs; whoever publishes from elsewhere, without provenance, has nothing to name.
-import { writeFileSync } from 'node:fs'
+// Names the repository in what is published: `repository`, `homepage`, and the links of each README, which lead nowhere from npm while they
+// are relative. Provenance names the repository that a package was built from, and the registry refuses a package.json that names another
+// or none. The workflow knows where it runs. Without it, as for a publisher elsewhere, there is nothing to name.
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path/posix'
+import { fileURLToPath } from 'node:url'
 import { publishedPackages } from './packages.mjs'
 
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const { GITHUB_REPOSITORY: repository, GITHUB_SERVER_URL: server = 'https://github.com' } = process.env
+const url = `${server}/${repository}`
+
+/** The text of a page with absolute links. Links within the page and code stay as they are. */
+function withAbsoluteLinks(page) {
+  const parts = readFileSync(join(ROOT, page), 'utf8').split(/(^```[\s\S]*?^```$)/m)
+  return parts
+    .map((part) => (part.startsWith('```') ? part : part.replace(/\]\((?![a-z]+:|#)([^)\s]+)\)/g, (_, target) => `](${absolute(page, target)})`)))
+    .join('')
+}
+
+function absolute(page, target) {
+  const [path, anchor] = target.split('#')
+  const file = join(dirname(page), path)
+  const kind = statSync(join(ROOT, file)).isDirectory() ? 'tree' : 'blob'
+  return `${url}/${kind}/HEAD/${file}${anchor === undefined ? '' : `#${anchor}`}`
+}
 
 for (const { folder, path, manifest } of repository ? publishedPackages() : []) {
-  manifest.repository = { type: 'git', url: `git+${server}/${repository}.git`, directory: `packages/${folder}` }
+  const directory = `packages/${folder}`
+  manifest.repository = { type: 'git', url: `git+${url}.git`, directory }
+  manifest.homepage = `${url}/tree/HEAD/${directory}#readme`
   writeFileSync(`${path}/package.json`, `${JSON.stringify(manifest, undefined, 2)}\n`)
+  writeFileSync(`${path}/README.md`, withAbsoluteLinks(`${directory}/README.md`))
 }
