@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { createChannel, type LogMessage } from '@tidings/core'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { describeWith } from '../../../scripts/requirements.ts'
 import { redisLog } from '../src/index.ts'
 import { type AppClient, LIBRARIES } from './support/clients.ts'
@@ -29,6 +29,22 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
     app.close()
     await server.stop()
   })
+  const ended: (() => unknown)[] = []
+  afterEach(async () => {
+    for (const end of ended.splice(0).reverse()) await end()
+  })
+  /** A client of the test's own. */
+  const connectTo = async (url: string): Promise<AppClient> => {
+    const its = await connect(url)
+    ended.push(its.close)
+    return its
+  }
+  /** Another Redis, and a client of it. */
+  const startAnother = async (...options: string[]): Promise<AppClient> => {
+    const another = await RedisServer.start(...options)
+    ended.push(() => another.stop())
+    return connectTo(another.url)
+  }
 
   test('exists once somebody has appended to it or followed it, and not for having been asked', async () => {
     const name = randomUUID()
@@ -57,6 +73,130 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
     await new Promise((resolve) => setTimeout(resolve, 600))
     expect(await keysOf(followed)).toEqual([`{${followed}}:m`, `{${followed}}:s`])
     await other.close()
+  })
+
+  test('lives for its expiry after each use, and a quarter longer at most', async () => {
+    const name = randomUUID()
+    const log = redisLog(app.client, name, { expiry: 60_000 })
+    const lives = async (): Promise<number[]> => Promise.all(['m', 's'].map(async (kind) => Number(await app.run('PTTL', `{${name}}:${kind}`))))
+    const isInFull = (left: number): boolean => left > 59_000 && left <= 75_000
+    const age = async (): Promise<void> => {
+      for (const kind of ['m', 's']) await app.run('PEXPIRE', `{${name}}:${kind}`, '50000')
+    }
+    await log.append(message('a'))
+    expect(await lives()).toSatisfy((all: number[]) => all.every(isInFull))
+    await age()
+    await log.append(message('b'))
+    expect(await lives()).toSatisfy((all: number[]) => all.every(isInFull))
+    await age()
+    await log.read(0, 1)
+    expect(await lives()).toSatisfy((all: number[]) => all.every(isInFull))
+    // Another program's doing: the next stream has a time to live as well.
+    await app.run('DEL', `{${name}}:s`)
+    await log.append(message('c'))
+    expect(await lives()).toSatisfy((all: number[]) => all.every(isInFull))
+    await log.close()
+  })
+
+  test('G8 a Redis that is out of memory is read as before, also when the expiry of a log is due to be put off', async () => {
+    const its = await startAnother('--maxmemory-policy', 'noeviction')
+    const name = randomUUID()
+    const log = redisLog(its.client, name, { expiry: 60_000 })
+    await log.append(message('a'))
+    await log.close()
+    for (const kind of ['m', 's']) await its.run('PEXPIRE', `{${name}}:${kind}`, '30000')
+    await its.run('CONFIG', 'SET', 'maxmemory', '1')
+    const later = redisLog(its.client, name, { expiry: 60_000 })
+    const { entries } = await later.read(0, 10)
+    expect(entries.map(({ data }) => data)).toEqual(['a'])
+    expect(Number(await its.run('PTTL', `{${name}}:m`))).toBeGreaterThan(59_000)
+    await later.close()
+  })
+
+  test('G8 a replica, which takes no writes, is read and followed', async () => {
+    const its = await startAnother('--replicaof', `127.0.0.1 ${server.port}`)
+    const name = randomUUID()
+    const log = redisLog(app.client, name, { expiry: 60_000 })
+    await log.append(message('a'))
+    for (const kind of ['m', 's']) await app.run('PEXPIRE', `{${name}}:${kind}`, '30000')
+    expect(Number(await app.run('WAIT', '1', '10000'))).toBe(1)
+    const there = redisLog(its.client, name, { expiry: 60_000 })
+    const told: string[] = []
+    there.follow({ entry: ({ data }) => void told.push(data) })
+    const { entries } = await there.read(0, 10)
+    expect(entries.map(({ data }) => data)).toEqual(['a'])
+    await log.append(message('b'))
+    await until(
+      () => told.includes('b'),
+      () => `followed: ${told}`,
+    )
+    await log.close()
+    await there.close()
+  })
+
+  test('G1 an idempotency key that has outlived its log is not known', async () => {
+    const name = randomUUID()
+    const log = redisLog(app.client, name)
+    const old = await log.append(message('a'), { idempotencyKey: 'k' })
+    await app.run('DEL', `{${name}}:s`, `{${name}}:m`)
+    const id = await log.append(message('b'), { idempotencyKey: 'k' })
+    expect(id.split('-')[0]).not.toBe(old.split('-')[0])
+    expect((await log.read(0, 10)).entries.map(({ data }) => data)).toEqual(['b'])
+    expect(await log.append(message('c'), { idempotencyKey: 'k' })).toBe(id)
+    await log.close()
+  })
+
+  test('C8 two processes that keep other histories are told, once', async () => {
+    const name = randomUUID()
+    const other = await connectTo(server.url)
+    const told: unknown[] = []
+    const onError = (error: unknown, { stage }: { stage: string }): void => void told.push([stage, error])
+    const channels = [
+      createChannel({ log: redisLog(app.client, name, { history: { messages: 1_000 } }), onError }),
+      createChannel({ log: redisLog(other.client, name, { history: { messages: 50, age: 60_000 } }), onError }),
+    ]
+    for (let round = 0; round < 3; round++) for (const channel of channels) await channel.publish('a')
+    const text = (theirs: string, ours: string) =>
+      `The log "${name}" was to keep ${theirs} at its last append, and ${ours} at this one: it keeps the smaller; give all processes the same history`
+    const [many, few] = ['1000 messages', '50 messages of 60000 ms']
+    expect(told).toEqual([
+      ['log', expect.objectContaining({ code: 'ERR_SSE_HISTORY_DIFFERS', message: text(many, few) })],
+      ['log', expect.objectContaining({ code: 'ERR_SSE_HISTORY_DIFFERS', message: text(few, many) })],
+    ])
+    // A later channel of the same process is no news.
+    const again = createChannel({ log: redisLog(other.client, name), onError })
+    await again.publish('b')
+    expect(told).toHaveLength(2)
+    for (const channel of [...channels, again]) channel.close()
+  })
+
+  test('G7 a copy of a log in another database of the same Redis is another log', async () => {
+    const name = randomUUID()
+    const [byUrl, bySelect] = [await connectTo(`${server.url}/3`), await connectTo(server.url)]
+    await bySelect.run('SELECT', '3')
+    const followed = async ({ client }: AppClient) => {
+      const log = redisLog(client, name)
+      const told: string[] = []
+      log.follow({ entry: ({ data }) => void told.push(data) })
+      await log.read(0, 1)
+      return { log, told }
+    }
+    const first = await followed(app)
+    await first.log.append(message('a'))
+    for (const key of await keysOf(name)) await app.run('COPY', key, key, 'DB', '3')
+    const copies = [await followed(byUrl), await followed(bySelect)]
+    for (const [index, { log }] of copies.entries()) await log.append(message(`of the copy ${index}`))
+    await until(
+      () => copies.every(({ told }) => told.length === 2),
+      () => `the copy is followed: ${copies.map(({ told }) => told.join()).join(' and ')}`,
+    )
+    await first.log.append(message('b'))
+    await until(
+      () => first.told.includes('b'),
+      () => `the first one is followed: ${first.told}`,
+    )
+    expect(first.told).toEqual(['a', 'b'])
+    for (const { log } of [first, ...copies]) await log.close()
   })
 
   test('C8 keeps about as many messages as it may, and none that are much too old', async () => {
@@ -129,6 +269,14 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
     ['braces in the name', 'client', '{a}', {}, 'the name of a log must be a text without { and }'],
     ['an unknown option', 'client', 'scores', { maxlen: 1 }, '"maxlen" is not an option of redisLog; there are history, tail, publishTimeout'],
     ['no expiry', 'client', 'scores', { expiry: 0 }, 'expiry must be a whole number of at least 1'],
+    [
+      'an expiry that is over before a follower looks',
+      'client',
+      'scores',
+      { expiry: 19_999 },
+      'expiry must be at least twice checkInterval, which is 10000 ms',
+    ],
+    ['one for a longer interval', 'client', 'scores', { expiry: 600, checkInterval: 301 }, 'expiry must be at least twice checkInterval, which is 301 ms'],
     ['an endless expiry', 'client', 'scores', { expiry: Number.POSITIVE_INFINITY }, 'expiry must be a whole number of at least 1'],
     ['no options', 'client', 'scores', null as never, 'the options of redisLog must be an object, got null'],
     ['a history of bytes', 'client', 'scores', { history: { bytes: 1 } }, '"bytes" is not an option of history'],

@@ -44,6 +44,7 @@ export type ErrorCode =
   | 'ERR_SSE_CHANNEL_ENDED'
   | 'ERR_SSE_LOG_UNAVAILABLE'
   | 'ERR_SSE_UNKNOWN_IDS'
+  | 'ERR_SSE_HISTORY_DIFFERS'
 
 /** What may be said of an error beside its code and its text. */
 export interface ErrorDetails {

@@ -29,6 +29,8 @@ export interface Connector {
   readonly isSharded: boolean
   /** What the client puts before a key by itself, and the log has to before a channel. */
   readonly prefix: string
+  /** What a log adds to the name of its channel: see `databaseTag`. Rejects where Redis does not answer. */
+  tag(): Promise<string>
   /** Runs a command whose keys live where `key` does. */
   send(key: string, command: readonly string[]): Promise<unknown>
   /** The node on which a channel is published; `''` where there is only one. Rejects where that is not known at present. */

@@ -1,5 +1,6 @@
 import clusterKeySlot from 'cluster-key-slot'
 import type { Connector, SubscriberConnection, SubscriberEvents } from './connector.ts'
+import { databaseTag } from './database-tag.ts'
 
 /** What the log uses of a `Redis` of `ioredis`. */
 export interface IoRedisClient {
@@ -14,7 +15,7 @@ export interface IoRedisCluster extends IoRedisClient {
 
 /** A client as the library has it, of which only the above is asked of the app's types. */
 interface Duplicable {
-  readonly options?: { readonly host?: string; readonly port?: number; readonly keyPrefix?: string }
+  readonly options?: { readonly host?: string; readonly port?: number; readonly keyPrefix?: string; readonly db?: number }
   duplicate(options: object): Duplicate
 }
 
@@ -36,11 +37,14 @@ interface KnowsSlots {
 /** The log's view of a single Redis or a cluster, by way of `ioredis`. */
 export function ioRedisConnector(client: IoRedisClient | IoRedisCluster): Connector {
   const isSharded = 'nodes' in client
-  const prefix = String((client as unknown as Duplicable).options?.keyPrefix ?? '')
+  const { keyPrefix = '', db } = (client as unknown as Duplicable).options ?? {}
+  const send = ([name = '', ...args]: readonly string[]): Promise<unknown> => client.call(name, ...args)
   return {
     isSharded,
-    prefix,
-    send: (_, [name = '', ...args]) => client.call(name, ...args),
+    prefix: String(keyPrefix),
+    // A cluster has one database.
+    tag: isSharded ? async () => '' : databaseTag(send, db),
+    send: (_, command) => send(command),
     async nodeOf(channel) {
       if (!isSharded) return ''
       // It learns that a slot has moved, or that a node is back, from commands only.

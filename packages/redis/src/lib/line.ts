@@ -15,6 +15,8 @@ export class Line {
   readonly #connector: Connector
   readonly #onMessage: (channel: string, text: string) => void
   readonly #onLost: (error: unknown) => void
+  /** What comes after a channel's name on this connection. */
+  #tag = ''
   #ping: ReturnType<typeof setTimeout> | undefined
   #isLost = false
 
@@ -32,21 +34,22 @@ export class Line {
   /** Subscribes a channel, which is one of `channels`. Rejects where the connection cannot be made, or the node refuses. */
   async subscribe(channel: string): Promise<void> {
     const connection = await this.#connection
-    await withDeadline(connection.subscribe(channel), LONGEST_CALL)
+    await withDeadline(connection.subscribe(channel + this.#tag), LONGEST_CALL)
   }
 
   /** Unsubscribes a channel; without any, the connection is closed. */
   leave(channel: string): void {
     this.channels.delete(channel)
     if (this.channels.size === 0) this.#lose(undefined)
-    else if (!this.#isLost) this.#connection.then((connection) => connection.unsubscribe(channel)).catch(() => {})
+    else if (!this.#isLost) this.#connection.then((connection) => connection.unsubscribe(channel + this.#tag)).catch(() => {})
   }
 
   async #open(failures: number): Promise<SubscriberConnection> {
     if (failures > 0) await backOff(failures)
+    this.#tag = await withDeadline(this.#connector.tag(), LONGEST_CALL)
     const connecting = this.#connector.connect(this.node, {
       message: (channel, text) => {
-        if (!this.#isLost) this.#onMessage(channel, text)
+        if (!this.#isLost) this.#onMessage(channel.slice(0, channel.length - this.#tag.length), text)
       },
       lost: (error) => this.#lose(error),
     })

@@ -1,5 +1,6 @@
 import clusterKeySlot from 'cluster-key-slot'
 import type { Connector, SubscriberConnection, SubscriberEvents } from './connector.ts'
+import { databaseTag } from './database-tag.ts'
 
 /** What the log uses of a client that `createClient` of `redis` gave. */
 export interface NodeRedisClient {
@@ -16,7 +17,7 @@ export interface NodeRedisCluster {
 
 /** A client as the library has it, of which only the above is asked of the app's types. */
 interface Duplicable {
-  readonly options?: { readonly socket?: object }
+  readonly options?: { readonly socket?: object; readonly database?: number }
   duplicate(options: object): Duplicate
 }
 
@@ -40,10 +41,12 @@ interface Shard {
 
 /** The log's view of a single Redis, by way of `redis`. */
 export function nodeRedisConnector(client: NodeRedisClient): Connector {
+  const send = (command: readonly string[]): Promise<unknown> => client.sendCommand([...command])
   return {
     isSharded: false,
     prefix: '',
-    send: (_, command) => client.sendCommand([...command]),
+    tag: databaseTag(send, (client as unknown as Duplicable).options?.database),
+    send: (_, command) => send(command),
     nodeOf: async () => '',
     connect: (_, events) => connect(client as unknown as Duplicable, events, false),
   }
@@ -54,6 +57,8 @@ export function nodeRedisClusterConnector(cluster: NodeRedisCluster): Connector 
   return {
     isSharded: true,
     prefix: '',
+    // A cluster has one database.
+    tag: async () => '',
     send: (key, command) => cluster.sendCommand(key, false, [...command]),
     async nodeOf(channel) {
       // It learns that a slot has moved, or that a node is back, from commands only.

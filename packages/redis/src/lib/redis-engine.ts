@@ -8,6 +8,7 @@ import {
   type EngineReceipt,
   type EngineSubscription,
   engineId,
+  type ResolvedHistory,
   randomEpoch,
 } from '@tidings/core/log'
 import type { Connector } from './connector.ts'
@@ -16,6 +17,8 @@ import type { Subscriptions } from './subscriptions.ts'
 
 // Milliseconds. Keys are for a caller's own retries, which come soon.
 const KEYS_KNOWN = '600000'
+// An app whose logs all differ has been told by then.
+const MOST_TOLD = 1_000
 
 /** A log on a stream of Redis, and how this process hears of it. */
 export class RedisEngine implements Engine {
@@ -33,7 +36,7 @@ export class RedisEngine implements Engine {
   }
 
   async append({ writer, sequence, messages, ends, history }: EngineBatch): Promise<EngineReceipt> {
-    const keys = [this.#key('s'), this.#key('m'), this.#key('c')]
+    const keys = [this.#key('s'), this.#key('m'), this.#key('c') + (await this.#connector.tag())]
     const texts: string[] = []
     const numbers: string[] = []
     for (const [index, { packed, idempotencyKey }] of messages.entries()) {
@@ -46,7 +49,8 @@ export class RedisEngine implements Engine {
     const bounds = [String(Math.ceil(history.messages)), String(Math.ceil(history.age ?? 0)), ends ? '1' : '0', String(texts.length), KEYS_KNOWN]
     const args = [randomEpoch(), this.#expiry, writer, String(sequence), publish, ...bounds, ...texts, ...numbers]
     try {
-      return receiptOf(String(await runScript(this.#connector, APPEND, keys, args)), texts.length)
+      const { others, ...receipt } = receiptOf(String(await runScript(this.#connector, APPEND, keys, args)), texts.length)
+      return others === undefined ? receipt : { ...receipt, warning: this.#historyDiffers(others, history) }
     } catch (error) {
       if (String((error as Error | undefined)?.message).startsWith('ENDED'))
         throw new TidingsError('ERR_SSE_CHANNEL_ENDED', 'The log has ended', { cause: error })
@@ -79,14 +83,29 @@ export class RedisEngine implements Engine {
     return Number(await this.#connector.send(this.#key('m'), ['EXISTS', this.#key('m')])) === 1
   }
 
+  /** Once in a process: the other one is told, too. */
+  #historyDiffers(others: string, { messages, age }: ResolvedHistory): TidingsError | undefined {
+    const { toldOf } = this.#subscriptions
+    if (toldOf.has(this.#name) || toldOf.size === MOST_TOLD) return undefined
+    toldOf.add(this.#name)
+    const [theirMessages, theirAge] = others.split('/')
+    const boundsOf = (count: unknown, oldest: unknown): string => `${count} messages${Number(oldest) > 0 ? ` of ${oldest} ms` : ''}`
+    return new TidingsError(
+      'ERR_SSE_HISTORY_DIFFERS',
+      `The log ${JSON.stringify(this.#name)} was to keep ${boundsOf(theirMessages, theirAge)} at its last append, and ${boundsOf(messages, age)} at this one: it keeps the smaller; give all processes the same history`,
+    )
+  }
+
   /** All keys of a log share a hash tag, and so the node of a cluster. */
   #key(kind: string): string {
     return `{${this.#name}}:${kind}`
   }
 }
 
-function receiptOf(outcome: string, count: number): EngineReceipt {
+/** The receipt, and the bounds of the append before this one where they were others. */
+function receiptOf(outcome: string, count: number): EngineReceipt & { others: string | undefined } {
   const [epoch = '', at, before, ...known] = outcome.split(' ')
+  const others = known[0] === 'history' ? known.splice(0, 2)[1] : undefined
   const knownIds = new Map<number, string>()
   for (let index = 0; index < known.length; index += 2) knownIds.set(Number(known[index]), known[index + 1] as string)
   let offset = Number(before)
@@ -95,7 +114,7 @@ function receiptOf(outcome: string, count: number): EngineReceipt {
     const knownId = knownIds.get(number)
     ids.push(knownId ?? engineId(epoch, { at: Number(at), offset: ++offset }))
   }
-  return { epoch, offset, ids }
+  return { epoch, offset, ids, others }
 }
 
 function newsOf(text: string): EnginePage {

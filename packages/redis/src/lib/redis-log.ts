@@ -7,8 +7,8 @@ import { Subscriptions } from './subscriptions.ts'
 /** The options of a log on Redis. */
 export interface RedisLogOptions extends EngineLogOptions {
   /**
-   * How long Redis keeps a log that nobody appends to or follows, in milliseconds. Who comes back with an id of a log that is gone is told by a
-   * reset.
+   * How long Redis keeps a log that nobody appends to or follows, in milliseconds: at least so long, and at most a quarter longer. Not less than
+   * twice `checkInterval`. Who comes back with an id of a log that is gone is told by a reset.
    * @default 86_400_000
    */
   expiry?: number | undefined
@@ -32,7 +32,8 @@ const subscriptionsByClient = new WeakMap<object, Subscriptions>()
  * The log sends its commands by way of `client`, which stays the app's: connect it, listen to its `error` event, and close it last. To follow, the log
  * opens one connection more, or one for each node of a cluster, however many logs there are, and closes it with the last of them.
  *
- * @param name of the log; its keys in Redis are `{name}:s`, `{name}:m` and `{name}:k:…`, and it publishes on `{name}:c`
+ * @param name of the log; its keys in Redis are `{name}:s`, `{name}:m` and `{name}:k:…`, and it publishes on `{name}:c`, in a database other
+ * than 0 with its number behind that
  * @throws `ERR_SSE_INVALID_OPTION`
  *
  * @example
@@ -51,5 +52,12 @@ export function redisLog(client: RedisClient, name: string, options: RedisLogOpt
   const subscriptions = subscriptionsByClient.get(client) ?? new Subscriptions(connectorOf(client))
   subscriptionsByClient.set(client, subscriptions)
   const engine = new RedisEngine(subscriptions, name, expiry)
-  return Object.assign(engineLog(engine, shared), { exists: () => engine.exists() })
+  const log = engineLog(engine, shared)
+  const { checkInterval = 10_000 } = shared
+  // A log that is only followed is used by looking at it.
+  if (expiry < 2 * checkInterval)
+    throw invalidOption(
+      `expiry must be at least twice checkInterval, which is ${checkInterval} ms, so that a log that is followed does not expire; got ${expiry}`,
+    )
+  return Object.assign(log, { exists: () => engine.exists() })
 }

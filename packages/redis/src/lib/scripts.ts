@@ -11,44 +11,42 @@ function script(source: string): Script {
   return { source, hash: createHash('sha1').update(source).digest('hex') }
 }
 
-// A log's keys share a hash tag, and so a node. `meta` outlives the stream: it has the epoch, the time and the number of the newest message, 'ended', and
-// for each writer what became of its last batch. A stream without it is of another life.
+// A log's keys share a hash tag, and so a node. `meta` outlives the stream: it has the epoch, the time and the number of the newest message, 'ended', how much
+// is kept, and for each writer what became of its last batch. A stream without it is of another life.
 const STAND = `
-local function stand(stream, meta, epoch, expiry)
-  local has = redis.call('HMGET', meta, 'epoch', 'at', 'offset', 'ended', 'touched')
+local function stand(stream, meta, epoch)
+  local has = redis.call('HMGET', meta, 'epoch', 'at', 'offset', 'ended')
   local now = redis.call('TIME')
   now = now[1] * 1000 + math.floor(now[2] / 1000)
   if not has[1] then
     redis.call('DEL', stream)
     redis.call('HSET', meta, 'epoch', epoch, 'at', 0, 'offset', 0)
-    has = {epoch, 0, 0, false, false}
+    has = {epoch, 0, 0, false}
   end
-  -- Not each time: a quarter of the expiry may pass.
-  local isDue = now - (tonumber(has[5]) or 0) > expiry / 4
-  return has[1], tonumber(has[2]), tonumber(has[3]), has[4], now, isDue
+  return has[1], tonumber(has[2]), tonumber(has[3]), has[4], now
 end
 
-local function touch(stream, meta, now, expiry)
-  redis.call('HSET', meta, 'touched', string.format('%.0f', now))
-  redis.call('PEXPIRE', meta, expiry)
-  redis.call('PEXPIRE', stream, expiry)
+-- A key that is used lives on for the expiry at least, and a quarter longer at most, so that not each use writes. A Redis that cannot write,
+-- as one out of memory or a replica, is read all the same.
+local function touch(key, expiry)
+  if redis.call('PTTL', key) < expiry then redis.pcall('PEXPIRE', key, string.format('%.0f', expiry * 1.25)) end
 end
 `
 
 /**
  * KEYS: stream, meta, channel, then those of the idempotency keys. ARGV: epoch if there is none, expiry, writer, sequence, publishing command, most
  * messages, greatest age or 0, '1' to end the log, how many messages, how long idempotency keys are known, the messages, and for each idempotency key the
- * number of its message. Gives 'epoch at offset-before', and for each message whose key was known its number and id.
+ * number of its message. Gives 'epoch at offset-before', 'history'
+ * and the bounds that the last append was given where they were others, and for each message whose key was known its number and id.
  */
 export const APPEND: Script = script(`${STAND}
 local stream, meta, channel = KEYS[1], KEYS[2], KEYS[3]
-local epoch, at, offset, ended, now, isDue = stand(stream, meta, ARGV[1], tonumber(ARGV[2]))
--- The first message makes the stream, and a stream of its own accord never expires.
-isDue = isDue or offset == 0
+local epoch, at, offset, ended, now = stand(stream, meta, ARGV[1])
 local field = 'w:' .. ARGV[3]
 local sequence = tonumber(ARGV[4])
 
-local last = redis.call('HGET', meta, field)
+local bounds = ARGV[6] .. ' ' .. ARGV[7]
+local last, others = unpack(redis.call('HMGET', meta, field, 'history'))
 if last then
   local seen, _, outcome = string.match(last, '^(%d+) (%d+) (.*)$')
   seen = tonumber(seen)
@@ -76,10 +74,12 @@ local keyOf = {}
 for i = 4, #KEYS do keyOf[tonumber(ARGV[10 + count + i - 3])] = KEYS[i] end
 
 local outcome = epoch .. ' ' .. stamp .. ' ' .. stood
+if others and others ~= bounds then outcome = outcome .. ' history ' .. string.gsub(others, ' ', '/') end
 for i = 1, count do
   local key = keyOf[i]
   local known = key and redis.call('GET', key)
-  if known then
+  -- A key may outlive its log.
+  if known and string.sub(known, 1, #epoch + 1) == epoch .. '-' then
     outcome = outcome .. ' ' .. i .. ' ' .. known
   else
     offset = offset + 1
@@ -98,9 +98,10 @@ if #news > 1 then
 end
 
 if #news == 1 then stamp = before end
-redis.call('HSET', meta, 'at', stamp, 'offset', string.format('%.0f', offset), field, ARGV[4] .. ' ' .. string.format('%.0f', now) .. ' ' .. outcome)
+redis.call('HSET', meta, 'at', stamp, 'offset', string.format('%.0f', offset), 'history', bounds, field, ARGV[4] .. ' ' .. string.format('%.0f', now) .. ' ' .. outcome)
 if ARGV[8] == '1' then redis.call('HSET', meta, 'ended', 1) end
-if isDue then touch(stream, meta, now, tonumber(ARGV[2])) end
+touch(meta, tonumber(ARGV[2]))
+touch(stream, tonumber(ARGV[2]))
 if #news > 1 or ARGV[8] == '1' then redis.call(ARGV[5], channel, table.concat(news, '\\n')) end
 return outcome
 `)
@@ -108,8 +109,8 @@ return outcome
 /** KEYS: stream, meta. ARGV: epoch if there is none, expiry, 'XRANGE' or 'XREVRANGE', where it begins, where it ends, most entries. Gives where the log stands, then
  * for each message its id, itself, and when the one before it came. */
 export const READ: Script = script(`${STAND}
-local epoch, at, offset, ended, now, isDue = stand(KEYS[1], KEYS[2], ARGV[1], tonumber(ARGV[2]))
-if isDue then touch(KEYS[1], KEYS[2], now, tonumber(ARGV[2])) end
+local epoch, at, offset, ended = stand(KEYS[1], KEYS[2], ARGV[1])
+for _, key in ipairs(KEYS) do touch(key, tonumber(ARGV[2])) end
 local page = {epoch, string.format('%.0f', at), string.format('%.0f', offset), ended or '0'}
 if ARGV[6] ~= '0' then
   for _, entry in ipairs(redis.call(ARGV[3], KEYS[1], ARGV[4], ARGV[5], 'COUNT', ARGV[6])) do

@@ -21,6 +21,8 @@ interface Followed {
 /** The channels that this process listens to by way of one client: all on one connection, or one for each node of a cluster. */
 export class Subscriptions {
   readonly connector: Connector
+  /** The logs whose differing histories were told of. */
+  readonly toldOf: Set<string> = new Set()
   readonly #followed = new Map<string, Followed>()
   readonly #lines = new Map<string, Line>()
   /** How often in a row a node could not be reached. */

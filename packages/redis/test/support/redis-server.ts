@@ -64,7 +64,8 @@ export class RedisServer {
 
   async stop(): Promise<void> {
     await this.kill()
-    rmSync(this.#folder, { recursive: true, force: true })
+    // A child that rewrites the file may outlive it for a moment.
+    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
   }
 }
 

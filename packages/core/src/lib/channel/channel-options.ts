@@ -16,6 +16,8 @@ export type ChannelErrorStage =
   | 'resume'
   /** The log has lost its engine. Streams stay open, and go on once it is back. */
   | 'follow'
+  /** Something is wrong with the log or its use that stops nothing, as two processes that keep other histories. Said once for each cause. */
+  | 'log'
 
 /** The options of a channel whose own events have the names `Own`. */
 export interface ChannelOptions<Own extends string = string> {

@@ -233,6 +233,10 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     this.report(error, 'follow')
   }
 
+  warned(error: unknown): void {
+    this.report(error, 'log')
+  }
+
   flush(): void {
     this.#stirred.deliver((view) => {
       const { head } = this

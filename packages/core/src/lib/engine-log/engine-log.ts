@@ -202,7 +202,8 @@ class EngineLog implements TailedLog {
     if (this.#subscription) this.#checkLater()
   }
 
-  #onReceipt({ epoch, offset }: EngineReceipt): void {
+  #onReceipt({ epoch, offset, warning }: EngineReceipt): void {
+    if (warning !== undefined) for (const follower of this.#followers) follower.warned?.(warning)
     this.#appended = { epoch, offset }
     if (epoch !== this.#followed.epoch && this.#isFollowing) this.#sync()
   }

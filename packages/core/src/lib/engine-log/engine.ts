@@ -48,6 +48,8 @@ export interface EngineReceipt {
   readonly offset: number
   /** One for each message, as `engineId` makes them; for a message whose key was known, that of the first. */
   readonly ids: readonly string[]
+  /** What is wrong and stops nothing: told to `onError` of the channels. Once for each cause. */
+  readonly warning?: unknown
 }
 
 /** Who is told of what an engine gets. */

@@ -47,6 +47,8 @@ export interface LogFollower {
   finished?(): void
   /** MUST be called when the log has lost its engine, and follows nothing until it has it back. */
   failed?(error: unknown): void
+  /** MUST be called, once for each cause, with what is wrong with the log or its use and stops nothing. */
+  warned?(error: unknown): void
 }
 
 /** Some entries of a log. */
