@@ -4,7 +4,8 @@
  * @module @tidings/testing
  */
 export type { AdapterUnderTest, AppUnderTest, Listener, RouteUnderTest } from './lib/adapter-under-test.ts'
-export { type DescribedPart, describeAdapter } from './lib/describe-adapter.ts'
+export type { AdapterPart, AdapterSelection } from './lib/contract/adapter-contract.ts'
+export { describeAdapter } from './lib/describe-adapter.ts'
 export { describeLog } from './lib/describe-log.ts'
 export type { LogUnderTest } from './lib/log-under-test.ts'
 export { type EventStreamRecording, type ReadOptions, type ReceivedEvent, readEventStream, type SupertestTest } from './lib/read-event-stream.ts'

@@ -2,9 +2,10 @@ import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2'
 import { createConnection } from 'node:net'
 import type { Readable } from 'node:stream'
-import { clearInterval, clearTimeout, setInterval, setTimeout } from 'node:timers'
+import { clearInterval, setInterval } from 'node:timers'
 import { createGunzip } from 'node:zlib'
 import type { RunningApp } from './running-app.ts'
+import { eventually, within } from './within.ts'
 
 /** What a test asks for. */
 export interface Ask {
@@ -29,7 +30,7 @@ export interface Client {
   headers: Record<string, string | string[] | undefined>
   /** All that was read so far, decoded as UTF-8. */
   readonly text: string
-  /** Fulfilled when so much was read. Rejects when the response ends, or two seconds pass, before. */
+  /** Fulfilled when so much was read. Rejects when the response ends before. */
   until(enough: string | ((text: string) => boolean)): Promise<string>
   /** Fulfilled with the whole text when the server has ended the response cleanly; rejects when it was cut. */
   readonly ended: Promise<string>
@@ -47,30 +48,10 @@ export interface Client {
   reset(): void
 }
 
-/** As long as any sentence of the contract may take in a test; the figures themselves are the benchmark's. */
+export { eventually, within }
+
+/** How long a sentence that names a time may take in a test; the figure itself is the benchmark's. */
 export const SOON = 2_000
-
-/** The value, or a rejection that names what did not come. */
-export async function within<Value>(promise: Promise<Value>, what: string | (() => string), ms: number = SOON): Promise<Value> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${typeof what === 'string' ? what : what()} did not come within ${ms} ms`)), ms)
-  })
-  try {
-    return await Promise.race([promise, late])
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-/** Resolves once the condition holds. For what no event tells. */
-export async function eventually(holds: () => boolean, what: string): Promise<void> {
-  const until = performance.now() + SOON
-  while (!holds()) {
-    if (performance.now() > until) throw new Error(`${what} did not come within ${SOON} ms`)
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-}
 
 /** Sends a request and resolves when the head of its response is there. */
 export function ask(app: RunningApp, asked: Ask = {}): Promise<Client> {

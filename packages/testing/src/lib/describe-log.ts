@@ -1,5 +1,5 @@
-import { describe, test } from 'vitest'
-import { logTests } from './contract/log.ts'
+import { logSuite } from './contract/log.ts'
+import { describeSuite } from './describe-suite.ts'
 import type { LogUnderTest } from './log-under-test.ts'
 
 /**
@@ -13,7 +13,5 @@ import type { LogUnderTest } from './log-under-test.ts'
  * describeLog({ name: 'memoryLog', create: (bounds) => memoryLog(bounds) })
  */
 export function describeLog(subject: LogUnderTest): void {
-  describe(`${subject.name} as a message log`, () => {
-    for (const { name, run, timeout } of logTests(subject)) test(name, run, timeout)
-  })
+  describeSuite(logSuite(subject))
 }

@@ -1,13 +1,26 @@
+import type { AdapterUnderTest } from '../adapter-under-test.ts'
+import type { Protocol } from '../running-app.ts'
 import { channels } from './channels.ts'
 import { http } from './http.ts'
 import { lifetime } from './lifetime.ts'
-import { type ContractTest, testsOf } from './sentence.ts'
+import { type ContractSuite, testsOf } from './sentence.ts'
 import { slowPeers } from './slow-peers.ts'
 import { wire } from './wire.ts'
-import { type AdapterSentence, type Subject, stageFor } from './world.ts'
+import { type AdapterSentence, stageFor } from './world.ts'
 
-/** The parts of the contract that an adapter passes, each by the letter of its sentences. */
-export const adapterParts: Readonly<Record<AdapterPart, { title: string; sentences: readonly AdapterSentence[] }>> = {
+/** A part of the contract of an adapter: `W` the wire, `H` HTTP, `L` lifetime, `B` slow peers, `C` channels. */
+export type AdapterPart = 'W' | 'H' | 'L' | 'B' | 'C'
+
+/** Which of an adapter's tests to make; all by default. So several files can run beside each other. */
+export interface AdapterSelection {
+  /** @default those that the adapter serves */
+  protocols?: readonly Protocol[]
+  /** @default all */
+  parts?: readonly AdapterPart[]
+}
+
+/** The sentences that an adapter holds, by the letter that their ids begin with. */
+export const adapterContract: Readonly<Record<AdapterPart, { title: string; sentences: readonly AdapterSentence[] }>> = {
   W: { title: 'the wire', sentences: wire },
   H: { title: 'HTTP', sentences: http },
   L: { title: 'lifetime', sentences: lifetime },
@@ -15,11 +28,34 @@ export const adapterParts: Readonly<Record<AdapterPart, { title: string; sentenc
   C: { title: 'channels', sentences: channels },
 }
 
-/** The letter of a part. */
-export type AdapterPart = 'W' | 'H' | 'L' | 'B' | 'C'
+/**
+ * The contract of event streams for an adapter, as suites for any test runner. Run the tests of a suite one after the other: some replace
+ * what the process writes to, or its timers.
+ *
+ * @example
+ * import { test } from 'node:test'
+ * import { type AdapterUnderTest } from '@tidings/testing'
+ * import { adapterSuites } from '@tidings/testing/contract'
+ *
+ * declare const adapter: AdapterUnderTest // yours
+ *
+ * for (const suite of adapterSuites(adapter)) {
+ *   for (const { name, run } of suite.tests) test(`${suite.name}: ${name}`, run)
+ * }
+ */
+export function adapterSuites(adapter: AdapterUnderTest, { protocols = protocolsOf(adapter), parts = partNames }: AdapterSelection = {}): ContractSuite[] {
+  return protocols.flatMap((protocol) =>
+    parts.map((part) => {
+      const { title, sentences } = adapterContract[part]
+      const subject = { adapter, protocol }
+      const cannot = (test: string): string | undefined => adapter.cannot?.[`${protocol} ${test}`]
+      return { name: `${adapter.name} over ${protocol}, ${part}: ${title}`, tests: testsOf(sentences, subject, stageFor(subject), cannot) }
+    }),
+  )
+}
 
-/** The tests of one part for an adapter over a protocol. */
-export function adapterTests(subject: Subject, part: AdapterPart): ContractTest[] {
-  const cannot = Object.entries(subject.adapter.cannot ?? {})
-  return testsOf(adapterParts[part].sentences, subject, stageFor(subject), (name) => cannot.find(([of]) => of === `${subject.protocol} ${name}`)?.[1])
+const partNames = Object.keys(adapterContract) as AdapterPart[]
+
+function protocolsOf({ http2 = false }: AdapterUnderTest): Protocol[] {
+  return http2 ? ['HTTP/1.1', 'HTTP/2'] : ['HTTP/1.1']
 }

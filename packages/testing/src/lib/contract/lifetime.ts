@@ -2,7 +2,8 @@ import { deepEqual, equal, ok } from 'node:assert/strict'
 import { getEventListeners } from 'node:events'
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 import type { EventStream, TidingsError } from '@tidings/core'
-import { ask, askAndLeave, type Client, SOON, within } from '../client.ts'
+import { ask, askAndLeave, type Client, eventually, SOON, within } from '../client.ts'
+import { countOf } from '../count-of.ts'
 import { livingHeap } from '../garbage.ts'
 import type { RunningApp } from '../running-app.ts'
 import { matches } from './matches.ts'
@@ -159,7 +160,7 @@ export const lifetime: readonly AdapterSentence[] = [
       'counts-and-heap': {
         timeout: 120_000,
         proof: async ({ protocol, start }) => {
-          const cycles = protocol === 'HTTP/1.1' ? 10_000 : 2_000
+          const cycles = countOf(protocol === 'HTTP/1.1' ? 10_000 : 2_000)
           const shutdown = new AbortController()
           let open = 0
           let total = 0
@@ -179,7 +180,7 @@ export const lifetime: readonly AdapterSentence[] = [
               while (begun < count) await ways[begun++ % ways.length]?.()
             }
             await Promise.all(Array.from({ length: 16 }, worker))
-            while (open > 0) await delay(10)
+            await eventually(() => open === 0, 'the end of all streams')
           }
           await cycle(cycles / 10)
           const heap = await livingHeap()

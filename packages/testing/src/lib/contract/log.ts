@@ -2,7 +2,7 @@ import { deepEqual, equal, match, notEqual, ok } from 'node:assert/strict'
 import type { LogEntry, LogMessage, MessageLog } from '@tidings/core'
 import { within } from '../client.ts'
 import type { LogUnderTest } from '../log-under-test.ts'
-import { type ContractTest, type Sentence, type Stage, sentence, testsOf } from './sentence.ts'
+import { type ContractSuite, type Sentence, type Stage, sentence, testsOf } from './sentence.ts'
 
 /** What a proof about a log works with. */
 export interface LogWorld extends LogUnderTest {
@@ -18,7 +18,7 @@ function message(data: string, topic?: string, key?: string): LogMessage {
 }
 
 /** G: logs. */
-export const log: readonly Sentence<LogUnderTest, LogWorld>[] = [
+export const logContract: readonly Sentence<LogUnderTest, LogWorld>[] = [
   sentence(
     'G1',
     '`append` resolves when the engine has it, with its id; ids grow. What waits is bounded in bytes and ' +
@@ -273,9 +273,19 @@ export const log: readonly Sentence<LogUnderTest, LogWorld>[] = [
   ),
 ]
 
-/** The tests of a log. */
-export function logTests(subject: LogUnderTest): ContractTest[] {
-  return testsOf(log, subject, stageFor(subject))
+/**
+ * The contract of a message log, as a suite for any test runner.
+ *
+ * @example
+ * import { test } from 'node:test'
+ * import { memoryLog } from '@tidings/core'
+ * import { logSuite } from '@tidings/testing/contract'
+ *
+ * const { tests } = logSuite({ name: 'memoryLog', create: (bounds) => memoryLog(bounds) })
+ * for (const { name, run } of tests) test(name, run)
+ */
+export function logSuite(subject: LogUnderTest): ContractSuite {
+  return { name: `${subject.name} as a message log`, tests: testsOf(logContract, subject, stageFor(subject)) }
 }
 
 function stageFor(subject: LogUnderTest): Stage<LogWorld> {

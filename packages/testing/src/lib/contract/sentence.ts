@@ -1,3 +1,5 @@
+import { withinItsTime } from '../within.ts'
+
 /** Shows that a sentence holds: does something in its world, and throws where that is not what the sentence says. */
 export type Proof<World> = (world: World) => unknown
 
@@ -57,8 +59,14 @@ export interface ContractTest {
   name: string
   /** Rejects where the sentence does not hold; for a case that the platform cannot keep, where it does hold. */
   run: () => Promise<void>
-  /** Milliseconds. */
+  /** So many milliseconds end a proof that hangs, with what it waits for. A runner's own limit has to be longer. */
   timeout: number
+}
+
+/** Tests that a runner shows under one name. */
+export interface ContractSuite {
+  name: string
+  tests: ContractTest[]
 }
 
 /** Runs a proof in its world, and tidies up behind it. */
@@ -78,7 +86,7 @@ export function testsOf<Subject, World extends Subject>(
         (each?.(subject) ?? ['']).map((one) => {
           const title = `${id}/${name}${one && ` ${one}`}`
           const why = cannot(title)
-          const holds = () => stage((world) => proof(world, one)).catch((error) => failed(`${title}: ${text} (${source})`, error))
+          const holds = () => stage((world) => withinItsTime(() => proof(world, one), timeout)).catch((error) => failed(`${title}: ${text} (${source})`, error))
           return {
             name: [title, ...also, ...(why === undefined ? [] : [`[cannot: ${why}]`])].join(' '),
             run: why === undefined ? holds : () => holdsNot(holds, title, why),

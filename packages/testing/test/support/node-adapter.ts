@@ -1,0 +1,39 @@
+import { resolveOptions } from '@tidings/core/adapter'
+import { openEventStream } from '@tidings/core/node'
+import type { AdapterUnderTest, AppUnderTest, Listener, RouteUnderTest } from '../../src/index.ts'
+
+function routeFor(app: AppUnderTest, url: string | undefined, method: string | undefined): RouteUnderTest | undefined {
+  return app.routes.find((route) => route.path === url?.split('?')[0] && [route.method ?? 'GET', 'HEAD'].includes(method ?? ''))
+}
+
+function nodeListener(app: AppUnderTest): Listener {
+  resolveOptions(app.options)
+  return async (req, res) => {
+    const route = routeFor(app, req.url, req.method)
+    if (!route) {
+      res.writeHead(404).end()
+      return
+    }
+    const options = { ...app.options, ...route.callOptions }
+    try {
+      for (const [name, value] of Object.entries(route.headers ?? {})) res.setHeader(name, value)
+      if (route.readsBody) await req.forEach(() => {})
+      await route.before?.()
+      if (route.sendsFirst) res.write('first')
+      await route.run(openEventStream(req, res, options), () => openEventStream(req, res, options))
+    } catch (error) {
+      app.onFrameworkError(error)
+      if (res.headersSent) res.destroy()
+      else res.writeHead(500).end()
+    }
+  }
+}
+
+/** What all adapters for Node are built on, as one. */
+export const nodeAdapter: AdapterUnderTest = {
+  name: 'openEventStream',
+  http2: true,
+  mountable: false,
+  handlerErrors: 'framework',
+  listener: nodeListener,
+}
