@@ -14,7 +14,7 @@ const IMPOSSIBLE_ID = '\uFFFD'
  * The last event id that a request carries.
  *
  * @param header the `Last-Event-ID` header as Node and fetch hand it over, one character for each byte
- * @param url the request's target, whose `lastEventId` parameter is read where the header is absent
+ * @param url the request's target, whose last `lastEventId` parameter is read where the header is absent
  */
 export function readLastEventId(header: string | undefined, url: string | undefined): string {
   const id = header === undefined ? fromQuery(url) : fromHeader(header)
@@ -35,5 +35,7 @@ function fromHeader(header: string): string {
 function fromQuery(url: string | undefined): string {
   if (url === undefined) return ''
   const query = url.indexOf('?')
-  return query === -1 ? '' : (new URLSearchParams(url.slice(query)).get(QUERY_NAME) ?? '')
+  if (query === -1) return ''
+  // Clients append theirs to the address, which may have an older one already.
+  return new URLSearchParams(url.slice(query)).getAll(QUERY_NAME).at(-1) ?? ''
 }
