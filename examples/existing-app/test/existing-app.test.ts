@@ -79,6 +79,7 @@ describe('event streams in an existing app', () => {
         'content-type': 'text/event-stream',
         'cache-control': 'no-cache, no-transform',
         'x-accel-buffering': 'no',
+        incremental: '?1',
       })
     })
 

@@ -57,6 +57,7 @@ describe('the response', () => {
       'content-type': 'text/event-stream',
       'cache-control': 'no-cache, no-transform',
       'x-accel-buffering': 'no',
+      incremental: '?1',
     })
   })
 

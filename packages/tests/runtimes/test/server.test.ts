@@ -58,6 +58,7 @@ describe(`the server of ${name}`, () => {
       'content-type': 'text/event-stream',
       'cache-control': 'no-cache, no-transform',
       'x-accel-buffering': 'no',
+      incremental: '?1',
     })
     await peer.until(':\n\n')
   })

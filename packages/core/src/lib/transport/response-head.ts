@@ -9,6 +9,8 @@ const OURS: ReadonlyArray<readonly [string, string]> = [
   ['Cache-Control', 'no-cache, no-transform'],
   // nginx buffers responses unless it reads this: https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_buffering
   ['X-Accel-Buffering', 'no'],
+  // Any proxy is asked to forward what has come, not to wait for more: RFC 10036.
+  ['Incremental', '?1'],
 ]
 
 /** Sets the headers of an event stream one value at a time, as fetch's `Headers` want it: `append` for a further value of a name. */
