@@ -105,6 +105,12 @@ describe('a bad value is refused by name', () => {
     expect(error.message).toMatch(new RegExp(`^${name}\\b`))
   })
 
+  test.each([null, true, 0, '15'])('heartbeat: %o, with all that it could be', (heartbeat) => {
+    expect(refusal({ heartbeat }).message).toBe(
+      `heartbeat must be a number of milliseconds above 0 and at most ${LONGEST}, false, or { interval, event }, got ${JSON.stringify(heartbeat)}`,
+    )
+  })
+
   test.each(each)('%s: %o, also over a layer where it is good', (name, value) => {
     const inherited = resolveOptions({ heartbeat: 10, retry: 10, maxDuration: 10, headers: {}, status: 200, negotiate: true })
     expect(refusal({ [name]: value }, inherited)).toMatchObject({ code: 'ERR_SSE_INVALID_OPTION' })
@@ -174,8 +180,9 @@ describe('good values', () => {
       ['Content-Type', 'text/event-stream'],
       ['Cache-Control', 'no-cache, no-transform'],
       ['X-Accel-Buffering', 'no'],
+      ['Incremental', '?1'],
     ])
-    expect(responseHeaders(resolveOptions({ headers: { 'cache-control': 'no-store' } })).slice(3)).toEqual([['cache-control', 'no-store']])
+    expect(responseHeaders(resolveOptions({ headers: { 'cache-control': 'no-store' } })).slice(4)).toEqual([['cache-control', 'no-store']])
   })
 })
 

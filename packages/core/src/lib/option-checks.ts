@@ -26,10 +26,10 @@ export function checkCallback(name: string, callback: unknown): void {
   if (typeof callback !== 'function') throw invalidOption(`${name} must be a function, got ${describe(callback)}`)
 }
 
-/** A number of milliseconds for a timer. @throws `ERR_SSE_INVALID_OPTION` */
-export function checkedDelay(name: string, value: unknown): number {
+/** A number of milliseconds for a timer. `orElse` names what else the option takes. @throws `ERR_SSE_INVALID_OPTION` */
+export function checkedDelay(name: string, value: unknown, orElse = ''): number {
   if (typeof value === 'number' && value > 0 && value <= LONGEST_DELAY) return value
-  throw invalidOption(`${name} must be a number of milliseconds above 0 and at most ${LONGEST_DELAY}, got ${describe(value)}`)
+  throw invalidOption(`${name} must be a number of milliseconds above 0 and at most ${LONGEST_DELAY}${orElse}, got ${describe(value)}`)
 }
 
 /** A whole number within bounds. @throws `ERR_SSE_INVALID_OPTION` */

@@ -169,7 +169,8 @@ function openingFrame(padding: number, retry: number | undefined): string {
 
 function resolveHeartbeat(value: unknown): ResolvedOptions['heartbeat'] {
   if (value === false) return undefined
-  if (typeof value !== 'object' || value === null) return { interval: checkedDelay('heartbeat', value), frame: new SharedText(encodeComment(), 0) }
+  if (typeof value !== 'object' || value === null)
+    return { interval: checkedDelay('heartbeat', value, ', false, or { interval, event }'), frame: new SharedText(encodeComment(), 0) }
   const { interval, event, ...rest } = value as { interval?: unknown; event?: unknown }
   const [extra] = Object.keys(rest)
   if (extra !== undefined) throw invalidOption(`heartbeat takes { interval, event }, not ${describe(extra)}`)
