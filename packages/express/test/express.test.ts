@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
+import { format } from 'node:util'
 import zlib, { type Gzip } from 'node:zlib'
 import { createChannel } from '@tidings/core'
 import { readEventStream } from '@tidings/testing'
@@ -27,6 +28,22 @@ test('H5 eventStream() hands a refusal to the error handlers as well', async () 
   app.set('env', 'test')
   app.get('/', (req, res) => void eventStream(req, res))
   await request(app).get('/').set('Accept', 'application/json').expect(406)
+})
+
+test('H5 Express logs and answers a refusal without a stack', async () => {
+  const logged = vi.spyOn(console, 'error').mockImplementation(() => {})
+  const app = express()
+  app.set('env', 'development')
+  app.use(sse())
+  app.get('/', (_req, res) => void res.sse())
+  const { text } = await request(app).get('/').set('Accept', 'application/json').expect(406)
+  const line = 'TidingsError: This resource is an event stream; send Accept: text/event-stream, or no Accept at all'
+  expect(text).toContain(`<pre>${line}</pre>`)
+  await vi.waitFor(() => expect(logged).toHaveBeenCalledOnce())
+  const written = format(...(logged.mock.calls[0] ?? []))
+  logged.mockRestore()
+  expect(written).toContain(line)
+  expect(written).not.toContain('    at ')
 })
 
 test('B4 where compression takes the stream, a slow peer has no more made for it than it takes', async () => {

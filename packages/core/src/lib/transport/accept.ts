@@ -13,7 +13,11 @@ export function refusalOf(method: string | undefined, accept: string | undefined
   const negotiate = options.negotiate ?? (method === 'GET' || method === 'HEAD')
   if (!negotiate || !accept) return undefined
   if (new Negotiator({ headers: { accept } }).mediaTypes(OFFERED).length > 0) return undefined
-  return new TidingsError('ERR_SSE_NOT_ACCEPTABLE', 'This resource is an event stream; send Accept: text/event-stream, or no Accept at all', { status: 406 })
+  const text = 'This resource is an event stream; send Accept: text/event-stream, or no Accept at all'
+  const refusal = new TidingsError('ERR_SSE_NOT_ACCEPTABLE', text, { status: 406 })
+  // The mistake is the client's, so no line of the app leads to it. Express logs the stack of each error that nobody handles.
+  refusal.stack = String(refusal)
+  return refusal
 }
 
 /** A refusal as fetch has it. The type is said, since not every runtime has one for text. */
