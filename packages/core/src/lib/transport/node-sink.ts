@@ -5,6 +5,7 @@ import type { JoinLong } from '../message/message.ts'
 import { counts } from '../metrics.ts'
 import type { Sink, SinkOwner } from '../stream/sink.ts'
 import { RawSocket } from './raw-socket.ts'
+import { offSocketEnd, onSocketEnd } from './socket-end.ts'
 
 /** A request as `node:http` or the compatibility API of `node:http2` hands it to a listener. */
 export type NodeRequest = IncomingMessage | Http2ServerRequest
@@ -26,7 +27,8 @@ export class NodeSink implements Sink {
   #heldBack = 0
   /** Bytes, on HTTP/2 alone, where no other count says what the peer has taken. */
   #written = 0
-  #listensForDrain = false
+  /** Of which of both it is told when there is room. */
+  #listensTo: 'nothing' | 'response' | 'both' = 'nothing'
   /** There from when nobody was found to have wrapped the response. */
   #raw: RawSocket | undefined
   #endOnDrain: (() => void) | undefined
@@ -39,7 +41,7 @@ export class NodeSink implements Sink {
     res.on('close', this.#onClose)
     if (!this.#http2) res.on('prefinish', this.#onEnd)
     // A pipelined response has no socket before its turn, and hears nothing of the connection's end.
-    if (!this.#http2 && res.socket === null) this.#socket.on('close', this.#onClose)
+    if (!this.#http2 && res.socket === null) onSocketEnd(this.#socket, this.#onClose)
   }
 
   write(frames: string | Uint8Array): boolean {
@@ -107,11 +109,16 @@ export class NodeSink implements Sink {
   #waits(where: 'response' | 'socket', length: number): void {
     this.#full = where
     this.#heldBack += length
-    if (this.#listensForDrain) return
     // For good, not `once`: `compression` passes listeners on to its own stream and takes none back.
-    this.#listensForDrain = true
-    this.#res.on('drain', this.#onDrain)
-    if (!this.#http2) this.#socket.on('drain', this.#onSocketDrain)
+    if (this.#listensTo === 'nothing') {
+      this.#listensTo = 'response'
+      this.#res.on('drain', this.#onDrain)
+    }
+    // Not before its turn: many responses may wait on one socket.
+    if (this.#full === 'socket' && this.#listensTo === 'response') {
+      this.#listensTo = 'both'
+      this.#socket.on('drain', this.#onSocketDrain)
+    }
   }
 
   #endNow(last: boolean): void {
@@ -153,7 +160,7 @@ export class NodeSink implements Sink {
     this.#res.off('drain', this.#onDrain)
     if (!this.#http2) {
       this.#res.off('prefinish', this.#onEnd)
-      this.#socket.off('close', this.#onClose)
+      offSocketEnd(this.#socket, this.#onClose)
       this.#socket.off('drain', this.#onSocketDrain)
     }
     this.#owner.gone(reason, cause)

@@ -1,0 +1,27 @@
+import type { Socket } from 'node:net'
+
+// One listener serves all responses that wait on a connection. A listener for each would have Node warn of a leak from the eleventh on.
+const waiting = new WeakMap<Socket, { callbacks: Set<() => void>; listener: () => void }>()
+
+/** Calls back when the connection has ended. */
+export function onSocketEnd(socket: Socket, callback: () => void): void {
+  const known = waiting.get(socket)
+  if (known) {
+    known.callbacks.add(callback)
+    return
+  }
+  const callbacks = new Set([callback])
+  const listener = (): void => {
+    for (const each of callbacks) each()
+  }
+  waiting.set(socket, { callbacks, listener })
+  socket.on('close', listener)
+}
+
+/** Takes a callback back; with the last one goes the listener. */
+export function offSocketEnd(socket: Socket, callback: () => void): void {
+  const known = waiting.get(socket)
+  if (!known?.callbacks.delete(callback) || known.callbacks.size > 0) return
+  waiting.delete(socket)
+  socket.off('close', known.listener)
+}
