@@ -58,6 +58,8 @@ describeAdapter({
 describeAdapter({
   ...shared,
   name: 'Hono on web streams',
+  // Node tells a response nothing before its turn, and so node-server tells nothing either.
+  cannot: { 'HTTP/1.1 L2/pipelined': 'https://github.com/nodejs/node/issues/40528' },
   // It reads the whole body before the response leaves: https://github.com/honojs/hono/blob/main/src/middleware/etag/index.ts
   middleware: Object.keys(middleware).filter((name) => name !== 'etag()'),
   listener: (app) => {

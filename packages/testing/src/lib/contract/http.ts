@@ -236,9 +236,9 @@ export const http: readonly AdapterSentence[] = [
   ),
   sentence(
     'H6',
-    "`Last-Event-ID` MUST be read as UTF-8 (Node hands it over as latin1). The query's `lastEventId` is read " +
-      'where the header is absent; the header wins. NUL or overlong (over 1 KiB): treated as unknown, never a ' +
-      '500.',
+    "`Last-Event-ID` MUST be read as UTF-8 (Node hands it over as latin1). The query's `lastEventId`, the last " +
+      'of several, is read where the header is absent; the header wins. NUL or overlong (over 1 KiB): treated as ' +
+      'unknown, never a 500.',
     'WHATWG HTML 9.2.3, RFC 9110 5.5',
     {
       // Reads Last-Event-ID as UTF-8, then the query; the header wins.
@@ -254,6 +254,9 @@ export const http: readonly AdapterSentence[] = [
         equal(await idOf(Buffer.from('ü→🎉').toString('latin1')), 'ü→🎉')
         equal(await idOf(undefined, '/?a=b&lastEventId=a%20%C3%BC'), 'a ü')
         equal(await idOf('header', '/?lastEventId=query'), 'header')
+        // Clients append their id to an address that may have an older one.
+        equal(await idOf(undefined, '/?lastEventId=old&a=b&lastEventId=new'), 'new')
+        equal(await idOf(undefined, '/?lastEventId=old&lastEventId='), '')
         // No server gives out such an id, so it is told as one that is unknown, and neither as none nor as an error.
         for (const path of ['/?lastEventId=a%00b', `/?lastEventId=${'x'.repeat(1_025)}`]) equal(await idOf(undefined, path), '\ufffd')
         equal(await idOf('x'.repeat(1_025)), '\ufffd')
@@ -361,4 +364,10 @@ export const http: readonly AdapterSentence[] = [
       },
     },
   ),
+  sentence('H11', '`Incremental: ?1` (RFC 10036) MUST be in the head, beside `X-Accel-Buffering: no`.', 'RFC 10036', {
+    head: async ({ start }) => {
+      const { headers } = await ask(await start({}))
+      matches(headers, { incremental: '?1', 'x-accel-buffering': 'no' })
+    },
+  }),
 ]

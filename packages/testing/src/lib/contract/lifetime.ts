@@ -1,5 +1,6 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { getEventListeners } from 'node:events'
+import { createConnection } from 'node:net'
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 import type { EventStream, TidingsError } from '@tidings/core'
 import { ask, askAndLeave, type Client, eventually, SOON, within } from '../client.ts'
@@ -84,6 +85,35 @@ export const lifetime: readonly AdapterSentence[] = [
     {
       leave: ({ start }) => seesPeerGo('leave', start),
       reset: ({ start }) => seesPeerGo('reset', start),
+      // Sees a peer go that has asked for many streams on one connection, without a warning of too many listeners.
+      pipelined: {
+        when: ({ protocol }) => protocol === 'HTTP/1.1',
+        proof: async ({ start }) => {
+          const warnings: string[] = []
+          const note = ({ name }: Error): unknown => warnings.push(name)
+          process.on('warning', note)
+          // Each sends more than its response holds before it asks to wait.
+          const app = await start({ run: (stream) => void stream.send('x'.repeat(100_000)) })
+          const asked = 24
+          const first = app.nextStream()
+          const socket = createConnection({ host: '127.0.0.1', port: app.port })
+          socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(asked))
+          socket.resume()
+          await within(first, 'the first stream')
+          await eventually(() => app.exchanges.length === asked, 'the last request')
+          await turn()
+          equal(
+            app.streams.every((stream) => !stream.closed),
+            true,
+          )
+          const reasons = app.streams.map(reasonOf)
+          socket.destroy()
+          deepEqual(new Set(await within(Promise.all(reasons), 'the end of all streams')), new Set(['peer']))
+          await turn()
+          process.off('warning', note)
+          deepEqual(warnings, [])
+        },
+      },
     },
   ),
   sentence('L3', 'A peer that had already left before `res.sse()` (slow auth) MUST give a closed stream, not a zombie.', 'Tidings', {
