@@ -262,3 +262,72 @@ describe('C9 conflation', () => {
     expect(sink.frames.at(-1)).toBe(`data: y3\nid: ${id(8)}\n\ndata: y4\nid: ${id(9)}\n\n`)
   })
 })
+
+describe('C17 ends by topic', () => {
+  const moves = fc.array(fc.record({ topic: fc.constantFrom('a', 'b', 'c', undefined), value: fc.nat({ max: 9 }), flush: fc.boolean() }), {
+    minLength: 1,
+    maxLength: 40,
+  })
+
+  test(`C17 a client that ignores ids alone has had all once it has the last of what it asked for (seed ${SEED})`, async () => {
+    let returns = 0
+    await fc.assert(
+      fc.asyncProperty(
+        fc.record({
+          topics: fc.option(fc.subarray(TOPICS, { minLength: 0 }), { nil: undefined }),
+          filter: fc.constantFrom(undefined, ({ data }: { data: unknown }) => (data as { value: number }).value % 3 !== 0),
+          after: fc.constantFrom(undefined, 'start' as const),
+        }),
+        fc.constantFrom(3, 1_000),
+        moves,
+        fc.nat({ max: 40 }),
+        async (options, messages, published, leavesAt) => {
+          const { channel, join, errors } = openChannel({ history: { messages } })
+          const got: number[] = []
+          let resets = 0
+          let lastEventId = ''
+          const read = ({ text }: Joined): void => {
+            const parser = new EventStreamParser()
+            for (const block of text.split(/(?<=\n\n)/)) {
+              const before = parser.events.length
+              parser.feed(new TextEncoder().encode(block))
+              const [event] = parser.events.slice(before)
+              if (!event) continue
+              // Only what dispatches moves it.
+              lastEventId = event.lastEventId
+              if (event.type === 'reset') resets++
+              else got.push((JSON.parse(event.data) as { n: number }).n)
+            }
+          }
+          const first = join(options)
+          for (const [n, { topic, value, flush }] of published.entries()) {
+            if (n === leavesAt) first.sink.leave()
+            void channel.publish({ data: { n, value } }, { topic })
+            if (flush) await flushed()
+          }
+          await flushed()
+          const goesOn = leavesAt >= published.length
+          channel.end()
+          await flushed()
+          read(first)
+          const isKnown = goesOn || lastEventId !== ''
+          for (let times = 0; !(await channel.ended(lastEventId, options)); times++) {
+            expect(times).toBeLessThan(2)
+            returns++
+            read(join(options, lastEventId))
+          }
+          expect([...got].sort((a, b) => a - b)).toEqual([...new Set(got)])
+          const { topics, filter } = options
+          const wanted = [...published.entries()].filter(
+            ([n, { topic, value }]) => (!topics || (topic !== undefined && topics.includes(topic))) && (filter?.({ data: { n, value } }) ?? true),
+          )
+          // One that left before it had an id is new when it comes back.
+          if (resets === 0 && isKnown) expect(got).toEqual(wanted.map(([n]) => n))
+          expect(errors).toEqual([])
+        },
+      ),
+      { numRuns: Math.min(RUNS, 400), seed: SEED },
+    )
+    expect(returns).toBeGreaterThan(Math.min(RUNS, 400) / 20)
+  })
+})

@@ -835,6 +835,103 @@ describe('C10 the end', () => {
   })
 })
 
+describe('C17 ends by topic', () => {
+  /** What the client of a stream has dispatched last that had an id: blocks of an id alone are nothing to some clients. */
+  const lastDispatched = (text: string): string =>
+    text
+      .split('\n\n')
+      .filter((block) => /^data:/m.test(block))
+      .map((block) => /^id: (.*)$/m.exec(block)?.[1])
+      .findLast(Boolean) ?? ''
+
+  test('C17 ended() goes by the topics and the filter that the reader asked for', async () => {
+    const { channel, id } = openChannel()
+    const short = ({ data }: { data: unknown }) => String(data).length === 1
+    for (const [data, topic] of [
+      ['1', 'a'],
+      ['2', 'b'],
+      ['long', 'a'],
+      ['3', 'c'],
+    ] as const)
+      await channel.publish(data, { topic })
+    expect(await channel.ended(id(4), { topics: ['a'] })).toBe(false)
+    channel.end()
+    for (const offset of [0, 1, 2, 3, 4]) {
+      const asked = [{}, { topics: ['a'] }, { topics: ['b'] }, { topics: ['a', 'b'] }, { topics: ['z'] }, { topics: [] }, { filter: short }]
+      const ended = await Promise.all([...asked, { topics: ['a'], filter: short }].map((options) => channel.ended(id(offset), options)))
+      expect(ended, `after ${offset}`).toEqual([offset === 4, offset >= 3, offset >= 2, offset >= 3, true, true, offset === 4, offset >= 1])
+    }
+    expect(await channel.ended('', { after: 'start', topics: ['z'] })).toBe(true)
+    expect(await channel.ended('', { after: 'start', topics: ['a'] })).toBe(false)
+    expect(await channel.ended('', { topics: ['a'] })).toBe(true)
+    expect(await channel.ended('', { after: id(3), topics: ['a'] })).toBe(true)
+    for (const unknown of ['x', id(5)]) expect(await channel.ended(unknown, { topics: ['z'] })).toBe(false)
+    for (const options of [{ topics: 'a' }, { filter: 'a' }, { snapshot: () => '' }])
+      await expect(channel.ended('', options as never)).rejects.toThrow(coded('ERR_SSE_INVALID_OPTION'))
+  })
+
+  test('C17 who has lost something of its topics has not had all', async () => {
+    const { channel, id } = openChannel({ history: { messages: 2 } })
+    for (const topic of ['a', 'a', 'b', 'b']) await channel.publish('x', { topic })
+    channel.end()
+    expect(await channel.ended(id(1), { topics: ['a'] })).toBe(false)
+    expect(await channel.ended(id(2), { topics: ['a'] })).toBe(true)
+    expect(await channel.ended(id(1), { topics: ['z'] })).toBe(true)
+  })
+
+  test('C17 a filter that throws is told to onError, and its reader gets a stream', async () => {
+    const { channel, errors, id } = openChannel()
+    await channel.publish('x')
+    channel.end()
+    const filter = () => {
+      throw new Error('broken')
+    }
+    expect(await channel.ended(id(0), { filter })).toBe(false)
+    expect(errors).toEqual([{ error: expect.objectContaining({ message: 'broken' }), stage: 'filter' }])
+  })
+
+  test.each([undefined, 'start'])('C17 a client that ignores ids alone has had all after one stream (after: %j)', async (after) => {
+    const { channel, join, id } = openChannel()
+    const options = { topics: ['a'], after }
+    const live = join(options)
+    for (const [data, topic] of [
+      ['1', 'a'],
+      ['2', 'b'],
+      ['3', 'b'],
+    ] as const)
+      await channel.publish(data, { topic })
+    channel.end()
+    await flushed()
+    const lastEventId = lastDispatched(live.text)
+    expect(lastEventId).toBe(id(1))
+    expect(await channel.ended(lastEventId, options)).toBe(true)
+  })
+
+  test('C17 a stream that begins with nothing left of a channel that has ended has its client stay away', async () => {
+    const { channel, join, id } = openChannel({ history: { messages: 3 } })
+    const retryOf = (text: string): number => Number(/^retry: (\d+)$/m.exec(text)?.[1])
+    const live = join({ topics: ['a'] }, '', { retry: 100 })
+    for (const topic of ['a', 'a', 'b', 'b']) await channel.publish('x', { topic })
+    channel.end()
+    await flushed()
+    expect(retryOf(live.text)).toBeLessThanOrEqual(200)
+    const stays = [
+      join({ topics: ['a'] }, id(2), { retry: 100 }),
+      join({}, id(4), { retry: 100 }),
+      join({}, '', { retry: 100 }),
+      join({ snapshot: () => 'state' }, 'unknown', { retry: 100 }),
+    ]
+    for (const { text, sink } of stays) {
+      expect(retryOf(text)).toBeGreaterThanOrEqual(300_000)
+      expect(retryOf(text)).toBeLessThanOrEqual(600_000)
+      expect(sink.state).toBe('ended')
+    }
+    // One that is longer by the app's own choice stays so.
+    expect(retryOf(join({}, id(4), { retry: 1_000_000 }).text)).toBeGreaterThanOrEqual(1_000_000)
+    for (const { text } of [join({ topics: ['a'] }, id(1), { retry: 100 }), join({}, 'unknown', { retry: 100 })]) expect(retryOf(text)).toBeLessThanOrEqual(200)
+  })
+})
+
 describe('C11 what belongs to the channel', () => {
   test('C11 a subscribed stream sends no id of its own, until it is let go', async () => {
     const { join } = openChannel()

@@ -197,6 +197,40 @@ describe('a channel whose log is on an engine', () => {
     await expect(machine(store).channel.publish('c')).rejects.toMatchObject({ code: 'ERR_SSE_CHANNEL_ENDED' })
   })
 
+  test('C17 ended() goes by topics also beyond the tail, and where the engine has lost some', async () => {
+    const store = new Store()
+    const ids = await fill(store, 60, ['a', 'b', 'b', 'b', 'b', 'b'])
+    const [here, there] = [machine(store, { tail: { messages: 2 } }), machine(store, { tail: { messages: 2 } })]
+    here.channel.end()
+    await vi.waitFor(async () => expect(await here.channel.ended('')).toBe(true))
+    const lastOfA = ids[54]
+    expect(await there.channel.ended(ids[48] as string, { topics: ['a'] })).toBe(false)
+    expect(await there.channel.ended(lastOfA as string, { topics: ['a'] })).toBe(true)
+    expect(await there.channel.ended(lastOfA as string, { topics: ['b'] })).toBe(false)
+    expect(await there.channel.ended('', { topics: ['z'], after: 'start' })).toBe(true)
+    store.trim(2)
+    const later = machine(store, { tail: { messages: 2 } })
+    // What is gone may have been of any topic.
+    expect(await later.channel.ended(lastOfA as string, { topics: ['a'] })).toBe(false)
+    const { stream, lines } = later.join({ topics: ['a'] }, lastOfA)
+    await vi.waitFor(() => expect(stream.closed).toBe(true))
+    expect(lines()).toEqual(['reset trimmed@58', '@60', '@ retry'])
+    // Which it comes back with, where it ignores ids alone.
+    expect(await later.channel.ended(ids[57] as string, { topics: ['a'] })).toBe(true)
+  })
+
+  test('C17 ended() is false while what follows the id is not here to be looked at', async () => {
+    const store = new Store()
+    const ids = await fill(store, 60, ['a', 'b'])
+    const { channel, engine } = machine(store, { tail: { messages: 2 } })
+    channel.end()
+    await vi.waitFor(async () => expect(await channel.ended('')).toBe(true))
+    const read = engine.read.bind(engine)
+    vi.spyOn(engine, 'read').mockImplementation((direction, position, limit) => (limit > 0 ? new Promise(() => {}) : read(direction, position, limit)))
+    const asked = [channel.ended(ids[9] as string, { topics: ['z'] }), channel.ended('', { after: 'start', topics: ['z'] })]
+    expect(await Promise.all(asked)).toEqual([false, false])
+  })
+
   test('C10 ended() does not wait longer than two seconds for a log that is away', async () => {
     const { engine, channel } = machine(new Store())
     engine.cut()

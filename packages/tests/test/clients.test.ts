@@ -120,6 +120,27 @@ function reads(client: Client, framework: Framework): void {
     expect(withoutEmptyBlocks(client, reading.events)).toEqual([withoutId(LAST)])
   })
 
+  it('C17 has had an ended channel with the last message of its topics', async () => {
+    const channel = createChannel()
+    const options = { topics: ['mine'], after: 'start' }
+    const ids = [
+      await channel.publish('first', { topic: 'mine' }),
+      await channel.publish(LAST, { topic: 'mine' }),
+      await channel.publish('another', { topic: 'other' }),
+    ]
+    channel.end()
+    const haveAll = new Set<string>()
+    for (const id of ['', ...ids]) if (await channel.ended(id, options)) haveAll.add(id)
+    const visits = lab.visitsTo('/run', () => (haveAll.has(visits.seen.at(-1)?.lastEventId ?? '') ? 204 : (stream) => void channel.subscribe(stream, options)))
+
+    const reading = await lab.read('/run')
+    await (limits.returnsAfter204 ? visits.until(2) : reading.untilStopped())
+
+    expect(visits.seen.slice(0, 2).map(({ lastEventId }) => lastEventId)).toEqual(['', ids[limits.ignoresLoneIds ? 1 : 2]])
+    if (!limits.returnsAfter204) expect(visits.seen.length).toBe(2)
+    expect(withoutEmptyBlocks(client, reading.events).map(({ data }) => data)).toEqual(['first', LAST])
+  })
+
   it('C2 gets exactly what followed, from a channel', async () => {
     const channel = createChannel({ position: 'message' })
     const published: Dispatched[] = []

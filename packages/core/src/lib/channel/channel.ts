@@ -5,7 +5,7 @@ import { type Hub, Reader } from '../delivery/reader.ts'
 import { neededBy, type Start, startOf } from '../delivery/reader-start.ts'
 import { ResumeCount } from '../delivery/resume-count.ts'
 import { RunningSnapshots, type Snapshot, type SnapshotResult } from '../delivery/snapshot.ts'
-import type { ChannelMessage, Source } from '../delivery/view.ts'
+import type { ChannelMessage, Source, View } from '../delivery/view.ts'
 import { Views } from '../delivery/views.ts'
 import { describe } from '../describe.ts'
 import { channelEnded, TidingsError } from '../errors.ts'
@@ -14,7 +14,7 @@ import type { LogEntry, LogFollower, Tail, TailedLog } from '../log/message-log.
 import { type AnyEvents, encodeMessage, type Message } from '../message/message.ts'
 import type { SharedWriter } from '../message/shared-frames.ts'
 import { countFailed, counts } from '../metrics.ts'
-import { checkedSignal, checkNames, invalidOption } from '../option-checks.ts'
+import { checkedSignal, checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
 import type { EventStream } from '../stream/event-stream.ts'
 import type { Feedable } from '../stream/feeder.ts'
 import { settledWithin } from '../timer.ts'
@@ -52,11 +52,12 @@ export interface Channel<Events extends object = AnyEvents> {
    */
   end(): void
   /**
-   * Whether nothing will ever follow this id. A route that asks before it opens its stream answers 204, which stops an
-   * `EventSource`. A client without an id (`''`) has had all of an ended channel unless the route would begin at `after`. False where a
-   * log on an engine cannot tell within two seconds: the client's stream then waits for it.
+   * Whether nothing will ever follow this id of what the client asks for, by the same `topics`, `filter` and `after` as its `subscribe`. A
+   * route that asks before it opens its stream answers 204, which stops an `EventSource`. A client without an id (`''`) has had all of an
+   * ended channel unless the route would begin at `after`. False where a log on an engine cannot tell within two seconds: the client's
+   * stream then waits for it.
    */
-  ended(lastEventId: string, options?: Pick<SubscribeOptions, 'after'>): Promise<boolean>
+  ended(lastEventId: string, options?: Pick<SubscribeOptions, 'topics' | 'filter' | 'after'>): Promise<boolean>
   /** Ends all subscriptions and their streams, at once and without a `retry`, and lets go of the log where the channel made it. Idempotent. */
   close(): void
   /** How many streams are subscribed. */
@@ -64,8 +65,10 @@ export interface Channel<Events extends object = AnyEvents> {
 }
 
 const MESSAGES_OPTIONS = ['after', 'topics', 'signal']
+const ENDED_OPTIONS = ['topics', 'filter', 'after']
 // Milliseconds. A route that asks whether its client has had all must answer, whatever its log's engine does.
 const LONGEST_ASKING = 2_000
+const LATE = Symbol()
 
 /**
  * Makes a channel. `Own` names the channel's own events, which `publish` takes no messages of: with a map of events, a `resetEvent`
@@ -180,13 +183,16 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     })
   }
 
-  async ended(lastEventId: string, options: Pick<SubscribeOptions, 'after'> = {}): Promise<boolean> {
-    checkNames('ended', options, ['after'])
+  async ended(lastEventId: string, options: Pick<SubscribeOptions, 'topics' | 'filter' | 'after'> = {}): Promise<boolean> {
+    checkNames('ended', options, ENDED_OPTIONS)
+    const { filter } = options
+    checkFunctions({ filter })
+    const view = this.#views.find(topicsOf(options.topics), filter)
     const start = startOf(lastEventId, options.after)
     const waits = [this.load(neededBy(start)), this.#ended ? undefined : this.#ending].filter((wait) => wait !== undefined)
-    if (waits.length > 0) await settledWithin<unknown>(Promise.all(waits), LONGEST_ASKING, () => undefined)
-    if (!this.#ended) return false
-    return start === 'now' || this.#offsetOf(start) === this.head
+    const isKnown = waits.length === 0 || (await settledWithin<unknown>(Promise.all(waits), LONGEST_ASKING, () => LATE)) !== LATE
+    if (!this.#ended || !isKnown) return false
+    return start === 'now' || this.#hasAll(view, this.#offsetOf(start))
   }
 
   close(): void {
@@ -330,6 +336,16 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     this.#views.remove(reader)
     this.subscribers--
     counts.subscribers--
+  }
+
+  /** Whether all that is for the view, and none of it is gone, lies at or before this offset. */
+  #hasAll(view: View, offset: number | undefined): boolean {
+    try {
+      return offset !== undefined && !view.hasGap(offset) && !view.nextAfter(offset)
+    } catch (error) {
+      this.report(error, 'filter')
+      return false
+    }
   }
 
   #offsetOf(start: Start): number | undefined {

@@ -50,6 +50,8 @@ export interface SharedPlace {
 }
 
 const NOTHING_TOLD = -1
+// Milliseconds. A client that still comes back to an ended channel, such as one that ignores ids alone, finds nothing the next time either.
+const PAUSE_AT_THE_END = 300_000
 
 /** One subscribed stream: a cursor into the log and a stream to write to. What it has not yet read stays where it is, in the log. */
 export class Reader implements Feeder {
@@ -71,6 +73,8 @@ export class Reader implements Feeder {
   #behind = true
   /** While it is given what is from before it came. */
   #replays = false
+  /** Whether it came when its channel had ended, and has found no message. */
+  #findsNothing = false
   /** Where it stands among those that are written to together. */
   seat = 0
   #shared: SharedPlace | undefined
@@ -107,6 +111,7 @@ export class Reader implements Feeder {
     this.#replays = start !== 'now'
     this.#whenHere(start, () => {
       this.#hasBegun = true
+      this.#findsNothing = this.#hub.isOver
       this.#beginAt(start)
     })
   }
@@ -138,6 +143,7 @@ export class Reader implements Feeder {
         this.#cursor = batch.to
         if (batch.isEmpty) continue
         this.#told = batch.last
+        this.#findsNothing = false
         if (this.#replays) counts.replayed += batch.messages
         const taken = stream['~writeShared'](batch)
         // As it goes mostly: one write brings it up to date.
@@ -401,7 +407,8 @@ export class Reader implements Feeder {
   #endWithPosition(stream: FedStream): void {
     const knows = this.#told === this.#hub.head
     this.#cursor = this.#hub.head
-    stream['~end'](true, knows || this.#tellPosition() ? undefined : this.#hub.idOf(this.#cursor))
+    const id = knows || this.#tellPosition() ? undefined : this.#hub.idOf(this.#cursor)
+    stream['~end'](true, id, this.#findsNothing ? PAUSE_AT_THE_END : undefined)
   }
 }
 

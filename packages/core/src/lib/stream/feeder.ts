@@ -26,8 +26,11 @@ export interface FedStream {
   readonly '~shared': SharedWriter | undefined
   /** Frames that were written past the stream wait for the peer. */
   '~waits'(frames: SharedFrames): void
-  /** Ends the stream cleanly, with a reconnection time that spreads the clients' return where `spread`, and beside that an id, if given. */
-  '~end'(spread: boolean, id?: string): void
+  /**
+   * Ends the stream cleanly. Where `spread`, tells a reconnection time that spreads the clients' return and is no shorter than `pause`
+   * milliseconds, and beside it an id, if given.
+   */
+  '~end'(spread: boolean, id?: string, pause?: number): void
   /** Cuts the stream as `'error'`. */
   '~cut'(cause: unknown): void
   /** Lets go of the stream, which stays open. */

@@ -176,8 +176,8 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
     this.#becomeFull(sink)
   }
 
-  '~end'(spread: boolean, id?: string): void {
-    if (spread) this.#endWithRetry('local', id)
+  '~end'(spread: boolean, id?: string, pause = 0): void {
+    if (spread) this.#endWithRetry('local', id, pause)
     else this.close()
   }
 
@@ -282,10 +282,10 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
     return Math.min(delay, this.#expiresAt - present)
   }
 
-  #endWithRetry(reason: 'local' | 'shutdown', id?: string): void {
+  #endWithRetry(reason: 'local' | 'shutdown', id?: string, pause = 0): void {
     if (this.#ending) return
     // Between one and two times the usual, so that the clients of a whole process do not come back as one.
-    const retry = Math.min(Math.round(this.#options.retry * (1 + Math.random())), Number.MAX_SAFE_INTEGER)
+    const retry = Math.min(Math.round(Math.max(this.#options.retry, pause) * (1 + Math.random())), Number.MAX_SAFE_INTEGER)
     this.#put(encodeMessage({ retry, id }))
     this.#endCleanly(reason)
   }

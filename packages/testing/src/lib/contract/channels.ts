@@ -335,4 +335,70 @@ export const channels: readonly AdapterSentence[] = [
     },
   ),
   sentence('C12', '`messages()` rejects with `ERR_SSE_GAP` when its reader fell off.', 'Tidings', { provedIn: 'packages/core/test/channel.test.ts' }),
+  sentence(
+    'C16',
+    '"From now on" is fixed at the call of `subscribe` and `messages`: on every log, what is published in that ' +
+      'process after the call returns is delivered.',
+    'Tidings',
+    {
+      // Give a stream what is published once it is subscribed, in the same turn too.
+      'from-the-call-on': async ({ start }) => {
+        const channel = createChannel()
+        channel.publish('before')
+        const app = await start({
+          options: { heartbeat: false },
+          run: (stream) => {
+            channel.subscribe(stream)
+            channel.publish('after')
+          },
+        })
+        const client = await ask(app)
+        await client.until('data: after\n')
+        deepEqual(dataIn(client.text), ['after'])
+      },
+    },
+  ),
+  sentence(
+    'C17',
+    '`ended(id, { topics, filter? })` and the end of a run go by what the reader asked for: a client that has ' +
+      'had the last message of its topics has had all, also one that ignores id-only blocks.',
+    'Tidings',
+    {
+      // A client that keeps no id of a block without data has had all, by its topics and its filter.
+      'ignores-lone-ids': async ({ start }) => {
+        const channel = createChannel()
+        const short = ({ data }: { data: unknown }): boolean => String(data).length === 1
+        const asked: SubscribeOptions[] = [{ topics: ['a'] }, { topics: ['a'], filter: short }, { filter: short }]
+        const app = await serve(start, channel, () => asked[channel.subscribers] ?? {})
+        const clients = [await joined(app), await joined(app), await joined(app)]
+        const published = [
+          ['1', 'a'],
+          ['2', 'b'],
+          ['long', 'a'],
+          ['longer', 'b'],
+        ] as const
+        for (const [data, topic] of published) channel.publish(data, { topic })
+        channel.end()
+        const texts = await Promise.all(clients.map(({ ended }) => within(ended, 'the end')))
+        deepEqual(texts.map(dataIn), [['1', 'long'], ['1'], ['1', '2']])
+        for (const [index, text] of texts.entries()) {
+          const { id = '' } = messagesIn(text).at(-1) ?? {}
+          equal(await channel.ended(id, asked[index] as SubscribeOptions), true)
+          equal(await channel.ended(id), false)
+        }
+      },
+      // A route that does not ask whether its client has had all tells it to stay away.
+      'nothing-left': async ({ start }) => {
+        const channel = createChannel()
+        const [first] = await Promise.all(['a', 'b'].map((topic) => channel.publish('x', { topic })))
+        channel.end()
+        const app = await serve(start, channel, () => ({ topics: ['a'] }))
+        const client = await ask(app, after(first as string))
+        const text = await within(client.ended, 'the end')
+        deepEqual(dataIn(text), [])
+        const told = Number(/\nretry: (\d+)\n/.exec(text)?.[1])
+        ok(told >= 300_000, `${told} ms`)
+      },
+    },
+  ),
 ]
