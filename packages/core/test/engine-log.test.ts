@@ -115,6 +115,37 @@ describe('a channel whose log is on an engine', () => {
     await vi.waitFor(() => expect(some.lines()).toEqual(['@98', '99@99', '100@100']))
   })
 
+  test('G6 a process whose clock is 90 s ahead keeps, reads back and gives what the engine has for 60 s', async () => {
+    const store = new Store()
+    const ids = await fill(store, 20)
+    const { now } = Date
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() + 90_000)
+    try {
+      const here = machine(store, { history: { age: 60_000 }, tail: { messages: 5 } })
+      const after = here.join({}, ids[1])
+      await vi.waitFor(() => expect(after.lines()).toEqual(['@2', ...ids.slice(2).map((_, index) => `${index + 3}@${index + 3}`)]))
+      expect((await here.log.read(15, 10)).entries).toHaveLength(5)
+      // Its own clock tells the engine's time in between.
+      const later = here.join({}, ids[17])
+      expect(later.lines()).toEqual(['@18', '19@19', '20@20'])
+    } finally {
+      clock.mockRestore()
+    }
+  })
+
+  test('G6 what has become too old by the clock of the engine is gone, however far behind the clock of the process is', async () => {
+    const store = new Store()
+    const ids = await fill(store, 3)
+    const here = machine(store, { history: { age: 60_000 } })
+    await here.log.read(0, 1)
+    store.clock += 70_000
+    const { channel } = machine(store)
+    await channel.publish('new')
+    await vi.waitFor(() => expect(here.log.tail.head).toBe(4))
+    const { lines } = here.join({}, ids[0])
+    await vi.waitFor(() => expect(lines()).toEqual(['reset trimmed@3', 'new@4']))
+  })
+
   test('C3 a live client is told when the engine has lost what it had read, and goes on from what is there', async () => {
     const store = new Store()
     const here = machine(store)

@@ -44,7 +44,11 @@ describe('on a cluster', () => {
       for (const { close } of apps) close()
     })
 
-    describeLog({ name: `redisLog on a cluster by way of ${name}`, create: (history) => redisLog((apps[0] as AppClient).client, randomUUID(), { history }) })
+    describeLog({
+      name: `redisLog on a cluster by way of ${name}`,
+      create: (history) => redisLog((apps[0] as AppClient).client, randomUUID(), { history }),
+      hasOwnClock: true,
+    })
 
     test('G2 logs on all nodes of the cluster are followed, by one connection to each node', async () => {
       const clientsOf = async (): Promise<number> => {

@@ -21,5 +21,5 @@ describe.each(Object.entries(LIBRARIES))('by way of %s', (name, connect) => {
     await server?.stop()
   })
 
-  describeLog({ name: `redisLog by way of ${name}`, create: (history) => redisLog(app.client, randomUUID(), { history, expiry: 60_000 }) })
+  describeLog({ name: `redisLog by way of ${name}`, create: (history) => redisLog(app.client, randomUUID(), { history, expiry: 60_000 }), hasOwnClock: true })
 })

@@ -18,7 +18,8 @@ export class Store {
   readonly connections = new Set<FaultyEngine>()
   ended = false
   #trimmed = 0
-  #clock = 1_000
+  /** Milliseconds, of its own. */
+  clock = 1_000
   #idsByKey = new Map<string, string>()
   #writers = new Map<string, { sequence: number; receipt: EngineReceipt }>()
 
@@ -41,7 +42,7 @@ export class Store {
     const ids = messages.map(({ packed, idempotencyKey }) => {
       const first = idempotencyKey === undefined ? undefined : this.#idsByKey.get(idempotencyKey)
       if (first !== undefined) return first
-      const entry = { offset: entries.length + 1, at: ++this.#clock, before: entries.at(-1)?.at ?? 0, packed }
+      const entry = { offset: entries.length + 1, at: ++this.clock, before: entries.at(-1)?.at ?? 0, packed }
       entries.push(entry)
       added.push(entry)
       const id = engineId(epoch, entry)
@@ -60,7 +61,7 @@ export class Store {
     const kept = this.present.entries.slice(this.#trimmed)
     const isAfter = (entry: EngineEntry) => entry.at > at || (entry.at === at && entry.offset > offset)
     const isBefore = (entry: EngineEntry) => entry.at < at || (entry.at === at && entry.offset < offset)
-    return this.page((direction === 'after' ? kept.filter(isAfter) : kept.filter(isBefore).reverse()).slice(0, limit))
+    return { ...this.page((direction === 'after' ? kept.filter(isAfter) : kept.filter(isBefore).reverse()).slice(0, limit)), present: this.clock }
   }
 
   /** Keeps the newest so many. */
@@ -84,7 +85,7 @@ export class Store {
     this.#trimmed = Math.min(this.#trimmed, lineage.entries.length)
     this.#idsByKey.clear()
     this.#writers.clear()
-    this.#clock += 10
+    this.clock += 10
   }
 }
 

@@ -61,13 +61,13 @@ export class RedisEngine implements Engine {
   async read(direction: 'after' | 'before', { offset, at }: EnginePosition, limit: number): Promise<EnginePage> {
     const range = direction === 'after' ? ['XRANGE', `(${at}-${offset}`, '+'] : ['XREVRANGE', `(${at}-${offset}`, '-']
     const args = [randomEpoch(), this.#expiry, ...range, String(limit)]
-    const [epoch, headAt, head, ended, ...rest] = (await runScript(this.#connector, READ, [this.#key('s'), this.#key('m')], args)) as unknown[]
+    const [epoch, headAt, head, ended, present, ...rest] = (await runScript(this.#connector, READ, [this.#key('s'), this.#key('m')], args)) as unknown[]
     const entries = []
     for (let index = 0; index < rest.length; index += 3) {
       const [entryAt, entryOffset] = String(rest[index]).split('-')
       entries.push({ offset: Number(entryOffset), at: Number(entryAt), before: Number(rest[index + 2]), packed: String(rest[index + 1]) })
     }
-    return { epoch: String(epoch), offset: Number(head), at: Number(headAt), ended: String(ended) === '1', entries }
+    return { epoch: String(epoch), offset: Number(head), at: Number(headAt), ended: String(ended) === '1', entries, present: Number(present) }
   }
 
   follow(listener: EngineListener): EngineSubscription {

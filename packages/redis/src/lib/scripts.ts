@@ -106,12 +106,12 @@ if #news > 1 or ARGV[8] == '1' then redis.call(ARGV[5], channel, table.concat(ne
 return outcome
 `)
 
-/** KEYS: stream, meta. ARGV: epoch if there is none, expiry, 'XRANGE' or 'XREVRANGE', where it begins, where it ends, most entries. Gives where the log stands, then
- * for each message its id, itself, and when the one before it came. */
+/** KEYS: stream, meta. ARGV: epoch if there is none, expiry, 'XRANGE' or 'XREVRANGE', where it begins, where it ends, most entries. Gives where the log stands and
+ * what time it is, then for each message its id, itself, and when the one before it came. */
 export const READ: Script = script(`${STAND}
-local epoch, at, offset, ended = stand(KEYS[1], KEYS[2], ARGV[1])
+local epoch, at, offset, ended, now = stand(KEYS[1], KEYS[2], ARGV[1])
 for _, key in ipairs(KEYS) do touch(key, tonumber(ARGV[2])) end
-local page = {epoch, string.format('%.0f', at), string.format('%.0f', offset), ended or '0'}
+local page = {epoch, string.format('%.0f', at), string.format('%.0f', offset), ended or '0', string.format('%.0f', math.max(now, at))}
 if ARGV[6] ~= '0' then
   for _, entry in ipairs(redis.call(ARGV[3], KEYS[1], ARGV[4], ARGV[5], 'COUNT', ARGV[6])) do
     page[#page + 1] = entry[1]

@@ -5,8 +5,13 @@ export interface LogUnderTest {
   /** Stands in the names of the tests. */
   name: string
   /**
-   * Opens a log that is empty, and of an epoch of its own. It must keep at least `messages` messages, and may drop older ones; the suite
-   * appends a few hundred. The suite closes it.
+   * Opens a log that is empty, and of an epoch of its own. It must keep at least `messages` messages, and may drop older ones, and such
+   * that are older than `age` milliseconds; the suite appends a few hundred. The suite closes it.
    */
-  create(bounds: { messages: number }): MessageLog | Promise<MessageLog>
+  create(bounds: { messages: number; age?: number }): MessageLog | Promise<MessageLog>
+  /**
+   * Whether the log tells the time by a clock of its engine's, and not by that of the process.
+   * @default false
+   */
+  hasOwnClock?: boolean
 }

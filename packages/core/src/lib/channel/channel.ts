@@ -355,9 +355,8 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
 
   /** Drops what is too old, once those have had it for whom it came. */
   #trimAged(): void {
-    const present = Date.now()
-    this.trimming(this.tail.agedFloor(present))
-    this.tail.trimAged(present)
+    this.trimming(this.tail.agedFloor())
+    this.tail.trimAged()
   }
 
   #stirAll(): void {

@@ -81,7 +81,7 @@ class EngineLog implements TailedLog {
   async read(after: number, limit: number): Promise<LogPage> {
     await this.load('')
     await this.load(after)
-    this.tail.trimAged(Date.now())
+    this.tail.trimAged()
     return this.tail.page(after, limit)
   }
 
@@ -268,7 +268,11 @@ class EngineLog implements TailedLog {
 
   // Calls.
 
-  readonly #read: ReadPage = (direction, position, limit) => withDeadline(this.#engine.read(direction, position, limit), LONGEST_CALL)
+  readonly #read: ReadPage = async (direction, position, limit) => {
+    const page = await withDeadline(this.#engine.read(direction, position, limit), LONGEST_CALL)
+    this.#followed.clock.hear(page.present ?? page.at)
+    return page
+  }
 
   /** Does it again, ever less often, until it succeeds. `undefined` where nobody follows the log any more. */
   async #untilDone<Result>(act: () => Promise<Result>): Promise<Result | undefined> {

@@ -26,6 +26,11 @@ export interface EnginePage extends EnginePosition {
   /** Whether nothing will follow. */
   readonly ended: boolean
   readonly entries: readonly EngineEntry[]
+  /**
+   * The engine's clock when it gave the page, in milliseconds, and never less than `at`: by it alone the age of messages is judged. `read` MUST
+   * tell it; news need not.
+   */
+  readonly present?: number | undefined
 }
 
 /** Messages that go to an engine in one call. */

@@ -2,6 +2,7 @@ import type { HistoryBounds } from '../log/history-bounds.ts'
 import { KeptTail } from '../log/kept-tail.ts'
 import type { LogEntry, LogFollower } from '../log/message-log.ts'
 import { type EngineEntry, type EnginePage, type EnginePosition, engineId } from './engine.ts'
+import { EngineClock } from './engine-clock.ts'
 import { unpackMessage } from './packed-message.ts'
 
 /** Reads from the engine: see `Engine.read`. */
@@ -18,6 +19,7 @@ const NOTHING = -1
  */
 export class FollowedTail {
   readonly tail: KeptTail
+  readonly clock: EngineClock = new EngineClock()
   /** Of the life that the tail is of; `undefined` before the engine was first heard. */
   epoch: string | undefined
   /** Up to this offset the engine has nothing any more, as far as is known. */
@@ -27,7 +29,7 @@ export class FollowedTail {
   #headAt = 0
 
   constructor(bounds: HistoryBounds, followers: ReadonlySet<LogFollower>) {
-    this.tail = new KeptTail(bounds)
+    this.tail = new KeptTail(bounds, () => this.clock.present)
     this.#followers = followers
   }
 
@@ -90,6 +92,7 @@ export class FollowedTail {
     if (upTo > this.tail.floor) for (const follower of this.#followers) follower.trimming?.(upTo)
     this.tail.add(entry)
     this.#headAt = entry.at
+    this.clock.hearOfEntry(entry.at)
     for (const follower of this.#followers) follower.entry(entry)
   }
 

@@ -17,7 +17,7 @@ export async function readBack(
   const { tail, epoch } = followed
   const top = tail.floor
   const room = messages - tail.size
-  const oldest = Date.now() - age
+  const oldest = followed.clock.present - age
   const older: LogEntry[] = []
   let { floorAt } = tail
   let isAll = false

@@ -8,6 +8,7 @@ type Bounds = Required<{ [Name in keyof HistoryBounds]: number }>
 /** The kept end of a log, in order, with an index of its topics. */
 export class KeptTail implements Tail {
   #bounds: Bounds
+  readonly #present: () => number
   readonly #topics = new TopicIndex()
   /** The entries from offset `#first` on, behind `#trimmed` empty places. */
   #entries: Array<LogEntry | undefined> = []
@@ -17,8 +18,10 @@ export class KeptTail implements Tail {
   /** When the newest entry that is gone was appended; 0 when none is. */
   floorAt = 0
 
-  constructor(bounds: HistoryBounds) {
+  /** @param present tells the log's clock */
+  constructor(bounds: HistoryBounds, present: () => number = () => Date.now()) {
     this.#bounds = boundsOf(bounds)
+    this.#present = present
   }
 
   get floor(): number {
@@ -33,7 +36,7 @@ export class KeptTail implements Tail {
   /** The floor once an entry with this block is added, which was appended at `at`. */
   floorWith(block: string, at: number): number {
     const { messages, bytes } = this.#bounds
-    let floor = Math.max(this.head + 1 - messages, this.agedFloor(at))
+    let floor = Math.max(this.head + 1 - messages, this.#agedFloor(at))
     // No unit of UTF-16 takes more than three bytes: mostly the bytes need no counting.
     if (this.#bytes + 3 * block.length <= bytes) return floor
     let kept = this.#bytes + byteLength(block)
@@ -49,7 +52,7 @@ export class KeptTail implements Tail {
     this.#bytes += byteLength(entry.block)
     if (entry.topic !== undefined) this.#topics.add(entry.topic, entry.offset)
     this.#trim()
-    this.trimAged(entry.at)
+    this.#trimAged(entry.at)
   }
 
   /** Puts what came before the oldest kept entry, the oldest first, in front of it. @param floorAt when the one before these was appended */
@@ -87,16 +90,12 @@ export class KeptTail implements Tail {
     return { entries, floor: this.floor }
   }
 
-  agedFloor(present: number): number {
-    const oldest = present - this.#bounds.age
-    let { floor } = this
-    while ((this.at(floor + 1)?.at ?? present) < oldest) floor++
-    return floor
+  agedFloor(): number {
+    return this.#agedFloor(this.#present())
   }
 
-  trimAged(present: number): void {
-    const floor = this.agedFloor(present)
-    while (this.floor < floor) this.#dropOldest()
+  trimAged(): void {
+    this.#trimAged(this.#present())
   }
 
   at(offset: number): LogEntry | undefined {
@@ -125,6 +124,18 @@ export class KeptTail implements Tail {
     if (this.floor <= after) return false
     for (const topic of topics) if (this.#topics.floorOf(topic) > after) return true
     return false
+  }
+
+  #agedFloor(present: number): number {
+    const oldest = present - this.#bounds.age
+    let { floor } = this
+    while ((this.at(floor + 1)?.at ?? present) < oldest) floor++
+    return floor
+  }
+
+  #trimAged(present: number): void {
+    const floor = this.#agedFloor(present)
+    while (this.floor < floor) this.#dropOldest()
   }
 
   #trim(): void {

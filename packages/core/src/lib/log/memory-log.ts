@@ -45,7 +45,7 @@ class MemoryLog implements TailedLog {
   }
 
   async read(after: number, limit: number): Promise<LogPage> {
-    this.tail.trimAged(Date.now())
+    this.tail.trimAged()
     return this.tail.page(after, limit)
   }
 

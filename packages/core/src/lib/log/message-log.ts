@@ -107,10 +107,10 @@ export interface Tail {
    * it is; may be true where it is not.
    */
   hasGap(after: number, topics: ReadonlySet<string> | undefined): boolean
-  /** The floor once what is too old at `present` (milliseconds of the log's clock) is dropped. */
-  agedFloor(present: number): number
-  /** Drops what is too old at `present`, which nothing else would do while nothing is appended. */
-  trimAged(present: number): void
+  /** The floor once what is too old by the log's clock is dropped. */
+  agedFloor(): number
+  /** Drops what is too old by the log's clock, which nothing else would do while nothing is appended. */
+  trimAged(): void
 }
 
 /** A log that a channel reads where it is, without pages: what `createChannel({ log })` takes. `memoryLog` and `engineLog` make such. */

@@ -6,8 +6,8 @@ import { type ContractSuite, type Sentence, type Stage, sentence, testsOf } from
 
 /** What a proof about a log works with. */
 export interface LogWorld extends LogUnderTest {
-  /** Opens a log that is empty and keeps at least so many messages. It is closed when the test is over. */
-  open: (messages?: number) => Promise<MessageLog>
+  /** Opens a log that is empty and keeps at least so many messages, up to so many milliseconds. It is closed when the test is over. */
+  open: (messages?: number, age?: number) => Promise<MessageLog>
 }
 
 const AMPLE = 1_000
@@ -271,6 +271,26 @@ export const logContract: readonly Sentence<LogUnderTest, LogWorld>[] = [
     'Tidings',
     { provedIn: 'packages/redis/test/redis-log.test.ts' },
   ),
+  sentence('G6', "Ages are judged by the engine's clock alone: a process whose clock is hours off loses and keeps nothing " + 'more than others.', 'Tidings', {
+    // The clock of this process is 90 s ahead, and messages live for 60 s.
+    'clock-ahead': {
+      when: ({ hasOwnClock = false }) => hasOwnClock,
+      proof: async ({ open }) => {
+        const log = await open(AMPLE, 60_000)
+        const before = await log.append(message('before'))
+        const { now } = Date
+        Date.now = () => now() + 90_000
+        try {
+          const later = await log.append(message('later'))
+          const { entries, floor } = await log.read(0, 10)
+          deepEqual({ ids: entries.map(({ id }) => id), floor }, { ids: [before, later], floor: 0 })
+          for (const { at } of entries) ok(Math.abs(at - now()) < 60_000)
+        } finally {
+          Date.now = now
+        }
+      },
+    },
+  }),
 ]
 
 /**
@@ -291,8 +311,8 @@ export function logSuite(subject: LogUnderTest): ContractSuite {
 function stageFor(subject: LogUnderTest): Stage<LogWorld> {
   return async (proof) => {
     const opened: MessageLog[] = []
-    const open = async (messages = AMPLE): Promise<MessageLog> => {
-      const log = await subject.create({ messages })
+    const open = async (messages = AMPLE, age?: number): Promise<MessageLog> => {
+      const log = await subject.create({ messages, ...(age !== undefined && { age }) })
       opened.push(log)
       // A log on an engine follows it from here on at the latest.
       await log.read(0, 1)
