@@ -1,4 +1,5 @@
-import { StirredViews } from '../delivery/due-audiences.ts'
+import { Audiences } from '../delivery/audiences.ts'
+import { DueAudiences } from '../delivery/due-audiences.ts'
 import { type Flushable, pacer } from '../delivery/pacer.ts'
 import { ParsedValues } from '../delivery/parsed-values.ts'
 import { type Hub, Reader } from '../delivery/reader.ts'
@@ -6,13 +7,11 @@ import { neededBy, type Start, startOf } from '../delivery/reader-start.ts'
 import { ResumeCount } from '../delivery/resume-count.ts'
 import { RunningSnapshots, type Snapshot, type SnapshotResult } from '../delivery/snapshot.ts'
 import type { ChannelMessage, Source, View } from '../delivery/view.ts'
-import { Views } from '../delivery/views.ts'
 import { describe } from '../describe.ts'
 import { channelEnded, TidingsError } from '../errors.ts'
 import { memoryLog } from '../log/memory-log.ts'
 import type { LogEntry, LogFollower, Tail, TailedLog } from '../log/message-log.ts'
 import { type AnyEvents, encodeMessage, type Message } from '../message/message.ts'
-import type { SharedWriter } from '../message/shared-frames.ts'
 import { countFailed, counts } from '../metrics.ts'
 import { checkedSignal, checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
 import type { EventStream } from '../stream/event-stream.ts'
@@ -96,14 +95,14 @@ export function createChannel(options: ChannelOptions = {}): Channel {
 }
 
 class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogFollower {
+  readonly log: TailedLog
   readonly tail: Tail
   readonly resetEvent: string
   readonly #options: ChannelOptions
-  readonly #log: TailedLog
   readonly #reserved: ReservedEvents
   readonly #values: ParsedValues
-  readonly #views: Views
-  readonly #stirred = new StirredViews()
+  readonly #audiences: Audiences
+  readonly #due = new DueAudiences()
   readonly #snapshots = new RunningSnapshots()
   readonly #resumes = new ResumeCount()
   /** Who reads in the process by `messages()`, and who of them waits. */
@@ -119,18 +118,18 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
 
   constructor(options: ChannelOptions) {
     this.#options = options
-    this.#log = options.log ?? memoryLog(options.history)
-    this.tail = this.#log.tail
+    this.log = options.log ?? memoryLog(options.history)
+    this.tail = this.log.tail
     this.resetEvent = options.resetEvent ?? 'reset'
     this.#reserved = new Set([this.resetEvent, ...(options.position === 'message' ? [POSITION_EVENT] : [])])
     this.#values = new ParsedValues(options.parse ?? JSON.parse)
-    this.#views = new Views(this)
-    this.#unfollow = this.#log.follow(this)
+    this.#audiences = new Audiences(this)
+    this.#unfollow = this.log.follow(this)
   }
 
   publish(message: Message, options: PublishOptions = {}): Promise<string> {
     if (this.#ending || this.#ended || this.#closed) throw channelEnded()
-    const kept = this.#log.append(toLogMessage(message, options, this.#options.serialize, this.#reserved), options)
+    const kept = this.log.append(toLogMessage(message, options, this.#options.serialize, this.#reserved), options)
     kept.then(
       () => counts.published++,
       (error) => {
@@ -149,35 +148,35 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     const topics = topicsOf(options.topics)
     const start = startOf(stream.lastEventId, options.after)
     this.#trimAged()
-    const reader = new Reader(this, this.#views.find(topics, filter), snapshot, lag)
+    const reader = new Reader(this, this.#audiences.find(topics, filter), snapshot, lag)
     const port = (stream as unknown as Feedable)['~feed'](reader)
     if (!stream.closed) {
-      this.#views.add(reader)
+      this.#audiences.add(reader)
       this.subscribers++
       counts.subscribers++
       reader.begin(port, start)
       if (this.#closed) reader.end()
     }
-    return subscriptionOf(reader, this.#views)
+    return subscriptionOf(reader, this.#audiences)
   }
 
   messages(options: MessagesOptions = {}): AsyncIterableIterator<ChannelMessage> {
     checkNames('messages', options, MESSAGES_OPTIONS)
     this.#trimAged()
     const start = startOf('', options.after)
-    const reaching = this.load(neededBy(start))
+    const reaching = this.log.load?.(neededBy(start))
     // From this call on and not from the first `next`, where the log can tell by now.
-    const from: Start = start === 'now' && !reaching ? { id: this.idOf(this.head), comesBack: false } : start
+    const from: Start = start === 'now' && !reaching ? { id: this.log.idOf(this.tail.head), comesBack: false } : start
     const beginning: Beginning = {
-      load: () => reaching ?? this.load(neededBy(from)),
+      load: () => reaching ?? this.log.load?.(neededBy(from)),
       cursor: () => this.#offsetOf(from),
     }
-    return readMessages(this, this.#views.find(topicsOf(options.topics), undefined), beginning, checkedSignal(options.signal))
+    return readMessages(this, this.#audiences.find(topicsOf(options.topics), undefined).view, beginning, checkedSignal(options.signal))
   }
 
   end(): void {
     if (this.#ended) return
-    this.#ending ??= this.#log.end().catch((error) => {
+    this.#ending ??= this.log.end().catch((error) => {
       this.#ending = undefined
       this.report(error, 'publish')
     })
@@ -187,9 +186,9 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     checkNames('ended', options, ENDED_OPTIONS)
     const { filter } = options
     checkFunctions({ filter })
-    const view = this.#views.find(topicsOf(options.topics), filter)
+    const { view } = this.#audiences.find(topicsOf(options.topics), filter)
     const start = startOf(lastEventId, options.after)
-    const waits = [this.load(neededBy(start)), this.#ended ? undefined : this.#ending].filter((wait) => wait !== undefined)
+    const waits = [this.log.load?.(neededBy(start)), this.#ended ? undefined : this.#ending].filter((wait) => wait !== undefined)
     const isKnown = waits.length === 0 || (await settledWithin<unknown>(Promise.all(waits), LONGEST_ASKING, () => LATE)) !== LATE
     if (!this.#ended || !isKnown) return false
     return start === 'now' || this.#hasAll(view, this.#offsetOf(start))
@@ -199,40 +198,36 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     if (this.#closed) return
     this.#closed = true
     this.#unfollow()
-    for (const [, audience] of [...this.#views.all()]) for (const reader of [...audience]) reader.end()
+    for (const audience of [...this.#audiences]) for (const reader of [...audience]) reader.end()
     this.#wakeReaders()
-    if (!this.#options.log) this.#log.close()
+    if (!this.#options.log) this.log.close()
   }
 
   // What the log says.
 
   entry({ topic, offset }: LogEntry): void {
-    this.#stirred.expect(this.#views.ofAll, offset)
-    this.#stirred.expect(this.#views.ofTopic(topic), offset)
-    if (!this.#stirred.isEmpty) pacer.schedule(this)
+    this.#due.markDue(this.#audiences.ofAllTopics, offset)
+    this.#due.markDue(this.#audiences.ofTopic(topic), offset)
+    if (!this.#due.isEmpty) pacer.schedule(this)
     if (this.#waiting.size > 0) this.#wakeReaders()
   }
 
   trimming(upTo: number): void {
     // A burst that is longer than the history would be gone before a turn is over.
-    if (upTo >= this.#stirred.unreadFrom) this.flush()
+    if (upTo >= this.#due.unreadFrom) this.flush()
   }
 
   breaking(upTo: number): void {
-    for (const [view, audience] of this.#views.all()) {
-      audience.scatter()
-      for (const reader of audience) reader.breakAt(upTo)
-      view.forget()
-    }
+    for (const audience of this.#audiences) audience.breakAt(upTo)
     for (const place of this.#places) if (place.cursor !== undefined && place.cursor > upTo) place.cursor = undefined
     this.#snapshots.clear()
     // Delivered in a later turn, when the tail is as it will be.
-    this.#stirAll()
+    this.#markAllDue()
   }
 
   finished(): void {
     this.#ended = true
-    this.#stirAll()
+    this.#markAllDue()
   }
 
   failed(error: unknown): void {
@@ -244,23 +239,14 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   }
 
   flush(): void {
-    this.#stirred.deliver((view) => {
-      const { head } = this
-      const isDone = this.#views.audienceOf(view)?.deliver() ?? true
-      // What was published meanwhile, by a filter say, is told in the next turn.
-      return isDone && this.head === head
+    this.#due.deliver((audience) => {
+      const { head } = this.tail
+      // A filter may publish: that is delivered in the next turn.
+      return audience.deliver() && this.tail.head === head
     })
   }
 
   // What readers and views ask.
-
-  get head(): number {
-    return this.tail.head
-  }
-
-  get floor(): number {
-    return this.tail.floor
-  }
 
   get isOver(): boolean {
     return this.#ended
@@ -280,18 +266,6 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     return () => this.#waiting.delete(wake)
   }
 
-  idOf(offset: number): string {
-    return this.#log.idOf(offset)
-  }
-
-  locate(id: string): number | undefined {
-    return this.#log.locate(id)
-  }
-
-  load(after: string | number): Promise<void> | undefined {
-    return this.#log.load?.(after)
-  }
-
   resumed(isKnown: boolean): void {
     counts.resumed++
     const warning = this.#resumes.add(isKnown)
@@ -305,7 +279,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   positionBlock(offset: number): string {
     const { position = true } = this.#options
     if (position === false) return ''
-    const id = `id: ${this.idOf(offset)}\n`
+    const id = `id: ${this.log.idOf(offset)}\n`
     return position === 'message' ? `\nevent: ${POSITION_EVENT}\ndata: \n${id}` : id
   }
 
@@ -328,12 +302,8 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     }
   }
 
-  caughtUp(reader: Reader, cursor: number, writer: SharedWriter): void {
-    this.#views.audienceOf(reader.view)?.join(reader, cursor, writer)
-  }
-
   forget(reader: Reader): void {
-    this.#views.remove(reader)
+    this.#audiences.remove(reader)
     this.subscribers--
     counts.subscribers--
   }
@@ -349,8 +319,8 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   }
 
   #offsetOf(start: Start): number | undefined {
-    if (start === 'now') return this.head
-    return start === 'start' ? this.floor : this.locate(start.id)
+    if (start === 'now') return this.tail.head
+    return start === 'start' ? this.tail.floor : this.log.locate(start.id)
   }
 
   /** Drops what is too old, once those have had it for whom it came. */
@@ -359,9 +329,9 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     this.tail.trimAged()
   }
 
-  #stirAll(): void {
-    for (const [view] of this.#views.all()) this.#stirred.add(view)
-    if (!this.#stirred.isEmpty) pacer.schedule(this)
+  #markAllDue(): void {
+    for (const audience of this.#audiences) this.#due.add(audience)
+    if (!this.#due.isEmpty) pacer.schedule(this)
     this.#wakeReaders()
   }
 

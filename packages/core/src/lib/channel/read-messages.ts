@@ -1,6 +1,6 @@
 import type { ChannelMessage, View } from '../delivery/view.ts'
 import { TidingsError } from '../errors.ts'
-import type { LogEntry } from '../log/message-log.ts'
+import type { LogEntry, TailedLog } from '../log/message-log.ts'
 
 /** How the messages of a channel are read in the process. */
 export interface MessagesOptions {
@@ -27,9 +27,7 @@ export interface Beginning {
 
 /** What a reader in the process needs of its channel. */
 export interface MessageSource {
-  readonly head: number
-  /** Has what follows an offset brought here, as the log does. */
-  load(after: number): Promise<void> | undefined
+  readonly log: TailedLog
   /** Tells of places that have become none, by `cursor`. Returns a function that ends it. */
   enter(place: Place): () => void
   /** Whether what is kept is all that there will ever be. */
@@ -81,7 +79,7 @@ export function readMessages(source: MessageSource, view: View, beginning: Begin
   async function* readFrom(here: Place): AsyncGenerator<ChannelMessage, undefined> {
     while (!isLeft()) {
       if (here.cursor !== undefined && view.hasGap(here.cursor)) {
-        await reached(source.load(here.cursor))
+        await reached(source.log.load?.(here.cursor))
         if (isLeft()) break
       }
       if (here.cursor === undefined || view.hasGap(here.cursor))
@@ -91,7 +89,7 @@ export function readMessages(source: MessageSource, view: View, beginning: Begin
         here.cursor = entry.offset
         yield { event: entry.event, data: source.valueOf(entry), id: entry.id, topic: entry.topic }
       } else {
-        here.cursor = source.head
+        here.cursor = source.log.tail.head
         if (source.isFinal) break
         await unlessLeft((done) => source.onNext(done))
       }

@@ -1,7 +1,7 @@
+import type { Audiences } from '../delivery/audiences.ts'
 import type { Lag, Reader } from '../delivery/reader.ts'
 import type { Snapshot } from '../delivery/snapshot.ts'
 import type { Filter } from '../delivery/view.ts'
-import type { Views } from '../delivery/views.ts'
 import { describe } from '../describe.ts'
 import { checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
 import { topicsOf } from './topics.ts'
@@ -57,14 +57,14 @@ export function checkSubscribeOptions(options: SubscribeOptions): void {
 }
 
 /** The subscription of a reader. */
-export function subscriptionOf(reader: Reader, views: Views): Subscription {
+export function subscriptionOf(reader: Reader, audiences: Audiences): Subscription {
   const change = (edit: (topics: Set<string>) => void): void => {
     if (!reader.isOpen) return
-    const { topics } = reader.view
+    const { topics } = reader.audience.view
     if (!topics) throw invalidOption('this subscription gets all topics; subscribe with topics to change them')
     const next = new Set(topics)
     edit(next)
-    views.move(reader, next)
+    audiences.move(reader, next)
   }
   return {
     add: (...more) =>

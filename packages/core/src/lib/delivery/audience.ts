@@ -1,31 +1,64 @@
 import { wholeMilliseconds } from '../clock.ts'
+import type { Tail } from '../log/message-log.ts'
 import type { SharedWriter } from '../message/shared-frames.ts'
 import { counts } from '../metrics.ts'
 import type { Batch } from './batch.ts'
-import type { Hub, Reader, SharedPlace } from './reader.ts'
 import type { View } from './view.ts'
+
+/** What an audience reads of its channel. */
+export interface AudienceHub {
+  readonly tail: Tail
+  /** Whether nothing will follow the head. */
+  readonly isOver: boolean
+}
+
+/** A reader, as its audience has it. */
+export interface AudienceMember {
+  /** Where it stands among those that are written to together. */
+  seat: number
+  /** From now on it is written to with all others at the shared place. */
+  share(seat: number): void
+  /** Goes on by itself from where it stands. */
+  part(): void
+  /** It was given this batch, and its peer has yet to take it. */
+  fallBehind(batch: Batch): void
+  /** Gives it what follows its cursor. Returns false where that is under way already. */
+  deliver(): boolean
+  /** What follows `upTo` will not be what it was. */
+  breakAt(upTo: number): void
+  /** Ends its stream. */
+  end(): void
+}
 
 /**
  * The readers of one view. Those that have had all there is share one place in the log and are written to in one go, past their streams, so that nothing of a reader or
  * a stream is looked at. One whose transport cannot take what the others can goes on by itself, until it has caught up.
  */
-export class Audience implements SharedPlace {
-  readonly #view: View
-  readonly #hub: Hub
+export class Audience {
+  readonly view: View
+  readonly #hub: AudienceHub
   /** Those that are given what follows one by one. */
-  readonly #single = new Set<Reader>()
+  readonly #single = new Set<AudienceMember>()
   /** Those at the shared place, and in the same order what writes to them. */
-  readonly #together: Reader[] = []
+  readonly #together: AudienceMember[] = []
   readonly #writers: SharedWriter[] = []
   /** While those at the shared place are moved: a filter may publish, and so have it all delivered again. */
   #delivers = false
+  /** Whether messages have come that its readers are to be given. */
+  isDue = false
+  /** While it is due, the offset before the first of these messages. */
+  #unreadAfter: number | undefined
+  /** Where the last write to all at the shared place has brought them. */
   cursor = 0
+  /** The offset of the last message that was written to all of them. */
   told = 0
+  /** When that was, in whole milliseconds of `performance.now()`. */
   wroteAt = 0
+  /** How many writes there have been: what was written before a reader came is nothing to it. */
   writes = 0
 
-  constructor(view: View, hub: Hub) {
-    this.#view = view
+  constructor(view: View, hub: AudienceHub) {
+    this.view = view
     this.#hub = hub
   }
 
@@ -33,27 +66,51 @@ export class Audience implements SharedPlace {
     return this.#single.size + this.#together.length
   }
 
-  *[Symbol.iterator](): Generator<Reader> {
+  *[Symbol.iterator](): Generator<AudienceMember> {
     yield* this.#single
     yield* this.#together
   }
 
-  add(reader: Reader): void {
+  add(reader: AudienceMember): void {
     this.#single.add(reader)
   }
 
-  remove(reader: Reader): void {
+  remove(reader: AudienceMember): void {
     if (this.#together[reader.seat] === reader) this.#takeOut(reader.seat)
     this.#single.delete(reader)
   }
 
   /** Takes a reader that has had all there is to the shared place, where that is where it stands. */
-  join(reader: Reader, cursor: number, writer: SharedWriter): void {
+  join(reader: AudienceMember, cursor: number, writer: SharedWriter): void {
     if (this.#together.length === 0) this.cursor = cursor
     else if (this.#position !== cursor) return
     if (!this.#single.delete(reader)) return
-    reader.share(this, this.#together.push(reader) - 1)
+    reader.share(this.#together.push(reader) - 1)
     this.#writers.push(writer)
+  }
+
+  /** Up to where a reader that was given all there was has still had all. */
+  get quietUntil(): number {
+    return this.#unreadAfter ?? this.#hub.tail.head
+  }
+
+  /** A message for its readers has come. */
+  markUnread(offset: number): void {
+    this.#unreadAfter ??= offset - 1
+  }
+
+  /** Its readers have been given all that has come. */
+  clearDue(): void {
+    this.isDue = false
+    this.#unreadAfter = undefined
+  }
+
+  /** Tells each reader that only what lies up to this offset still holds. */
+  breakAt(upTo: number): void {
+    this.scatter()
+    for (const reader of this) reader.breakAt(upTo)
+    this.view.forget()
+    this.#unreadAfter = undefined
   }
 
   /** Has each reader go on by itself. */
@@ -75,11 +132,11 @@ export class Audience implements SharedPlace {
 
   /** False where each has to go on by itself: to be told of a gap or the end, or cut because of what a filter throws. */
   #deliverTogether(): boolean {
-    const hub = this.#hub
+    const { tail } = this.#hub
     while (this.#together.length > 0) {
       const from = this.#position
-      if (hub.isOver || (from < hub.floor && this.#view.hasGap(from))) return false
-      if (from >= hub.head) return true
+      if (this.#hub.isOver || (from < tail.floor && this.view.hasGap(from))) return false
+      if (from >= tail.head) return true
       const batch = this.#batchAfter(from)
       if (!batch) return false
       if (batch.isEmpty) this.cursor = batch.to
@@ -90,12 +147,12 @@ export class Audience implements SharedPlace {
 
   /** Behind what has come for others, too. */
   get #position(): number {
-    return Math.max(this.cursor, this.#view.quietUntil)
+    return Math.max(this.cursor, this.quietUntil)
   }
 
   #batchAfter(cursor: number): Batch | undefined {
     try {
-      return this.#view.batchAfter(cursor)
+      return this.view.batchAfter(cursor)
     } catch {
       return undefined
     }
@@ -128,7 +185,7 @@ export class Audience implements SharedPlace {
     }
   }
 
-  #takeOut(seat: number): Reader | undefined {
+  #takeOut(seat: number): AudienceMember | undefined {
     const reader = this.#together[seat]
     const [last, writer] = [this.#together.pop(), this.#writers.pop()]
     if (last && writer && last !== reader) {

@@ -1,33 +1,33 @@
-import type { View } from './view.ts'
+import type { Audience } from './audience.ts'
 
-/** The views whose readers are to be woken. */
-export class StirredViews {
-  #views: View[] = []
+/** The audiences that have messages to be given. */
+export class DueAudiences {
+  #audiences: Audience[] = []
   /** The first message that waits for readers; `Infinity` where none does. */
   unreadFrom: number = Number.POSITIVE_INFINITY
 
   get isEmpty(): boolean {
-    return this.#views.length === 0
+    return this.#audiences.length === 0
   }
 
-  /** A message for these views has come. */
-  expect(views: Iterable<View>, offset: number): void {
-    for (const view of views) {
-      this.add(view)
-      view.expect(offset)
+  /** A message for these audiences has come. */
+  markDue(audiences: Iterable<Audience>, offset: number): void {
+    for (const audience of audiences) {
+      this.add(audience)
+      audience.markUnread(offset)
       if (offset < this.unreadFrom) this.unreadFrom = offset
     }
   }
 
-  add(view: View): void {
-    if (!view.isStirred) this.#views.push(view)
-    view.isStirred = true
+  add(audience: Audience): void {
+    if (!audience.isDue) this.#audiences.push(audience)
+    audience.isDue = true
   }
 
-  /** Has each view deliver; one that says that it is not done stays. */
-  deliver(deliver: (view: View) => boolean): void {
-    for (const view of [...this.#views]) if (deliver(view)) view.calm()
-    this.#views = this.#views.filter(({ isStirred }) => isStirred)
+  /** Has each audience deliver. One that is not done stays due. */
+  deliver(deliver: (audience: Audience) => boolean): void {
+    for (const audience of [...this.#audiences]) if (deliver(audience)) audience.clearDue()
+    this.#audiences = this.#audiences.filter(({ isDue }) => isDue)
     if (this.isEmpty) this.unreadFrom = Number.POSITIVE_INFINITY
   }
 }

@@ -1,29 +1,20 @@
 import { type ResetReason, TidingsError } from '../errors.ts'
+import type { TailedLog } from '../log/message-log.ts'
 import { encodeMessage, type Message } from '../message/message.ts'
-import type { SharedWriter } from '../message/shared-frames.ts'
 import { counts } from '../metrics.ts'
 import type { FedStream, Feeder } from '../stream/feeder.ts'
+import type { Audience, AudienceHub, AudienceMember } from './audience.ts'
 import type { Batch } from './batch.ts'
 import { neededBy, type Start } from './reader-start.ts'
 import { type Snapshot, type SnapshotResult, snapshotParts } from './snapshot.ts'
-import type { View } from './view.ts'
 
 /** What a reader that is behind gets: all that is kept, its end once something is gone, or only the newest of each key. */
 export type Lag = 'reset' | 'close' | 'conflate'
 
 /** What a reader needs of its channel. */
-export interface Hub {
-  /** The offset of the newest message. */
-  readonly head: number
-  /** The offset before the oldest kept message. */
-  readonly floor: number
-  /** Whether nothing will follow the head. */
-  readonly isOver: boolean
+export interface Hub extends AudienceHub {
+  readonly log: TailedLog
   readonly resetEvent: string
-  locate(id: string): number | undefined
-  idOf(offset: number): string
-  /** Has what follows an id or an offset brought here, as the log does. */
-  load(after: string | number): Promise<void> | undefined
   /** A client came back, and with an id of this log or not. */
   resumed(isKnown: boolean): void
   /** What tells a client its position, as a block without the closing blank line; `''` where the channel tells none. */
@@ -32,21 +23,7 @@ export interface Hub {
   /** Runs a snapshot, or joins the run of the same function for the same position. */
   snapshot(take: Snapshot, cursor: number): SnapshotResult | Promise<SnapshotResult>
   report(error: unknown, stage: 'filter' | 'snapshot'): void
-  /** The reader has had all there is, and its transport can be written to past its stream. */
-  caughtUp(reader: Reader, cursor: number, writer: SharedWriter): void
   forget(reader: Reader): void
-}
-
-/** The place of readers that are written to together. */
-export interface SharedPlace {
-  /** Where the last write to all of them has brought them. */
-  readonly cursor: number
-  /** The offset of the last message that was written to all of them. */
-  readonly told: number
-  /** When that was, in whole milliseconds of `performance.now()`. */
-  readonly wroteAt: number
-  /** How many writes there have been: what was written before a reader came is nothing to it. */
-  readonly writes: number
 }
 
 const NOTHING_TOLD = -1
@@ -54,12 +31,12 @@ const NOTHING_TOLD = -1
 const PAUSE_AT_THE_END = 300_000
 
 /** One subscribed stream: a cursor into the log and a stream to write to. What it has not yet read stays where it is, in the log. */
-export class Reader implements Feeder {
+export class Reader implements Feeder, AudienceMember {
   readonly #hub: Hub
   readonly #take: Snapshot | undefined
   readonly #lag: Lag
   #stream: FedStream | undefined
-  #view: View
+  #audience: Audience
   #cursor = 0
   /** The position that the client knows. */
   #told = NOTHING_TOLD
@@ -75,22 +52,21 @@ export class Reader implements Feeder {
   #replays = false
   /** Whether it came when its channel had ended, and has found no message. */
   #findsNothing = false
-  /** Where it stands among those that are written to together. */
   seat = 0
-  #shared: SharedPlace | undefined
+  #isShared = false
   /** Of the writes to all of them, those that are in its own books. */
   #sharedWrites = 0
   #wroteAt = 0
 
-  constructor(hub: Hub, view: View, take: Snapshot | undefined, lag: Lag) {
+  constructor(hub: Hub, audience: Audience, take: Snapshot | undefined, lag: Lag) {
     this.#hub = hub
-    this.#view = view
+    this.#audience = audience
     this.#take = take
     this.#lag = lag
   }
 
-  get view(): View {
-    return this.#view
+  get audience(): Audience {
+    return this.#audience
   }
 
   /** Whether the stream is fed by it. */
@@ -102,7 +78,7 @@ export class Reader implements Feeder {
   get lastEventId(): string {
     if (!this.#hasBegun) return ''
     this.#passQuiet()
-    return this.#hub.idOf(this.#cursor)
+    return this.#hub.log.idOf(this.#cursor)
   }
 
   /** Begins to write. A reader whose id is unknown, or of which something is gone, is told so before anything else. */
@@ -120,21 +96,21 @@ export class Reader implements Feeder {
   deliver(): boolean {
     // What is published while it does so, by a filter or a callback, is read by the same loop.
     if (this.#delivers) return false
-    if (this.#shared) return true
+    if (this.#isShared) return true
     this.#delivers = true
     const stream = this.#stream
     this.#passQuiet()
     try {
       while (stream?.['~ready'] && !this.#held) {
-        if (this.#lostAt !== undefined || (this.#cursor < this.#hub.floor && this.#view.hasGap(this.#cursor))) {
+        if (this.#lostAt !== undefined || (this.#cursor < this.#hub.tail.floor && this.#audience.view.hasGap(this.#cursor))) {
           this.#meetGap(stream)
           continue
         }
-        const view = this.#view
+        const { name } = this.#audience.view
         const batch = this.#nextBatch()
         // A filter may have closed the subscription, or changed its topics.
         if (this.#stream !== stream) break
-        if (this.#view.name !== view.name) continue
+        if (this.#audience.view.name !== name) continue
         if (!batch) {
           if (this.#hub.isOver) this.#endWithPosition(stream)
           else this.#catchUp(stream)
@@ -147,7 +123,7 @@ export class Reader implements Feeder {
         if (this.#replays) counts.replayed += batch.messages
         const taken = stream['~writeShared'](batch)
         // As it goes mostly: one write brings it up to date.
-        if (taken && batch.to === this.#hub.head && !this.#hub.isOver) {
+        if (taken && batch.to === this.#hub.tail.head && !this.#hub.isOver) {
           this.#catchUp(stream)
           return true
         }
@@ -162,20 +138,17 @@ export class Reader implements Feeder {
     return true
   }
 
-  /** From now on it is written to with all others at this place. */
-  share(place: SharedPlace, seat: number): void {
+  share(seat: number): void {
     this.seat = seat
-    this.#shared = place
-    this.#sharedWrites = place.writes
+    this.#isShared = true
+    this.#sharedWrites = this.#audience.writes
   }
 
-  /** Goes on by itself from where it stands. */
   part(): void {
     this.#takeStock()
-    this.#shared = undefined
+    this.#isShared = false
   }
 
-  /** It was given this, and its peer has yet to take it. */
   fallBehind(batch: Batch): void {
     this.#cursor = batch.to
     this.#told = batch.last
@@ -187,13 +160,13 @@ export class Reader implements Feeder {
     if (!this.#hasBegun) return
     // Its cursor alone says what it has had, of what concerns it.
     this.#behind = true
-    if (this.#cursor > upTo) this.#lostAt ??= this.#hub.idOf(this.#cursor)
+    if (this.#cursor > upTo) this.#lostAt ??= this.#hub.log.idOf(this.#cursor)
   }
 
-  /** Reads another view from its present position on. */
-  changeView(view: View): void {
+  /** Reads what another audience reads, from its present position on. */
+  changeAudience(audience: Audience): void {
     this.#passQuiet()
-    this.#view = view
+    this.#audience = audience
     this.#behind = true
     this.deliver()
   }
@@ -204,7 +177,6 @@ export class Reader implements Feeder {
     this.closed()
   }
 
-  /** Ends the stream. */
   end(): void {
     this.#stream?.['~end'](false)
   }
@@ -237,30 +209,30 @@ export class Reader implements Feeder {
   get lag(): number {
     if (!this.#hasBegun) return 0
     this.#passQuiet()
-    return Math.max(0, this.#hub.head - this.#cursor)
+    return Math.max(0, this.#hub.tail.head - this.#cursor)
   }
 
   #nextBatch(): Batch | undefined {
-    if (this.#cursor >= this.#hub.head) return undefined
-    return this.#lag === 'conflate' && this.#behind ? this.#view.conflatedAfter(this.#cursor) : this.#view.batchAfter(this.#cursor)
+    if (this.#cursor >= this.#hub.tail.head) return undefined
+    return this.#lag === 'conflate' && this.#behind ? this.#audience.view.conflatedAfter(this.#cursor) : this.#audience.view.batchAfter(this.#cursor)
   }
 
   #catchUp(stream: FedStream): void {
     this.#behind = this.#replays = false
     const writer = stream['~shared']
-    if (writer) this.#hub.caughtUp(this, this.#cursor, writer)
+    if (writer) this.#audience.join(this, this.#cursor, writer)
   }
 
   /** What has come for others meanwhile does not concern it: who has had all there is stands behind that, too. */
   #passQuiet(): void {
     this.#takeStock()
-    if (!this.#behind) this.#cursor = Math.max(this.#cursor, this.#view.quietUntil)
+    if (!this.#behind) this.#cursor = Math.max(this.#cursor, this.#audience.quietUntil)
   }
 
   /** What was written to all at its place was written to it. */
   #takeStock(): void {
-    const shared = this.#shared
-    if (!shared) return
+    if (!this.#isShared) return
+    const shared = this.#audience
     this.#cursor = Math.max(this.#cursor, shared.cursor)
     if (shared.writes === this.#sharedWrites) return
     this.#sharedWrites = shared.writes
@@ -270,17 +242,17 @@ export class Reader implements Feeder {
 
   #beginAt(start: Start): void {
     if (start === 'now') {
-      this.#cursor = this.#hub.head
+      this.#cursor = this.#hub.tail.head
       if (this.#take) this.#takeSnapshot(this.#take)
       else this.#tellPosition()
     } else if (start === 'start') {
-      this.#cursor = this.#hub.floor
+      this.#cursor = this.#hub.tail.floor
       this.#tellPosition()
     } else {
-      const offset = this.#hub.locate(start.id)
+      const offset = this.#hub.log.locate(start.id)
       if (start.comesBack) this.#hub.resumed(offset !== undefined)
       if (offset === undefined) this.#reset('unknown', start.id)
-      else if (this.#view.hasGap(offset)) this.#reset('trimmed', start.id)
+      else if (this.#audience.view.hasGap(offset)) this.#reset('trimmed', start.id)
       else {
         this.#cursor = offset
         this.#tellPosition()
@@ -290,7 +262,7 @@ export class Reader implements Feeder {
 
   /** Goes on at once where the log has here what follows, and otherwise once it has. */
   #whenHere(start: Start, goOn: () => void): void {
-    const reaching = this.#hub.load(neededBy(start))
+    const reaching = this.#hub.log.load?.(neededBy(start))
     if (reaching) {
       this.#hold(reaching, goOn)
       return
@@ -312,8 +284,8 @@ export class Reader implements Feeder {
   /** What it was to read next is not here: it may be that the log has it still. */
   #meetGap(stream: FedStream): void {
     const isLost = this.#lostAt !== undefined
-    const id = this.#lostAt ?? this.#hub.idOf(this.#cursor)
-    const reaching = isLost ? undefined : this.#hub.load(this.#cursor)
+    const id = this.#lostAt ?? this.#hub.log.idOf(this.#cursor)
+    const reaching = isLost ? undefined : this.#hub.log.load?.(this.#cursor)
     const reason = isLost ? 'lost' : 'lagged'
     if (reaching) this.#hold(reaching, () => {})
     else if (this.#lag === 'close') {
@@ -328,7 +300,7 @@ export class Reader implements Feeder {
     this.#behind = true
     if (this.#take) {
       // The id follows the last message of the snapshot: a client that drops before that must begin again.
-      this.#cursor = this.#hub.head
+      this.#cursor = this.#hub.tail.head
       this.#told = NOTHING_TOLD
       this.#tellReset(reason, lastEventId, undefined)
       this.#takeSnapshot(this.#take)
@@ -336,8 +308,8 @@ export class Reader implements Feeder {
     }
     this.#whenHere('start', () => {
       this.#lostAt = undefined
-      this.#cursor = this.#told = this.#hub.floor
-      this.#tellReset(reason, lastEventId, this.#hub.idOf(this.#cursor))
+      this.#cursor = this.#told = this.#hub.tail.floor
+      this.#tellReset(reason, lastEventId, this.#hub.log.idOf(this.#cursor))
     })
   }
 
@@ -371,9 +343,9 @@ export class Reader implements Feeder {
   #writeSnapshot(result: SnapshotResult): void {
     const { messages, after } = snapshotParts(result)
     if (after !== undefined) {
-      const offset = this.#hub.locate(after)
+      const offset = this.#hub.log.locate(after)
       // Another reset would take the same snapshot again, and again.
-      if (offset === undefined || this.#view.hasGap(offset))
+      if (offset === undefined || this.#audience.view.hasGap(offset))
         throw new TidingsError(
           'ERR_SSE_GAP',
           'snapshot says after an id whose followers are not kept, or that its channel never gave out; take it from newer state',
@@ -405,9 +377,9 @@ export class Reader implements Feeder {
 
   /** Whoever comes back with the last position of all is told that nothing will follow: where no positions are told, that one is. */
   #endWithPosition(stream: FedStream): void {
-    const knows = this.#told === this.#hub.head
-    this.#cursor = this.#hub.head
-    const id = knows || this.#tellPosition() ? undefined : this.#hub.idOf(this.#cursor)
+    const knows = this.#told === this.#hub.tail.head
+    this.#cursor = this.#hub.tail.head
+    const id = knows || this.#tellPosition() ? undefined : this.#hub.log.idOf(this.#cursor)
     stream['~end'](true, id, this.#findsNothing ? PAUSE_AT_THE_END : undefined)
   }
 }

@@ -40,10 +40,6 @@ export class View {
   readonly #batches = new BatchCache()
   readonly #conflated = new BatchCache()
   #head = -1
-  /** Whether its readers are to be woken. */
-  isStirred = false
-  /** While something waits for that, the offset before it. */
-  #unreadAfter: number | undefined
 
   constructor(source: Source, topics: ReadonlySet<string> | undefined, filter: Filter | undefined, name: string) {
     this.#source = source
@@ -52,26 +48,9 @@ export class View {
     this.name = name
   }
 
-  /** Up to where a reader that was given all there was has still had all. */
-  get quietUntil(): number {
-    return this.#unreadAfter ?? this.#source.tail.head
-  }
-
-  /** A message for its readers has come, of which they will be told. */
-  expect(offset: number): void {
-    this.#unreadAfter ??= offset - 1
-  }
-
-  /** Its readers have been told of all that has come. */
-  calm(): void {
-    this.isStirred = false
-    this.#unreadAfter = undefined
-  }
-
-  /** What was read, and what it was woken for, is not what is there now. */
+  /** The log has other messages now than those that the batches were made of. */
   forget(): void {
     this.#head = -1
-    this.#unreadAfter = undefined
   }
 
   /** Lets go of what was made for its readers to share. */

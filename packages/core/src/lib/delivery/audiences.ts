@@ -1,0 +1,79 @@
+import { Audience, type AudienceHub } from './audience.ts'
+import type { Reader } from './reader.ts'
+import { type Filter, type Source, View } from './view.ts'
+
+/** The audiences that have readers, and which of them a message concerns. */
+export class Audiences {
+  readonly #channel: Source & AudienceHub
+  readonly #open = new Set<Audience>()
+  readonly #byFilter = new Map<Filter | undefined, Map<string, Audience>>()
+  readonly #byTopic = new Map<string, Set<Audience>>()
+  /** The audiences that every message may concern. */
+  readonly ofAllTopics: Set<Audience> = new Set()
+
+  constructor(channel: Source & AudienceHub) {
+    this.#channel = channel
+  }
+
+  /** The audience of these topics and this filter: the same one for all who have the same. */
+  find(topics: ReadonlySet<string> | undefined, filter: Filter | undefined): Audience {
+    const name = topics ? JSON.stringify([...topics].sort()) : ''
+    return this.#byFilter.get(filter)?.get(name) ?? new Audience(new View(this.#channel, topics, filter, name), this.#channel)
+  }
+
+  add(reader: Reader): void {
+    const { audience } = reader
+    if (!this.#open.has(audience)) this.#enter(audience)
+    audience.add(reader)
+  }
+
+  remove(reader: Reader): void {
+    const { audience } = reader
+    audience.remove(reader)
+    if (audience.size === 0 && this.#open.delete(audience)) this.#leave(audience)
+  }
+
+  /** Has a reader read these topics from its present position on. */
+  move(reader: Reader, topics: ReadonlySet<string>): void {
+    this.remove(reader)
+    reader.changeAudience(this.find(topics, reader.audience.view.filter))
+    if (reader.isOpen) this.add(reader)
+  }
+
+  [Symbol.iterator](): Iterator<Audience> {
+    return this.#open.values()
+  }
+
+  /** The audiences that a message of this topic may concern, beside those of all topics. */
+  ofTopic(topic: string | undefined): Iterable<Audience> {
+    return (topic !== undefined && this.#byTopic.get(topic)) || []
+  }
+
+  #enter(audience: Audience): void {
+    const { view } = audience
+    this.#open.add(audience)
+    const named = this.#byFilter.get(view.filter)
+    if (named) named.set(view.name, audience)
+    else this.#byFilter.set(view.filter, new Map([[view.name, audience]]))
+    if (!view.topics) this.ofAllTopics.add(audience)
+    for (const topic of view.topics ?? []) {
+      const audiences = this.#byTopic.get(topic)
+      if (audiences) audiences.add(audience)
+      else this.#byTopic.set(topic, new Set([audience]))
+    }
+  }
+
+  #leave(audience: Audience): void {
+    const { view } = audience
+    view.dropBatches()
+    const named = this.#byFilter.get(view.filter)
+    named?.delete(view.name)
+    if (named?.size === 0) this.#byFilter.delete(view.filter)
+    this.ofAllTopics.delete(audience)
+    for (const topic of view.topics ?? []) {
+      const audiences = this.#byTopic.get(topic)
+      audiences?.delete(audience)
+      if (audiences?.size === 0) this.#byTopic.delete(topic)
+    }
+  }
+}
