@@ -8,6 +8,8 @@ const shared: ViteUserConfig = defineConfig({
     include: ['test/**/*.test.ts'],
     testTimeout: 20_000,
     pool: 'forks',
+    // Tests wait more than they compute, so a processor can be left to nobody.
+    maxWorkers: '100%',
     execArgv: ['--expose-gc'],
   },
 })

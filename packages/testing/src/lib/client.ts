@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream'
 import { clearInterval, setInterval } from 'node:timers'
 import { createGunzip } from 'node:zlib'
 import type { RunningApp } from './running-app.ts'
-import { eventually, within } from './within.ts'
+import { eventually, SOON, within } from './within.ts'
 
 /** What a test asks for. */
 export interface Ask {
@@ -48,10 +48,7 @@ export interface Client {
   reset(): void
 }
 
-export { eventually, within }
-
-/** How long a sentence that names a time may take in a test; the figure itself is the benchmark's. */
-export const SOON = 2_000
+export { eventually, SOON, within }
 
 /** Sends a request and resolves when the head of its response is there. */
 export function ask(app: RunningApp, asked: Ask = {}): Promise<Client> {

@@ -7,6 +7,7 @@ import { ask, askAndLeave, type Client, eventually, SOON, within } from '../clie
 import { countOf } from '../count-of.ts'
 import { livingHeap } from '../garbage.ts'
 import type { RunningApp } from '../running-app.ts'
+import { captureStderr } from '../stderr.ts'
 import { matches } from './matches.ts'
 import { reasonOf } from './reason-of.ts'
 import { sentence } from './sentence.ts'
@@ -23,11 +24,7 @@ async function opened(app: RunningApp, asked = {}): Promise<{ stream: EventStrea
 }
 
 async function seesPeerGo(way: 'leave' | 'reset', start: Start): Promise<void> {
-  const written: unknown[] = []
-  const { error: log } = console
-  const write = process.stderr.write
-  console.error = (...words) => written.push(words)
-  process.stderr.write = ((text: unknown) => written.push(text)) as never
+  const stderr = captureStderr()
   try {
     const app = await start({ options: { heartbeat: false } })
     const { stream, client } = await opened(app)
@@ -47,10 +44,9 @@ async function seesPeerGo(way: 'leave' | 'reset', start: Start): Promise<void> {
     deepEqual(app.frameworkErrors, [])
     deepEqual(app.errors, [])
   } finally {
-    console.error = log
-    process.stderr.write = write
+    stderr.giveBack()
   }
-  deepEqual(written, [])
+  deepEqual(stderr.written, [])
 }
 
 /** L: lifetime. */

@@ -1,5 +1,5 @@
 import { getRequestListener } from '@hono/node-server'
-import { type AppUnderTest, describeAdapter, type Listener } from '@tidings/testing'
+import type { AdapterUnderTest, AppUnderTest, Listener } from '@tidings/testing'
 import { Hono, type MiddlewareHandler } from 'hono'
 import { compress } from 'hono/compress'
 import { cors } from 'hono/cors'
@@ -8,7 +8,7 @@ import { HTTPException } from 'hono/http-exception'
 import { logger } from 'hono/logger'
 import { secureHeaders } from 'hono/secure-headers'
 import { timing } from 'hono/timing'
-import { sse } from '../src/index.ts'
+import { sse } from '../../src/index.ts'
 
 const middleware: Record<string, () => MiddlewareHandler> = {
   'compress()': () => compress(),
@@ -47,15 +47,15 @@ function build(app: AppUnderTest): Hono {
 
 const shared = { handlerErrors: 'onError', returnsResponses: true, http2: true } as const
 
-describeAdapter({
+export const onNode: AdapterUnderTest = {
   ...shared,
   name: 'Hono on Node',
   middleware: Object.keys(middleware),
   listener: (app) => getRequestListener(build(app).fetch) as Listener,
-})
+}
 
-// What every other runtime takes: the response is a web stream.
-describeAdapter({
+/** What every other runtime takes: the response is a web stream. */
+export const onWebStreams: AdapterUnderTest = {
   ...shared,
   name: 'Hono on web streams',
   // Node tells a response nothing before its turn, and so node-server tells nothing either.
@@ -66,4 +66,4 @@ describeAdapter({
     const { fetch } = build(app)
     return getRequestListener((request) => fetch(request)) as Listener
   },
-})
+}

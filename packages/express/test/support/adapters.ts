@@ -1,4 +1,4 @@
-import { type AppUnderTest, describeAdapter, type Listener } from '@tidings/testing'
+import type { AdapterUnderTest, AppUnderTest, Listener } from '@tidings/testing'
 import compression from 'compression'
 import cookieSession from 'cookie-session'
 import cors from 'cors'
@@ -6,7 +6,7 @@ import express, { type ErrorRequestHandler, type RequestHandler } from 'express'
 import express4 from 'express4'
 import helmet from 'helmet'
 import morgan from 'morgan'
-import { sse } from '../src/index.ts'
+import { sse } from '../../src/index.ts'
 
 const middleware: Record<string, () => RequestHandler> = {
   'compression()': () => compression({ threshold: 0 }),
@@ -45,10 +45,9 @@ function listener(create: typeof express, app: AppUnderTest): Listener {
   return server
 }
 
-const both: Array<[name: string, create: typeof express]> = [
-  ['Express 5', express],
-  ['Express 4', express4 as unknown as typeof express],
-]
-for (const [name, create] of both) {
-  describeAdapter({ name, handlerErrors: 'framework', middleware: Object.keys(middleware), listener: (app) => listener(create, app) })
+function adapter(name: string, create: typeof express): AdapterUnderTest {
+  return { name, handlerErrors: 'framework', middleware: Object.keys(middleware), listener: (app) => listener(create, app) }
 }
+
+export const forExpress5: AdapterUnderTest = adapter('Express 5', express)
+export const forExpress4: AdapterUnderTest = adapter('Express 4', express4 as unknown as typeof express)

@@ -1,9 +1,9 @@
 import cors from '@koa/cors'
-import { type AppUnderTest, describeAdapter, type Listener } from '@tidings/testing'
+import type { AdapterUnderTest, AppUnderTest, Listener } from '@tidings/testing'
 import Koa from 'koa'
 import compress from 'koa-compress'
 import Koa2 from 'koa2'
-import { sse } from '../src/index.ts'
+import { sse } from '../../src/index.ts'
 
 const middleware: Record<string, () => Koa.Middleware> = {
   'koa-compress': () => compress({ threshold: 0 }),
@@ -35,12 +35,12 @@ function listener(create: typeof Koa, app: AppUnderTest): Listener {
   return server.callback()
 }
 
-const both: Array<[name: string, create: typeof Koa]> = [
-  ['Koa 3', Koa],
-  ['Koa 2', Koa2 as unknown as typeof Koa],
-]
 // Koa answers no HEAD with a body's length over HTTP/2, so none of its errors either.
 const cannot = { 'HTTP/2 H5/refuses-head': 'https://github.com/koajs/koa/issues/1547' }
-for (const [name, create] of both) {
-  describeAdapter({ name, http2: true, cannot, handlerErrors: 'both', middleware: Object.keys(middleware), listener: (app) => listener(create, app) })
+
+function adapter(name: string, create: typeof Koa): AdapterUnderTest {
+  return { name, http2: true, cannot, handlerErrors: 'both', middleware: Object.keys(middleware), listener: (app) => listener(create, app) }
 }
+
+export const forKoa3: AdapterUnderTest = adapter('Koa 3', Koa)
+export const forKoa2: AdapterUnderTest = adapter('Koa 2', Koa2 as unknown as typeof Koa)

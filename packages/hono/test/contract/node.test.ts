@@ -1,0 +1,4 @@
+import { describeAdapter } from '@tidings/testing'
+import { onNode } from '../support/adapters.ts'
+
+describeAdapter(onNode, { protocols: ['HTTP/1.1'] })

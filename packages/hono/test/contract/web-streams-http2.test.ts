@@ -1,0 +1,4 @@
+import { describeAdapter } from '@tidings/testing'
+import { onWebStreams } from '../support/adapters.ts'
+
+describeAdapter(onWebStreams, { protocols: ['HTTP/2'] })

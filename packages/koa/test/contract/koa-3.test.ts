@@ -1,0 +1,4 @@
+import { describeAdapter } from '@tidings/testing'
+import { forKoa3 } from '../support/adapters.ts'
+
+describeAdapter(forKoa3, { protocols: ['HTTP/1.1'] })
