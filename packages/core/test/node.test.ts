@@ -1,8 +1,10 @@
 import { Agent, createServer, get, type IncomingMessage, type RequestListener, type Server, ServerResponse } from 'node:http'
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
 import { type AddressInfo, connect, type Socket } from 'node:net'
-import { Duplex } from 'node:stream'
+import { Duplex, PassThrough, Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
+import { pipeline } from 'node:stream/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createChannel, type EventStream, type TidingsError } from '../src/index.ts'
 import { lastEventIdOf, openEventStream } from '../src/node.ts'
@@ -29,6 +31,8 @@ const reasonOf = (stream: EventStream): Promise<TidingsError['reason']> => new P
 async function raw(port: number, bytes: string): Promise<{ socket: Socket; until(part: string): Promise<string> }> {
   const socket = connect(port, '127.0.0.1')
   await new Promise((resolve) => socket.on('connect', resolve))
+  // A server that closes while something is unread resets the connection.
+  socket.on('error', () => {})
   let read = ''
   socket.setEncoding('latin1').on('data', (part) => {
     read += part
@@ -48,6 +52,64 @@ test('openEventStream() refuses what is no request with its response', async () 
     res.end('refused')
   })
   expect(await text(await response(port))).toBe('refused')
+})
+
+describe('H10 a body that nobody reads when the stream opens', () => {
+  const post = (body: string, path = '/'): string => `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+  const dropped = expect.objectContaining({ code: 'ERR_SSE_BODY_DROPPED', message: expect.stringContaining('read it first') })
+
+  const ways: Record<string, (req: IncomingMessage) => unknown> = {
+    "on('data')": (req) => req.on('data', () => {}),
+    "once('readable')": (req) => req.once('readable', () => {}),
+    'for await': (req) => text(req),
+    pipe: (req) => req.pipe(new PassThrough()),
+    pipeline: (req) => pipeline(req, new PassThrough()),
+    'Readable.toWeb': (req) => Readable.toWeb(req),
+  }
+  const cases = Object.entries(ways).flatMap(([name, read]) => [10, 1_000_000].map((length) => [name, length, read] as const))
+
+  test.each(cases)('is told of by %s, where it had %i bytes', async (_, length, read) => {
+    const caught = new Promise<unknown>((resolve) => {
+      serve(async (req, res) => {
+        const stream = openEventStream(req, res)
+        await delay(20)
+        await Promise.resolve(req)
+          .then(read)
+          .then(
+            () => 'nothing',
+            (error) => error,
+          )
+          .then(resolve)
+        stream.close()
+      }).then(({ port }) => raw(port, post('x'.repeat(length))))
+    })
+    expect(await caught).toEqual(dropped)
+  })
+
+  test('leaves the connection to the next request, also when it arrives after the end', async () => {
+    const { port } = await serve((req, res) => {
+      if (req.method === 'GET') return void res.end('next')
+      const stream = openEventStream(req, res)
+      setTimeout(() => stream.close(), 20)
+    })
+    const body = 'x'.repeat(1_000_000)
+    const { socket, until } = await raw(port, post(body).slice(0, 500_000))
+    await until('0\r\n\r\n')
+    socket.write(`${post(body).slice(500_000)}GET / HTTP/1.1\r\nHost: a\r\n\r\n`)
+    await until('next')
+  })
+
+  test('ends with its stream, and leaves no listener', async () => {
+    const requests: IncomingMessage[] = []
+    const { port } = await serve((req, res) => {
+      requests.push(req)
+      const stream = openEventStream(req, res)
+      setTimeout(() => stream.close(), 20)
+    })
+    await raw(port, post('x'.repeat(100_000)))
+    await vi.waitFor(() => expect(requests[0]?.readableEnded).toBe(true))
+    expect(['readable', 'newListener', 'data'].map((name) => requests[0]?.listenerCount(name))).toEqual([0, 0, 0])
+  })
 })
 
 describe('openEventStream over HTTP/1.1', () => {

@@ -139,6 +139,17 @@ describe('the request', () => {
     await vi.waitFor(() => expect(request.bodyUsed).toBe(true))
   })
 
+  test('H10 each way to read a body that was dropped says to read it first', async () => {
+    const request = new Request(URL_OF_ALL, { method: 'POST', body: 'unread' })
+    await opened({}, request)
+    await vi.waitFor(() => expect(request.bodyUsed).toBe(true))
+    const dropped = { code: 'ERR_SSE_BODY_DROPPED', message: expect.stringContaining('read it first') }
+    for (const name of ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text'] as const)
+      await expect((request as Request & { bytes(): Promise<unknown> })[name]()).rejects.toMatchObject(dropped)
+    await expect(request.body?.getReader().read()).rejects.toMatchObject(dropped)
+    expect(() => request.clone()).toThrow(expect.objectContaining(dropped))
+  })
+
   test('H10 a body that is read is left alone, whether it was read before or is from then on', async () => {
     const before = new Request(URL_OF_ALL, { method: 'POST', body: 'before' })
     expect(await before.text()).toBe('before')

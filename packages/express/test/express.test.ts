@@ -6,7 +6,7 @@ import zlib, { type Gzip } from 'node:zlib'
 import { createChannel } from '@tidings/core'
 import { readEventStream } from '@tidings/testing'
 import compression from 'compression'
-import express from 'express'
+import express, { type ErrorRequestHandler } from 'express'
 import request from 'supertest'
 import { expect, test, vi } from 'vitest'
 import { eventStream, lastEventIdOf, sse } from '../src/index.ts'
@@ -28,6 +28,27 @@ test('H5 eventStream() hands a refusal to the error handlers as well', async () 
   app.set('env', 'test')
   app.get('/', (req, res) => void eventStream(req, res))
   await request(app).get('/').set('Accept', 'application/json').expect(406)
+})
+
+test('H10 express.json() behind an open stream hands the error on', async () => {
+  const errors: unknown[] = []
+  const app = express()
+  app.use(sse())
+  app.post('/', (_req, res, next) => {
+    res.sse()
+    setTimeout(next, 20)
+  })
+  app.use(express.json())
+  const told: ErrorRequestHandler = (error, _req, res, _next) => {
+    errors.push(error)
+    res.destroy()
+  }
+  app.use(told)
+  await request(app)
+    .post('/')
+    .send({ prompt: 'hello' })
+    .catch(() => {})
+  expect(errors).toMatchObject([{ code: 'ERR_SSE_BODY_DROPPED' }])
 })
 
 test('H5 Express logs and answers a refusal without a stack', async () => {

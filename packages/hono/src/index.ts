@@ -12,6 +12,7 @@ import {
   type ResolvedOptions,
   refusalOf,
   refusalResponse,
+  refuseBody,
   resolveOptions,
   runCallback,
   setHeaders,
@@ -85,6 +86,7 @@ function open(c: Context, callback: StreamCallback<EventStream>, options: Resolv
   if (c.req.method === 'HEAD') return c.body(null)
   const res = nodeResponseIn(c.env)
   if (!res) return c.body(webStreamBody(c.req.raw, options, callback))
-  takeOver(res, options, (stream) => runCallback(callback, stream))
+  const refuse = (): void => refuseBody(c.req.raw)
+  takeOver(res, options, (stream) => runCallback(callback, stream), refuse)
   return c.body(null)
 }

@@ -1,4 +1,5 @@
-import type { AddressInfo } from 'node:net'
+import { once } from 'node:events'
+import { type AddressInfo, connect } from 'node:net'
 import { serve } from '@hono/node-server'
 import { readEventStream } from '@tidings/testing'
 import { Hono } from 'hono'
@@ -76,6 +77,46 @@ describe.each(Object.entries(paths))('Hono %s', (_, request) => {
     expect((await readEventStream(response)).events).toEqual([{ event: 'message', data: '7 7', id: undefined }])
     close()
   })
+})
+
+test.each<'text' | 'json' | 'formData'>(['text', 'json', 'formData'])('H10 c.req.%s() says to read first what was dropped', async (read) => {
+  const errors: unknown[] = []
+  const app = new Hono()
+  app.use(sse({ onError: (error) => errors.push(error) }))
+  app.post('/', (c) =>
+    c.var.sse(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      await (c.req[read] as () => Promise<unknown>)()
+    }),
+  )
+  for (const request of Object.values(paths)) {
+    const form = new URLSearchParams({ prompt: 'hello' })
+    const { response, close } = await request(app, '/', { method: 'POST', body: form })
+    await response.text().catch(() => {})
+    close()
+  }
+  const dropped = { code: 'ERR_SSE_BODY_DROPPED' }
+  expect(errors).toMatchObject([dropped, dropped])
+})
+
+test('H10 leaves the rest of a dropped body to the server, for the next request on the connection', async () => {
+  const app = new Hono()
+  // Answers at once, so that the server reads the rest as soon as the response is written.
+  app.post('/', (c) => eventStream(c, (stream) => void setTimeout(() => stream.close(), 20)))
+  app.get('/', (c) => c.text('next'))
+  const server = serve({ fetch: app.fetch, port: 0 })
+  await once(server, 'listening')
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  let read = ''
+  socket.setEncoding('utf8').on('data', (part) => {
+    read += part
+  })
+  socket.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n${'x'.repeat(100_000)}`)
+  while (!read.includes('0\r\n\r\n')) await once(socket, 'data')
+  socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  while (!read.includes('next')) await once(socket, 'data')
+  socket.destroy()
+  server.close()
 })
 
 test('takes a binding that is only called outgoing for what it is', async () => {

@@ -55,7 +55,7 @@ describe('a case', () => {
     listener: (app) => {
       const trimmed = (message: unknown): never => JSON.parse(JSON.stringify(message).replace(/" +/g, '"')) as never
       const around = (stream: EventStream): EventStream => ({ send: (message: unknown) => stream.send(trimmed(message)), close: () => stream.close() }) as never
-      return nodeAdapter.listener({ ...app, routes: app.routes.map((route) => ({ ...route, run: (stream, again) => route.run(around(stream), again) })) })
+      return nodeAdapter.listener({ ...app, routes: app.routes.map((route) => ({ ...route, run: (stream, ...rest) => route.run(around(stream), ...rest) })) })
     },
   }
 

@@ -36,6 +36,7 @@ export type ErrorCode =
   | 'ERR_SSE_INVALID_SOURCE'
   | 'ERR_SSE_NOT_ACCEPTABLE'
   | 'ERR_SSE_HEADERS_SENT'
+  | 'ERR_SSE_BODY_DROPPED'
   | 'ERR_SSE_NAME_TAKEN'
   | 'ERR_SSE_CLOSED'
   | 'ERR_SSE_ID_OWNED'
@@ -99,6 +100,14 @@ export function alreadyBegun(): TidingsError {
   return new TidingsError(
     'ERR_SSE_HEADERS_SENT',
     'The response has begun already: a stream was opened on it before, or something else was sent; open one stream, first',
+  )
+}
+
+/** The error of a request's body that somebody begins to read after the stream has opened, when it is not all there any more. */
+export function bodyDropped(): TidingsError {
+  return new TidingsError(
+    'ERR_SSE_BODY_DROPPED',
+    "The request's body was dropped, since nobody read it when the stream opened; read it first, then open the stream",
   )
 }
 

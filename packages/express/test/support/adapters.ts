@@ -17,6 +17,12 @@ const middleware: Record<string, () => RequestHandler> = {
   'express.json()': () => express.json(),
 }
 
+function bodyOf(req: express.Request, res: express.Response): Promise<string> {
+  return new Promise((resolve, reject) => {
+    express.text({ type: () => true, limit: '2mb' })(req, res, (error) => (error ? reject(error) : resolve(req.body ?? '')))
+  })
+}
+
 function listener(create: typeof express, app: AppUnderTest): Listener {
   const server = create()
   server.set('env', 'test')
@@ -29,7 +35,11 @@ function listener(create: typeof express, app: AppUnderTest): Listener {
       if (route.readsBody) await req.forEach(() => {})
       await route.before?.()
       if (route.sendsFirst) res.write('first')
-      await route.run(res.sse(route.callOptions), () => res.sse())
+      await route.run(
+        res.sse(route.callOptions),
+        () => res.sse(),
+        () => bodyOf(req, res),
+      )
     }
     const own = route.options ? [sse(route.options)] : []
     server[route.method === 'POST' ? 'post' : 'get'](route.path, ...own, (req, res, next) => {

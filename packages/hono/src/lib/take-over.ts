@@ -5,8 +5,10 @@ import { isHttp2, type NodeResponse, type OwnedEventStream, type ResolvedOptions
  * Takes a Node response over from a server that answers fetch `Response`s on it: once that server has written the head of our
  * empty response and ends it, the stream goes on from there. So the head is the server's own, with whatever middleware has
  * added. A head that is not ours (a middleware put another response in its place) is left alone, and `begin` is not called.
+ *
+ * @param onDrop called when a body that nobody reads is about to be dropped
  */
-export function takeOver(res: NodeResponse, options: ResolvedOptions, begin: (stream: OwnedEventStream) => void): void {
+export function takeOver(res: NodeResponse, options: ResolvedOptions, begin: (stream: OwnedEventStream) => void, onDrop: () => void): void {
   const target = res as ServerResponse
   const { writeHead, end } = target
   let ours = false
@@ -18,7 +20,7 @@ export function takeOver(res: NodeResponse, options: ResolvedOptions, begin: (st
   target.end = (...last: unknown[]) => {
     target.end = end
     if (!ours || last.length > 0) return Reflect.apply(end, target, last)
-    begin(streamOver(target.req, res, options))
+    begin(streamOver(target.req, res, options, onDrop))
     return target
   }
 }

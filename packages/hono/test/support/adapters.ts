@@ -39,7 +39,15 @@ function build(app: AppUnderTest): Hono {
       for (const [name, value] of Object.entries(route.headers ?? {})) c.header(name, value)
       if (route.readsBody) await c.req.text()
       await route.before?.()
-      return c.var.sse((stream) => route.run(stream, () => c.var.sse(() => {})), route.callOptions)
+      return c.var.sse(
+        (stream) =>
+          route.run(
+            stream,
+            () => c.var.sse(() => {}),
+            () => c.req.text(),
+          ),
+        route.callOptions,
+      )
     })
   }
   return server

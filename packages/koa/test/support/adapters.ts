@@ -1,3 +1,4 @@
+import { text } from 'node:stream/consumers'
 import cors from '@koa/cors'
 import type { AdapterUnderTest, AppUnderTest, Listener } from '@tidings/testing'
 import Koa from 'koa'
@@ -29,7 +30,11 @@ function listener(create: typeof Koa, app: AppUnderTest): Listener {
       if (route.readsBody) await ctx.req.forEach(() => {})
       await route.before?.()
       if (route.sendsFirst) ctx.res.write('first')
-      await route.run(ctx.sse(route.callOptions), () => ctx.sse())
+      await route.run(
+        ctx.sse(route.callOptions),
+        () => ctx.sse(),
+        () => text(ctx.req),
+      )
     })
   }
   return server.callback()

@@ -25,8 +25,9 @@ export interface RouteUnderTest {
    * Run this with the stream; await its result and let what it throws be the handler's.
    *
    * @param again asks for a second stream on the same response
+   * @param readBody reads the whole body of the request as text, as the framework's handlers do
    */
-  run(stream: EventStream, again: () => unknown): unknown
+  run(stream: EventStream, again: () => unknown, readBody: () => Promise<string>): unknown
 }
 
 /** The app that an adapter builds for one test. */

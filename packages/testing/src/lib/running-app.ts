@@ -53,10 +53,10 @@ export async function startApp(adapter: AdapterUnderTest, protocol: Protocol, ap
     ...(app.nameTaken ? { nameTaken: true } : {}),
     routes: routes.map((route) => ({
       ...route,
-      run: (stream, again) => {
+      run: (stream, ...rest) => {
         if (!app.forgets) streams.push(stream)
         waiting.shift()?.(stream)
-        return route.run(stream, again)
+        return route.run(stream, ...rest)
       },
     })),
     onFrameworkError: (error) => frameworkErrors.push(error),

@@ -1,3 +1,4 @@
+import { text } from 'node:stream/consumers'
 import { resolveOptions } from '@tidings/core/adapter'
 import { openEventStream } from '@tidings/core/node'
 import type { AdapterUnderTest, AppUnderTest, Listener, RouteUnderTest } from '../../src/index.ts'
@@ -20,7 +21,11 @@ function nodeListener(app: AppUnderTest): Listener {
       if (route.readsBody) await req.forEach(() => {})
       await route.before?.()
       if (route.sendsFirst) res.write('first')
-      await route.run(openEventStream(req, res, options), () => openEventStream(req, res, options))
+      await route.run(
+        openEventStream(req, res, options),
+        () => openEventStream(req, res, options),
+        () => text(req),
+      )
     } catch (error) {
       app.onFrameworkError(error)
       if (res.headersSent) res.destroy()

@@ -188,23 +188,9 @@ export function hasLeft(req: NodeRequest, res: NodeResponse): boolean {
   return res.destroyed || req.socket.destroyed || req.socket.writableEnded
 }
 
-/** From the next turn on, reads a body that nobody reads: unread, it would hide the peer's leaving, and hold up its upload. */
-export function drainBody(req: NodeRequest): void {
-  if (!hasBody(req)) return
-  setImmediate(() => {
-    if (req.readableFlowing === null && req.listenerCount('readable') === 0) req.resume()
-  })
-}
-
 /** Whether it is of `node:http2`. */
 export function isHttp2(message: NodeRequest | NodeResponse): message is Http2ServerRequest & Http2ServerResponse {
   return 'stream' in message && 'createPushResponse' in message
-}
-
-function hasBody(req: NodeRequest): boolean {
-  if (req.httpVersionMajor >= 2) return !(req as Http2ServerRequest).stream.endAfterHeaders
-  // Only these announce one (RFC 9112 6.3). Reading where there is none would emit a `close` that handlers take for the peer's.
-  return req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length']) > 0
 }
 
 /** What the operating system has not taken of the write under way. Node's own socket timeout asks the same field. */

@@ -6,8 +6,9 @@ import { closedStream, SinkStream } from '../stream/sink-stream.ts'
 import type { ResolvedOptions } from '../stream/stream-options.ts'
 import { refusalOf } from './accept.ts'
 import { readLastEventId } from './last-event-id.ts'
-import { drainBody, hasLeft, type NodeRequest, type NodeResponse, NodeSink } from './node-sink.ts'
+import { hasLeft, type NodeRequest, type NodeResponse, NodeSink } from './node-sink.ts'
 import { MISLEADING_HEADERS, responseHeaders } from './response-head.ts'
+import { dropUnreadBody } from './unread-body.ts'
 
 /**
  * Opens the stream on a response that has not begun: its head and first bytes leave at once.
@@ -34,11 +35,15 @@ export function openNodeStream(req: NodeRequest, res: NodeResponse, options: Res
   return streamOver(req, res, options)
 }
 
-/** The stream over a response whose head is set, or out already. */
-export function streamOver(req: NodeRequest, res: NodeResponse, options: ResolvedOptions): OwnedEventStream {
+/**
+ * The stream over a response whose head is set, or out already.
+ *
+ * @param onDrop called when a body that nobody reads is about to be dropped
+ */
+export function streamOver(req: NodeRequest, res: NodeResponse, options: ResolvedOptions, onDrop?: () => void): OwnedEventStream {
   const lastEventId = nodeLastEventId(req)
   if (hasLeft(req, res)) return closedStream(options, lastEventId, 'peer')
-  drainBody(req)
+  dropUnreadBody(req, res, onDrop)
   const stream = new SinkStream(options, lastEventId)
   stream.open(new NodeSink(req, res, stream))
   return stream

@@ -1,4 +1,4 @@
-import { alreadyBegun } from '../errors.ts'
+import { alreadyBegun, bodyDropped } from '../errors.ts'
 import { checkCallback } from '../option-checks.ts'
 import type { OwnedEventStream } from '../stream/event-stream.ts'
 import { SinkStream } from '../stream/sink-stream.ts'
@@ -31,7 +31,7 @@ export function webStreamBody(
   const sink = new WebSink(stream, request.signal, () => {
     // The peer may have left before its response was read.
     if (!stream.closed) stream.open(sink)
-    drainBody(request)
+    dropUnreadBody(request)
     runCallback(callback, stream)
   })
   return sink.readable
@@ -42,14 +42,30 @@ export function webLastEventId(request: Pick<Request, 'url' | 'headers'>): strin
   return readLastEventId(request.headers.get('last-event-id') ?? undefined, request.url)
 }
 
-/** From the next turn on, reads a body that nobody reads: unread, it would hide the peer's leaving, and hold up its upload. */
-function drainBody(request: WebRequest): void {
+/**
+ * Drops a body that nobody has begun to read by the next turn: unread, it would hide the peer's leaving, and hold up its upload. Reading it
+ * later rejects with `ERR_SSE_BODY_DROPPED`.
+ */
+function dropUnreadBody(request: WebRequest): void {
   if (request.method === 'GET' || request.method === 'HEAD') return
   setTimeout(() => {
-    if (request.bodyUsed || !request.body || request.body.locked) return
+    const { body } = request
+    if (request.bodyUsed || !body || body.locked) return
+    refuseBody(request)
     // A peer that leaves in the middle is noticed by the stream.
-    request.body.pipeTo(new WritableStream()).catch(() => {})
+    body.pipeTo(new WritableStream()).catch(() => {})
   })
+}
+
+/** Has all ways to read the body of a fetch `Request` fail with `ERR_SSE_BODY_DROPPED`. */
+export function refuseBody(request: object): void {
+  const value = (): Promise<never> => Promise.reject(bodyDropped())
+  for (const name of ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text']) Object.defineProperty(request, name, { value })
+  const clone = (): never => {
+    throw bodyDropped()
+  }
+  Object.defineProperty(request, 'clone', { value: clone })
+  Object.defineProperty(request, 'body', { get: () => new ReadableStream({ start: (controller) => controller.error(bodyDropped()) }) })
 }
 
 /** Hands the stream to a route's callback. */

@@ -1,4 +1,6 @@
-import { deepEqual, equal, notEqual, ok } from 'node:assert/strict'
+import { deepEqual, equal, match, notEqual, ok } from 'node:assert/strict'
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import { ask, eventually, rawExchange, within } from '../client.ts'
 import { codeOf } from './code-of.ts'
 import { matches } from './matches.ts'
@@ -360,6 +362,31 @@ export const http: readonly AdapterSentence[] = [
           const reason = reasonOf(await next)
           client.leave()
           equal(await reason, 'peer')
+        }
+      },
+      // Gives the whole body to a handler that reads it at once, and the body or an error to one that reads it later.
+      'read-late': async ({ start }) => {
+        for (const body of ['{"prompt":"hello"}', 'x'.repeat(1_000_000)]) {
+          for (const wait of [undefined, turn, () => delay(50)]) {
+            const app = await start({
+              route: { method: 'POST' },
+              run: async (stream, _again, readBody) => {
+                await wait?.()
+                const read = await readBody().catch((error) => ({ code: error.code, says: /read it first/.test(error.message) }))
+                const refused = { code: 'ERR_SSE_BODY_DROPPED', says: true }
+                const isRight = read === body || (wait !== undefined && isDeepStrictEqual(read, refused))
+                await stream.send({ data: isRight ? 'as it should be' : read })
+              },
+            })
+            const next = app.nextStream()
+            const client = await ask(app, { method: 'POST', body })
+            await client.until((text) => text.includes('data: '))
+            match(client.text, /data: as it should be\n\n$/)
+            // Whose going is seen all the same.
+            const reason = reasonOf(await next)
+            client.leave()
+            equal(await reason, 'peer')
+          }
         }
       },
     },
