@@ -1,5 +1,6 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { encodeComment, encodeMessage } from '@tidings/core'
 import { createParser } from 'eventsource-parser'
 import { ENCODERS } from './encoders.mjs'
 import { figure, number, table, target, targetTable } from './report.mjs'
@@ -62,7 +63,35 @@ export async function encode({ rounds = 30 } = {}) {
       targets.push(target(`encode: 1 MB to bytes, cost over ${BASELINE}`, ratio, { atMost: 1.1, unit: 'times' }))
     }
   }
-  return [...sections, targetTable(targets)].join('\n\n')
+  const ends = await lineEnds(rounds)
+  return [...sections, ends.section, targetTable([...targets, ...ends.targets])].join('\n\n')
+}
+
+const MB = 1_048_576
+const DENSE = { LF: '\n', CR: '\r', CRLF: '\r\n', 'LF, CR and CRLF': '\r\n\n\r', 'a letter and LF': 'x\n' }
+
+/** What text of line ends alone costs, which someone else may have written: beside letters that take as many bytes on the wire. */
+async function lineEnds(rounds) {
+  const encoders = { data: encodeMessage, comment: encodeComment }
+  const texts = { letters: flat('x'.repeat(MB)), ...Object.fromEntries(Object.entries(DENSE).map(([name, end]) => [name, flat(end.repeat(MB / end.length))])) }
+  const variants = []
+  const sizes = new Map()
+  for (const [form, encodeOne] of Object.entries(encoders)) {
+    for (const [name, text] of Object.entries(texts)) {
+      sizes.set(`${name} ${form}`, Buffer.byteLength(encodeOne(text)))
+      variants.push({ name, form, run: loop((input) => Buffer.from(encodeOne(input)), text, consumeBytes) })
+    }
+  }
+  const costs = await measure(variants, rounds)
+  const perMegabyte = (key) => median(costs.get(key)) / (sizes.get(key) / MB)
+  const rows = Object.keys(texts).map((name) => [name, ...Object.keys(encoders).flatMap((form) => figure(costs.get(`${name} ${form}`)))])
+  const worst = (form) => Math.max(...Object.keys(DENSE).map((name) => perMegabyte(`${name} ${form}`) / perMegabyte(`letters ${form}`)))
+  return {
+    section: `**1 MB of line ends**\n\n${table(['CPU µs a message, to bytes', 'as data', 'middle half', 'as a comment', 'middle half'], rows)}`,
+    targets: Object.keys(encoders).map((form) =>
+      target(`encode: 1 MB of line ends as ${form}, a byte on the wire over one of letters`, worst(form), { atMost: 3, unit: 'times' }),
+    ),
+  }
 }
 
 const BASELINE = '`Buffer.from(data)`'
@@ -161,5 +190,9 @@ function eventsOf(text) {
 function json(length) {
   const filler = 'the quick brown fox jumps over the lazy dog '
   const text = JSON.stringify({ text: filler.repeat(Math.ceil(length / filler.length)).slice(0, length - 11) })
+  return flat(text)
+}
+
+function flat(text) {
   return Buffer.from(text).toString('latin1')
 }

@@ -26,7 +26,7 @@ export class KeptEntry implements LogEntry {
     this.offset = offset
     this.at = at
     this.#log = log
-    this.#data = dataOf(block) === data ? undefined : data
+    this.#data = data.includes('\r') ? data : undefined
   }
 
   get data(): string {

@@ -1,5 +1,6 @@
 import { describe } from '../describe.ts'
 import { TidingsError } from '../errors.ts'
+import { prefixLines } from './lines.ts'
 import { emptyMessage, eventWithoutData, invalidField, invalidMessage, notAMessage, unknownKey } from './message-errors.ts'
 
 /** Turns `data` that is neither text nor bytes into text. `JSON.stringify` unless the options say otherwise. */
@@ -52,7 +53,6 @@ export interface EncodeOptions {
 
 // From here on joining text costs more than everything else about a frame.
 const LONG_LINE = 4_096
-const LINE_END = /\r\n|\r|\n/g
 const LINE_BREAK = /[\r\n]/
 const ID_BREAK = /[\r\n\0]/
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
@@ -175,20 +175,11 @@ export function isBytes(value: unknown): value is ArrayBuffer | ArrayBufferView 
 }
 
 function dataLines(text: string): string {
-  if (text.indexOf('\r') !== -1) return `data: ${text.replace(LINE_END, '\ndata: ')}\n`
-  // Most data is one line, and most of the rest has LF alone: slices cost half of what one regular expression does.
-  let lines = ''
-  let start = 0
-  for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', start)) {
-    lines += `data: ${text.slice(start, end)}\n`
-    start = end + 1
-  }
-  return start === 0 ? `data: ${text}\n` : `${lines}data: ${text.slice(start)}\n`
+  return `data: ${prefixLines(text, '\ndata: ')}\n`
 }
 
 function commentLines(text: string): string {
-  if (text === '') return ':\n'
-  return `: ${text.replace(LINE_END, '\n: ')}\n`
+  return text === '' ? ':\n' : `: ${prefixLines(text, '\n: ')}\n`
 }
 
 /** The text of a message's data. Exported for channels, which encode once for all. */
