@@ -1,4 +1,4 @@
-import { type Channel, type ChannelOptions, createChannel, type SubscribeOptions } from '../../src/index.ts'
+import { type Channel, type ChannelOptions, createChannel, type SubscribeOptions, type Subscription } from '../../src/index.ts'
 import type { ChannelErrorStage } from '../../src/lib/channel/channel-options.ts'
 import type { TailedLog } from '../../src/lib/log/message-log.ts'
 import { SinkStream } from '../../src/lib/stream/sink-stream.ts'
@@ -14,7 +14,7 @@ export interface Machine {
   channel: Channel
   errors: { code: unknown; message: string; stage: ChannelErrorStage }[]
   /** Subscribes a client, and gives what it is written. */
-  join(options?: SubscribeOptions, lastEventId?: string): { sink: HeldSink; stream: SinkStream; lines(): string[] }
+  join(options?: SubscribeOptions, lastEventId?: string): { sink: HeldSink; stream: SinkStream; subscription: Subscription; lines(): string[] }
 }
 
 const machines: Machine[] = []
@@ -38,7 +38,7 @@ export function machine(store: Store, logOptions: EngineLogOptions = {}, channel
       const stream = new SinkStream(resolveOptions({ heartbeat: false }), lastEventId)
       const sink = new HeldSink(stream)
       stream.open(sink)
-      channel.subscribe(stream, options)
+      const subscription = channel.subscribe(stream, options)
       const text = (): string => sink.frames.slice(1).join('')
       // Each block in short: its event or its data, and what its id stands for.
       const lines = () =>
@@ -51,7 +51,7 @@ export function machine(store: Store, logOptions: EngineLogOptions = {}, channel
             const retry = field('retry') === undefined ? '' : ' retry'
             return `${event === 'reset' ? `reset ${JSON.parse(field('data') ?? '').reason}` : (field('data') ?? '')}@${field('id')?.split('-')[2] ?? ''}${retry}`
           })
-      return { sink, stream, lines }
+      return { sink, stream, subscription, lines }
     },
   }
   machines.push(made)

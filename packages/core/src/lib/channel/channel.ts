@@ -17,6 +17,7 @@ import { checkedSignal, checkFunctions, checkNames, invalidOption } from '../opt
 import type { EventStream } from '../stream/event-stream.ts'
 import type { Feedable } from '../stream/feeder.ts'
 import { settledWithin } from '../timer.ts'
+import { settledUnless } from '../waiting.ts'
 import { type ChannelErrorStage, type ChannelOptions, checkChannelOptions, type OwnEvents, POSITION_EVENT, type PublishedEvents } from './channel-options.ts'
 import { type PublishOptions, type ReservedEvents, toLogMessage } from './publish.ts'
 import { type Beginning, type MessageSource, type MessagesOptions, type Place, readMessages } from './read-messages.ts'
@@ -164,14 +165,17 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     checkNames('messages', options, MESSAGES_OPTIONS)
     this.#trimAged()
     const start = startOf('', options.after)
-    const reaching = this.log.load?.(neededBy(start))
+    const leaving = new AbortController()
+    const load = (after: string | number): Promise<void> | undefined => this.log.load?.(after, leaving.signal)
+    const reaching = load(neededBy(start))
     // From this call on and not from the first `next`, where the log can tell by now.
     const from: Start = start === 'now' && !reaching ? { id: this.log.idOf(this.tail.head), comesBack: false } : start
     const beginning: Beginning = {
-      load: () => reaching ?? this.log.load?.(neededBy(from)),
+      load: () => reaching ?? load(neededBy(from)),
       cursor: () => this.#offsetOf(from),
     }
-    return readMessages(this, this.#audiences.find(topicsOf(options.topics), undefined).view, beginning, checkedSignal(options.signal))
+    const { view } = this.#audiences.find(topicsOf(options.topics), undefined)
+    return readMessages(this, view, beginning, leaving, checkedSignal(options.signal))
   }
 
   end(): void {
@@ -188,8 +192,11 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     checkFunctions({ filter })
     const { view } = this.#audiences.find(topicsOf(options.topics), filter)
     const start = startOf(lastEventId, options.after)
-    const waits = [this.log.load?.(neededBy(start)), this.#ended ? undefined : this.#ending].filter((wait) => wait !== undefined)
+    const leaving = new AbortController()
+    const ending = this.#ended || !this.#ending ? undefined : settledUnless(this.#ending, leaving.signal)
+    const waits = [this.log.load?.(neededBy(start), leaving.signal), ending].filter((wait) => wait !== undefined)
     const isKnown = waits.length === 0 || (await settledWithin<unknown>(Promise.all(waits), LONGEST_ASKING, () => LATE)) !== LATE
+    leaving.abort()
     if (!this.#ended || !isKnown) return false
     return start === 'now' || this.#hasAll(view, this.#offsetOf(start))
   }

@@ -1,6 +1,7 @@
 import type { ChannelMessage, View } from '../delivery/view.ts'
 import { TidingsError } from '../errors.ts'
 import type { LogEntry, TailedLog } from '../log/message-log.ts'
+import { calledUnless } from '../waiting.ts'
 
 /** How the messages of a channel are read in the process. */
 export interface MessagesOptions {
@@ -38,32 +39,36 @@ export interface MessageSource {
 }
 
 /**
- * The messages of a view from where one begins, as they come.
+ * The messages of a view from where one begins, as they come. `leaving` is aborted with the reader's leaving.
  *
  * Not the generator itself: its own `return()` would wait until it has something to yield, and whoever left would be kept till then.
  */
-export function readMessages(source: MessageSource, view: View, beginning: Beginning, signal: AbortSignal | undefined): AsyncIterableIterator<ChannelMessage> {
-  let left = false
-  let wake = (): void => {}
-  const isLeft = (): boolean => left || signal?.aborted === true
+export function readMessages(
+  source: MessageSource,
+  view: View,
+  beginning: Beginning,
+  leaving: AbortController,
+  signal: AbortSignal | undefined,
+): AsyncIterableIterator<ChannelMessage> {
+  const isLeft = (): boolean => leaving.signal.aborted || signal?.aborted === true
   /** Waits for what is begun with `wake`, and no longer than until it is left. */
   const unlessLeft = (begin: (wake: () => void) => () => void): Promise<void> =>
-    new Promise((resolve) => {
-      wake = () => {
-        forget()
-        signal?.removeEventListener('abort', wake)
-        resolve()
-      }
+    calledUnless((wake) => {
+      const leave = (): void => leaving.abort()
       const forget = begin(wake)
-      signal?.addEventListener('abort', wake)
-      if (isLeft()) wake()
-    })
+      signal?.addEventListener('abort', leave)
+      if (signal?.aborted) leave()
+      return () => {
+        forget()
+        signal?.removeEventListener('abort', leave)
+      }
+    }, leaving.signal)
   const reached = async (reaching: Promise<void> | undefined): Promise<void> => {
-    if (!reaching) return
-    await unlessLeft((done) => {
-      reaching.then(done)
-      return () => {}
-    })
+    if (reaching)
+      await unlessLeft((done) => {
+        reaching.then(done)
+        return () => {}
+      })
   }
   async function* read(): AsyncGenerator<ChannelMessage, undefined> {
     await reached(beginning.load())
@@ -79,7 +84,7 @@ export function readMessages(source: MessageSource, view: View, beginning: Begin
   async function* readFrom(here: Place): AsyncGenerator<ChannelMessage, undefined> {
     while (!isLeft()) {
       if (here.cursor !== undefined && view.hasGap(here.cursor)) {
-        await reached(source.log.load?.(here.cursor))
+        await reached(source.log.load?.(here.cursor, leaving.signal))
         if (isLeft()) break
       }
       if (here.cursor === undefined || view.hasGap(here.cursor))
@@ -100,8 +105,7 @@ export function readMessages(source: MessageSource, view: View, beginning: Begin
   return {
     next: () => messages.next(),
     return: () => {
-      left = true
-      wake()
+      leaving.abort()
       return messages.return(undefined)
     },
     [Symbol.asyncIterator]() {

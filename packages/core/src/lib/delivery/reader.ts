@@ -42,6 +42,8 @@ export class Reader implements Feeder, AudienceMember {
   #told = NOTHING_TOLD
   /** While a snapshot is taken, or messages are brought here, nothing else is written. */
   #held = false
+  /** Where messages are brought here: aborted when it leaves. */
+  #leaving: AbortController | undefined
   #hasBegun = false
   /** The id of its position, where the log has lost what made it so. */
   #lostAt: string | undefined
@@ -190,6 +192,8 @@ export class Reader implements Feeder, AudienceMember {
     this.#passQuiet()
     this.#behind = true
     this.#stream = undefined
+    this.#leaving?.abort()
+    this.#leaving = undefined
     this.#hub.forget(this)
   }
 
@@ -262,7 +266,7 @@ export class Reader implements Feeder, AudienceMember {
 
   /** Goes on at once where the log has here what follows, and otherwise once it has. */
   #whenHere(start: Start, goOn: () => void): void {
-    const reaching = this.#hub.log.load?.(neededBy(start))
+    const reaching = this.#load(neededBy(start))
     if (reaching) {
       this.#hold(reaching, goOn)
       return
@@ -271,10 +275,20 @@ export class Reader implements Feeder, AudienceMember {
     this.deliver()
   }
 
+  #load(after: string | number): Promise<void> | undefined {
+    const { log } = this.#hub
+    if (!log.load) return undefined
+    const leaving = new AbortController()
+    const reaching = log.load(after, leaving.signal)
+    if (reaching) this.#leaving = leaving
+    return reaching
+  }
+
   #hold(reaching: Promise<void>, goOn: () => void): void {
     this.#held = true
     reaching.then(() => {
       this.#held = false
+      this.#leaving = undefined
       if (!this.#stream) return
       goOn()
       this.deliver()
@@ -285,7 +299,7 @@ export class Reader implements Feeder, AudienceMember {
   #meetGap(stream: FedStream): void {
     const isLost = this.#lostAt !== undefined
     const id = this.#lostAt ?? this.#hub.log.idOf(this.#cursor)
-    const reaching = isLost ? undefined : this.#hub.log.load?.(this.#cursor)
+    const reaching = isLost ? undefined : this.#load(this.#cursor)
     const reason = isLost ? 'lost' : 'lagged'
     if (reaching) this.#hold(reaching, () => {})
     else if (this.#lag === 'close') {

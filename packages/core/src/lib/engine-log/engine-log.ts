@@ -2,6 +2,7 @@ import { channelEnded } from '../errors.ts'
 import type { KeptTail } from '../log/kept-tail.ts'
 import type { AppendOptions, LogFollower, LogMessage, LogPage, TailedLog } from '../log/message-log.ts'
 import { startTimer } from '../timer.ts'
+import { calledUnless, settledUnless } from '../waiting.ts'
 import { Appends } from './appends.ts'
 import { backOff } from './back-off.ts'
 import { withDeadline } from './deadline.ts'
@@ -38,7 +39,7 @@ class EngineLog implements TailedLog {
   /** The newest offset that an append was given, and of which epoch. */
   #appended = { epoch: '', offset: 0 }
   /** Who waits for the engine. */
-  readonly #waiting: (() => void)[] = []
+  readonly #waiting = new Set<() => void>()
   #check: ReturnType<typeof setTimeout> | undefined
   #hasNews = false
   /** How many checks found what no news had told of, since the last news. */
@@ -109,9 +110,9 @@ class EngineLog implements TailedLog {
     return epoch === undefined ? '' : engineId(epoch, { offset, at: this.#followed.atOf(offset, this.tail.floorAt) })
   }
 
-  load(after: string | number): Promise<void> | undefined {
+  load(after: string | number, signal?: AbortSignal): Promise<void> | undefined {
     this.#open()
-    return this.#isClosed || this.#isHere(after) ? undefined : this.#bring(after)
+    return this.#isClosed || this.#isHere(after) ? undefined : this.#bring(after, signal)
   }
 
   async close(): Promise<void> {
@@ -222,21 +223,22 @@ class EngineLog implements TailedLog {
     return place.offset >= floor || floor <= lostUpTo
   }
 
-  async #bring(after: string | number): Promise<void> {
-    await this.#whenLive()
+  async #bring(after: string | number, signal: AbortSignal | undefined): Promise<void> {
+    const isMissing = (): boolean => this.#subscription !== undefined && !signal?.aborted && !this.#isHere(after)
+    await this.#whenLive(signal)
     if (typeof after === 'string') {
       // One that runs already may have looked before the message was there.
-      await this.#syncing
-      if (this.#subscription && !this.#isHere(after)) await this.#sync()
+      if (this.#syncing) await settledUnless(this.#syncing, signal)
+      if (isMissing()) await settledUnless(this.#sync(), signal)
     }
-    while (this.#subscription && !this.#isHere(after)) {
+    while (isMissing()) {
       const place = this.#placeOf(after)
       // Of what another life or the future has, nothing lies further back.
       if (!place || place.epoch !== this.#followed.epoch || place.offset >= this.tail.floor) return
       this.#readingBack ??= this.#readBack(place.offset).finally(() => {
         this.#readingBack = undefined
       })
-      await this.#readingBack
+      await settledUnless(this.#readingBack, signal)
     }
   }
 
@@ -254,16 +256,17 @@ class EngineLog implements TailedLog {
   }
 
   /** Waits until the log follows its engine and knows where it stands, or is closed. */
-  async #whenLive(): Promise<void> {
-    while (this.#subscription && !(this.#isFollowing && this.#isKnown)) {
-      await new Promise<void>((resolve) => {
-        this.#waiting.push(resolve)
-      })
+  async #whenLive(signal: AbortSignal | undefined): Promise<void> {
+    while (this.#subscription && !signal?.aborted && !(this.#isFollowing && this.#isKnown)) {
+      await calledUnless((wake) => {
+        this.#waiting.add(wake)
+        return () => this.#waiting.delete(wake)
+      }, signal)
     }
   }
 
   #wake(): void {
-    for (const wake of this.#waiting.splice(0)) wake()
+    for (const wake of [...this.#waiting]) wake()
   }
 
   // Calls.

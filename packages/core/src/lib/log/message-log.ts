@@ -119,7 +119,8 @@ export interface TailedLog extends MessageLog {
   /**
    * Brings the tail to where it holds what follows an id or an offset, or what of that the log still has: forward to what this process
    * has not heard of yet, and back to what it no longer keeps. `''`: to the head. MUST be `undefined` where the tail is as far as
-   * it can be; the promise MUST NOT reject, and waits for as long as the log has lost its engine.
+   * it can be; the promise MUST NOT reject, and waits for as long as the log has lost its engine. Once the signal is aborted it MUST resolve, and
+   * the log keep nothing of the call.
    */
-  load?(after: string | number): Promise<void> | undefined
+  load?(after: string | number, signal?: AbortSignal): Promise<void> | undefined
 }

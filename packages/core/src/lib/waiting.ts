@@ -1,0 +1,40 @@
+/**
+ * Waits until what `begin` is given is called, or until the signal is aborted. `begin` returns a function that takes it back, so that nothing keeps a
+ * reader that has left.
+ */
+export function calledUnless(begin: (wake: () => void) => () => void, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const wake = (): void => {
+      forget()
+      signal?.removeEventListener('abort', wake)
+      resolve()
+    }
+    const forget = begin(wake)
+    signal?.addEventListener('abort', wake)
+    if (signal?.aborted) wake()
+  })
+}
+
+const callbacksByPromise = new WeakMap<Promise<unknown>, Set<() => void>>()
+
+/**
+ * Waits until a promise has settled, or until the signal is aborted. A promise alone keeps all who ever waited for it until it settles, and an engine
+ * may be away for long.
+ */
+export function settledUnless(promise: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
+  return calledUnless((wake) => {
+    const callbacks = callbacksByPromise.get(promise) ?? watched(promise)
+    callbacks.add(wake)
+    return () => callbacks.delete(wake)
+  }, signal)
+}
+
+function watched(promise: Promise<unknown>): Set<() => void> {
+  const callbacks = new Set<() => void>()
+  callbacksByPromise.set(promise, callbacks)
+  const settled = (): void => {
+    for (const callback of callbacks) callback()
+  }
+  promise.then(settled, settled)
+  return callbacks
+}

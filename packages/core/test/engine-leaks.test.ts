@@ -1,0 +1,112 @@
+import { getEventListeners } from 'node:events'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { Store } from './support/faulty-engine.ts'
+import { turn } from './support/held-sink.ts'
+import { closeMachines, type Machine, machine } from './support/machine.ts'
+
+const LEAVERS = process.env['CI'] || process.env['TIDINGS_FULL'] === '1' ? 10_000 : 1_000
+
+afterEach(async () => {
+  vi.useRealTimers()
+  await closeMachines()
+})
+
+async function livingHeap(): Promise<number> {
+  for (let round = 0; round < 3; round++) {
+    await turn()
+    global.gc?.()
+  }
+  return process.memoryUsage().heapUsed
+}
+
+type Visit = (cycle: number) => void
+
+/** How many bytes each visit leaves behind: the least of several rounds, since code that is compiled meanwhile counts, too. */
+async function left(visit: Visit, count = LEAVERS): Promise<number> {
+  const round = async (): Promise<number> => {
+    for (let cycle = 0; cycle < count; cycle++) visit(cycle)
+    await turn()
+    return livingHeap()
+  }
+  let before = await round()
+  let least = Number.POSITIVE_INFINITY
+  for (let rounds = 0; rounds < 3; rounds++) {
+    const after = await round()
+    least = Math.min(least, (after - before) / count)
+    before = after
+  }
+  return least
+}
+
+function unknownId(cycle: number): string {
+  return `${'0'.repeat(31)}1-1000-${cycle + 1}`
+}
+
+/** Clients that come and leave. */
+const VISITS: Record<string, (here: Machine) => Visit> = {
+  'with an id of its own each':
+    ({ join }) =>
+    (cycle) =>
+      join({}, unknownId(cycle)).stream.close(),
+  'without an id':
+    ({ join }) =>
+    () =>
+      join().stream.close(),
+  'by closing their subscription':
+    ({ join }) =>
+    () => {
+      const { stream, subscription } = join({ after: 'start' })
+      subscription.close()
+      stream.close()
+    },
+}
+
+describe('L4 while the log is away', { timeout: 120_000 }, () => {
+  test.each(Object.entries(VISITS))('L4 clients that come and leave, %s, leave nothing behind', async (_, visits) => {
+    const here = machine(new Store())
+    here.engine.cut()
+    expect(await left(visits(here))).toBeLessThan(100)
+    here.engine.connect()
+    const { lines } = here.join()
+    await vi.waitFor(() => expect(lines()).toEqual(['@0']))
+  })
+
+  test.each([
+    ['an id', 'id'],
+    ['the start', 'start'],
+  ])('L4 clients that leave while what follows %s is read leave nothing behind', async (_, from) => {
+    const store = new Store()
+    const other = machine(store)
+    const ids = await Promise.all(Array.from({ length: 50 }, (_, index) => other.channel.publish(`${index}`)))
+    const here = machine(store, { tail: { messages: 1 } })
+    await here.log.read(50, 1)
+    // Following goes on, and reading does not.
+    const read = vi.spyOn(here.engine, 'read').mockImplementation(() => new Promise(() => {}))
+    const visit: Visit = (cycle) => (from === 'id' ? here.join({}, ids[cycle % 40]) : here.join({ after: 'start' })).stream.close()
+    // One that stays, so that it is read all the while.
+    here.join({ after: 'start' })
+    await turn()
+    expect(await left(visit)).toBeLessThan(100)
+    expect(read).toHaveBeenCalled()
+  })
+
+  test('L4 readers in the process that leave, and routes that ask whether all is over, leave nothing behind', async () => {
+    const here = machine(new Store())
+    here.engine.cut()
+    here.channel.end()
+    const controller = new AbortController()
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const asked: Promise<boolean>[] = []
+    const perVisit = await left((cycle) => {
+      asked.push(here.channel.ended(unknownId(cycle)))
+      const messages = here.channel.messages(cycle % 2 === 0 ? { after: unknownId(cycle) } : { signal: controller.signal })
+      void messages.next()
+      void messages.return?.()
+      if (cycle < LEAVERS - 1) return
+      vi.advanceTimersByTime(2_000)
+      asked.length = 0
+    })
+    expect(perVisit).toBeLessThan(100)
+    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0)
+  })
+})
