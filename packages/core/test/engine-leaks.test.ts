@@ -102,7 +102,8 @@ describe('L4 while the log is away', { timeout: 120_000 }, () => {
       const messages = here.channel.messages(cycle % 2 === 0 ? { after: unknownId(cycle) } : { signal: controller.signal })
       void messages.next()
       void messages.return?.()
-      if (cycle < LEAVERS - 1) return
+      // Many faked timers at once take long.
+      if (cycle % 100 < 99) return
       vi.advanceTimersByTime(2_000)
       asked.length = 0
     })

@@ -472,6 +472,33 @@ describe('a channel whose log is on an engine', () => {
     memory.close()
   })
 
+  test('C3 the warning of unknown ids comes again where they go on, after pauses that grow to an hour', () => {
+    vi.useFakeTimers({ toFake: ['performance'] })
+    const warnings: number[] = []
+    const memory = createChannel({ onError: () => warnings.push(performance.now()) })
+    const come = (): void => {
+      const stream = new SinkStream(resolveOptions({ heartbeat: false }), 'strange')
+      stream.open(new HeldSink(stream))
+      memory.subscribe(stream)
+      stream.close()
+    }
+    const began = performance.now()
+    for (let minute = 0; minute < 300; minute++) {
+      // So many say something.
+      for (let count = 0; count < 20; count++) come()
+      vi.advanceTimersByTime(60_000)
+    }
+    const minutes = warnings.map((at) => Math.round((at - began) / 60_000))
+    expect(minutes).toEqual([0, 1, 3, 7, 15, 31, 63, 123, 183, 243])
+    // Once they have stopped, a few more are no news.
+    vi.advanceTimersByTime(86_400_000)
+    for (let count = 0; count < 19; count++) come()
+    expect(warnings).toHaveLength(10)
+    come()
+    expect(warnings).toHaveLength(11)
+    memory.close()
+  })
+
   test.each<[object, string]>([
     [{ history: { bytes: 1 } }, '"bytes" is not an option of history; there are messages, age'],
     [{ tail: { age: 1 } }, '"age" is not an option of tail; there are messages, bytes'],

@@ -12,7 +12,7 @@ export type ChannelErrorStage =
   | 'snapshot'
   /** A message or the channel's end could not be kept. The promise of its `publish` rejects, too. */
   | 'publish'
-  /** More than a tenth of the clients that came back had ids that this log never gave out. Said once. */
+  /** More than a tenth of the clients that came back had ids that this log never gave out. Said again, ever less often, where it goes on. */
   | 'resume'
   /** The log has lost its engine. Streams stay open, and go on once it is back. */
   | 'follow'
