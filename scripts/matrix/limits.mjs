@@ -2,14 +2,14 @@
 const CONTRACTS = ['express', 'koa', 'hono']
 
 const LIMITS = [
-  { runtime: 'bun', suites: CONTRACTS, test: 'B3 cuts such a peer also while more is sent', limit: 'bun-progress' },
-  { runtime: 'bun', suites: CONTRACTS, test: 'HTTP/1.1 B: slow peers B3 leaves a peer alone that takes a little at a time', limit: 'bun-progress' },
-  { runtime: 'bun', suites: CONTRACTS, test: 'L4 leaves nothing behind', limit: 'bun-heap' },
-  { runtime: 'bun', suites: CONTRACTS, test: 'B4 does not let one slow peer delay the others', limit: 'bun-heap' },
+  { runtime: 'bun', suites: CONTRACTS, test: 'B3/sent-and-closed', limit: 'bun-progress' },
+  { runtime: 'bun', suites: CONTRACTS, test: 'HTTP/1.1, B: slow peers B3/takes-a-little', limit: 'bun-progress' },
+  { runtime: 'bun', suites: CONTRACTS, test: 'L4/counts-and-heap', limit: 'bun-heap' },
+  { runtime: 'bun', suites: CONTRACTS, test: 'B4/one-slow-peer', limit: 'bun-heap' },
   { runtime: 'bun', suites: ['server bun'], test: 'L2 nothing of this is reported as an error', limit: 'bun-notice' },
-  { runtime: 'deno', suites: CONTRACTS, test: 'B3 leaves a peer alone that takes a little at a time', limit: 'deno-progress' },
+  { runtime: 'deno', suites: CONTRACTS, test: 'B3/takes-a-little', limit: 'deno-progress' },
   // Its garbage is not collected on call, so the figure is of what happened to be left.
-  { runtime: 'deno', suites: CONTRACTS, test: 'B4 does not let one slow peer delay the others', limit: 'deno-memory', sometimes: true },
+  { runtime: 'deno', suites: CONTRACTS, test: 'B4/one-slow-peer', limit: 'deno-memory', sometimes: true },
   { runtime: 'deno', suites: ['server deno'], test: 'L2 nothing of this is reported as an error', limit: 'deno-notice' },
   { runtime: 'workerd', suites: ['server workerd', 'server workerd-object'], test: 'L2 a peer that leaves is seen at once', limit: 'workers-leaving' },
   { runtime: 'workerd', suites: ['server workerd', 'server workerd-object'], test: 'H6 Last-Event-ID', limit: 'workers-utf8' },

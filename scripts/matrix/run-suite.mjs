@@ -16,7 +16,8 @@ export async function runSuite({ executable, before }, { folder, file, server })
   const vitest = [join(root, folder, 'node_modules/vitest/vitest.mjs'), 'run', file, '--reporter=json', `--outputFile=${report}`]
   // A server is read by the Node that runs this; the other suites run in the runtime itself.
   const [program, args] = server ? [process.execPath, vitest] : [executable, [...before, ...vitest]]
-  const env = { ...process.env, ...(server ? { TIDINGS_SERVER: server, TIDINGS_RUNTIME: executable } : {}) }
+  // The limits are those of whole counts.
+  const env = { ...process.env, TIDINGS_FULL: '1', ...(server ? { TIDINGS_SERVER: server, TIDINGS_RUNTIME: executable } : {}) }
   try {
     const child = spawn(program, args, { cwd: join(root, folder), env, stdio: ['ignore', 'pipe', 'pipe'], timeout: LONGEST, killSignal: 'SIGKILL' })
     let output = ''

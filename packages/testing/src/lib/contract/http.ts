@@ -49,7 +49,7 @@ export const http: readonly AdapterSentence[] = [
       '`Cache-Control`; an earlier `Content-Length`, `Content-Encoding`, `ETag` or `Last-Modified` is removed. ' +
       '`headers` naming `Content-Type`, `Connection`, `Keep-Alive`, `Transfer-Encoding` or `Content-Length`, ' +
       'and a `status` outside 200-299 or in {204, 205}, throw `ERR_SSE_INVALID_OPTION`.',
-    'WHATWG HTML 9.2.3 and 9.2.7, RFC 9110 15.3',
+    'WHATWG HTML 9.2.5, RFC 9110 15.3, RFC 9111 5.2.2',
     {
       // Answers with the head of an event stream.
       head: async ({ start }) => {
@@ -241,7 +241,7 @@ export const http: readonly AdapterSentence[] = [
     "`Last-Event-ID` MUST be read as UTF-8 (Node hands it over as latin1). The query's `lastEventId`, the last " +
       'of several, is read where the header is absent; the header wins. NUL or overlong (over 1 KiB): treated as ' +
       'unknown, never a 500.',
-    'WHATWG HTML 9.2.3, RFC 9110 5.5',
+    'WHATWG HTML 9.2.4, RFC 9110 5.5',
     {
       // Reads Last-Event-ID as UTF-8, then the query; the header wins.
       'header-and-query': async ({ start }) => {

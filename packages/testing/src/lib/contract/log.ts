@@ -291,6 +291,21 @@ export const logContract: readonly Sentence<LogUnderTest, LogWorld>[] = [
       },
     },
   }),
+  sentence(
+    'G7',
+    'What an engine holds that is not a message of this log (written by another program, another version, or ' +
+      'by hand) is reported to `onError` and skipped or said as a gap; it never stops the follower for good ' +
+      'and never reaches a client.',
+    'Tidings',
+    { provedIn: 'packages/redis/test/redis-log.test.ts' },
+  ),
+  sentence(
+    'G8',
+    "An engine's limits are told when they matter: missing permissions, a read-only replica, out of memory, " +
+      'an unsupported client: an error that names the command and what to do, once, at the first call.',
+    'Tidings',
+    { provedIn: 'packages/redis/test/redis-log.test.ts' },
+  ),
 ]
 
 /**

@@ -6,6 +6,7 @@ export type Proof<World> = (world: World) => unknown
 
 /** A proof with what there is to say of it. */
 export interface Case<Subject, World> {
+  /** Shows it, with one of `each` where there are such. */
   proof: (world: World, each: string) => unknown
   /** Ids of other sentences that it shows too. */
   also?: readonly string[]

@@ -37,7 +37,7 @@ async function framesOf(start: Start, messages: unknown[]): Promise<string> {
 
 /** W: the wire. */
 export const wire: readonly AdapterSentence[] = [
-  sentence('W1', 'Output MUST be UTF-8 without BOM; a lone surrogate becomes U+FFFD.', 'WHATWG HTML 9.2.4', {
+  sentence('W1', 'Output MUST be UTF-8 without BOM; a lone surrogate becomes U+FFFD.', 'WHATWG HTML 9.2.5', {
     // Writes UTF-8 without BOM, a lone surrogate as U+FFFD.
     'utf-8': async ({ start }) => {
       equal(
@@ -49,7 +49,7 @@ export const wire: readonly AdapterSentence[] = [
   sentence(
     'W2',
     '`data` MUST be split on CRLF, LF and CR, and on nothing else (not U+2028, U+2029, U+0085, VT, FF); each ' +
-      'piece is one `data: ` line. `"a\n"` gives two lines, `""` gives one.',
+      'piece is one `data: ` line. `"a\\n"` gives two lines, `""` gives one.',
     'WHATWG HTML 9.2.5',
     {
       // Splits data on CRLF, LF and CR and on nothing else.

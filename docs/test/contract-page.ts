@@ -1,0 +1,87 @@
+import { adapterContract, logContract } from '@tidings/testing/contract'
+import { forExpress4, forExpress5 } from '../../packages/express/test/support/adapters.ts'
+import { onNode, onWebStreams } from '../../packages/hono/test/support/adapters.ts'
+import { forKoa2, forKoa3 } from '../../packages/koa/test/support/adapters.ts'
+
+/** A part of the contract, by the letter that the ids of its sentences begin with. */
+interface Part {
+  letter: string
+  title: string
+  suite: keyof typeof SUITES
+  sentences: readonly StatedSentence[]
+}
+
+interface StatedSentence {
+  id: string
+  text: string
+  source: string
+  cases: Readonly<Record<string, { also?: readonly string[] }>>
+  provedIn: readonly string[]
+}
+
+const ADAPTERS = [forExpress5, forExpress4, forKoa3, forKoa2, onNode, onWebStreams]
+
+const SUITES = {
+  describeAdapter: 'testing.md#the-contract-of-an-adapter',
+  describeLog: 'testing.md#the-contract-of-a-log',
+}
+
+const INTRODUCTION = [
+  'These sentences say what Tidings does, in the words of [RFC 2119](https://www.rfc-editor.org/rfc/rfc2119). Each has an id, and each',
+  'test bears the id of the sentence that it proves: `H5/refuses-head` is a case of H5. The suites of [`@tidings/testing`](testing.md) run',
+  'the cases against every adapter, over real connections, and against every log. A file after a sentence has the tests that those suites',
+  'cannot have.',
+]
+
+export const parts: readonly Part[] = [
+  ...Object.entries(adapterContract).map(([letter, part]) => ({ letter, suite: 'describeAdapter' as const, ...part })),
+  { letter: 'G', title: 'logs', suite: 'describeLog', sentences: logContract },
+]
+
+export const sentences: readonly StatedSentence[] = parts.flatMap((part) => part.sentences)
+
+/** The page docs/contract.md. */
+export function contractPage(): string {
+  const blocks = [
+    '# The contract',
+    '<!-- `npm run contract` writes this page from the suites of @tidings/testing. -->',
+    INTRODUCTION,
+    [...parts.map(({ letter, title }) => `- [${letter}: ${title}](#${anchorOf(letter, title)})`), '- [What a platform cannot do](#what-a-platform-cannot-do)'],
+    ...parts.flatMap(({ letter, title, suite, sentences }) => [
+      `## ${letter}: ${title}`,
+      `Run by [\`${suite}\`](${SUITES[suite]}).`,
+      sentences.flatMap(rowsOf),
+    ]),
+    '## What a platform cannot do',
+    'These cases are expected to fail there. Their tests fail when one day they hold.',
+    ['| Adapter | Case | Why |', '|---|---|---|', ...limits()],
+    ['Express cannot serve HTTP/2. Behind a proxy that does, it speaks HTTP/1.1. [Runtimes](runtimes.md) has the limits of Bun, Deno and', 'Workers.'],
+  ]
+  return blocks.map((block) => `${[block].flat().join('\n')}\n`).join('\n')
+}
+
+function anchorOf(letter: string, title: string): string {
+  return `${letter}-${title}`.toLowerCase().replaceAll(' ', '-')
+}
+
+function rowsOf({ id, text, source, cases, provedIn }: StatedSentence): string[] {
+  const own = Object.keys(cases).map((name) => `\`${id}/${name}\``)
+  const others = sentences.flatMap((other) =>
+    Object.entries(other.cases)
+      .filter(([, { also }]) => also?.includes(id))
+      .map(([name]) => `\`${other.id}/${name}\``),
+  )
+  const files = provedIn.map((path) => `[${path}](../${path})`)
+  return [`- **${id}** ${text}${source === 'Tidings' ? '' : ` (${linked(source)})`}`, `  - ${[...own, ...others, ...files].join(', ')}`]
+}
+
+/** A source with links to the sections that it names. */
+function linked(source: string): string {
+  return source
+    .replace(/WHATWG HTML [\d.]+/g, '[$&](https://html.spec.whatwg.org/multipage/server-sent-events.html)')
+    .replace(/RFC (\d+) ([\d.]+)/g, '[$&](https://www.rfc-editor.org/rfc/rfc$1#section-$2)')
+}
+
+function limits(): string[] {
+  return ADAPTERS.flatMap(({ name, cannot = {} }) => Object.entries(cannot).map(([of, why]) => `| ${name} | \`${of}\` | <${why}> |`))
+}
