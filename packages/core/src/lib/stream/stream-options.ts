@@ -1,7 +1,7 @@
 import { describe } from '../describe.ts'
 import { checkedEvent, checkedRetry, encodeComment, encodeMessage, type Serialize } from '../message/message.ts'
 import { SharedText } from '../message/shared-text.ts'
-import { checkedDelay, checkedInteger, checkedOption, checkedSignal, checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
+import { checkCallback, checkedDelay, checkedInteger, checkedOption, checkedSignal, checkNames, invalidOption } from '../option-checks.ts'
 
 /** Where in the life of a stream something failed that no caller was there to catch. */
 export type ErrorStage =
@@ -71,53 +71,53 @@ export interface StreamOptions {
   onError?: ((error: unknown, context: { stage: ErrorStage }) => void) | undefined
 }
 
+// The reconnection time that clients use when none was told: Chromium's and Safari's.
+const USUAL_RETRY = 3_000
+// Padding is for those who hold back a few kilobytes; more of it than may wait for a slow peer would end every stream.
+const LONGEST_PADDING = 1_048_576
+
+/** One row for each option: its default where it is not set, its check where it is, and what a stream is given of it. */
+const OPTIONS = {
+  heartbeat: (value: unknown = 15_000): Heartbeat | undefined => resolveHeartbeat(value),
+  retry: (value: unknown = USUAL_RETRY): number => checkedOption('retry', () => checkedRetry(value)),
+  maxBufferedBytes: (value: unknown = 1_048_576): number => checkedInteger('maxBufferedBytes', value, 0),
+  stallTimeout: (value: unknown = 30_000): number => checkedDelay('stallTimeout', value),
+  maxDuration: (value?: unknown): number => (value === undefined ? Number.POSITIVE_INFINITY : checkedDelay('maxDuration', value)),
+  signal: (value?: unknown): AbortSignal | undefined => checkedSignal(value),
+  headers: (value: unknown = {}): readonly Header[] => resolveHeaders(value),
+  status: (value: unknown = 200): number => resolveStatus(value),
+  padding: (value: unknown = 0): number => checkedInteger('padding', value, 0, LONGEST_PADDING),
+  serialize: (value: unknown = JSON.stringify): Serialize => checkedFunction('serialize', value),
+  negotiate: (value?: unknown): boolean | undefined => resolveNegotiate(value),
+  onError: (value: unknown = printError): OnError => checkedFunction('onError', value),
+} satisfies { [Name in keyof StreamOptions]-?: (value?: unknown) => unknown }
+
 /** Options as the streams use them: checked, with defaults, and with the frames that never change already encoded. */
 export interface ResolvedOptions {
   /** What was given, for a nearer layer to override. */
   readonly given: StreamOptions
-  readonly heartbeat: { readonly interval: number; readonly frame: SharedText } | undefined
+  /** What a stream begins with. */
   readonly opening: string
+  readonly heartbeat: Heartbeat | undefined
   readonly retry: number
   readonly maxBufferedBytes: number
   readonly stallTimeout: number
   readonly maxDuration: number
   readonly signal: AbortSignal | undefined
-  readonly headers: ReadonlyArray<readonly [name: string, value: string | string[]]>
+  readonly headers: readonly Header[]
   readonly status: number
   readonly serialize: Serialize
   readonly negotiate: boolean | undefined
-  /** As given, or `console.error`. */
-  readonly onError: (error: unknown, context: { stage: ErrorStage }) => void
+  readonly onError: OnError
 }
 
-// The reconnection time that clients use when none was told: Chromium's and Safari's.
-const USUAL_RETRY = 3_000
-// Padding is for those who hold back a few kilobytes; more of it than may wait for a slow peer would end every stream.
-const LONGEST_PADDING = 1_048_576
-const USUAL = {
-  heartbeat: 15_000,
-  padding: 0,
-  maxBufferedBytes: 1_048_576,
-  stallTimeout: 30_000,
-  headers: {},
-  status: 200,
-  serialize: JSON.stringify as Serialize,
-  onError: (error: unknown): void => console.error(error),
-} satisfies StreamOptions
-const NAMES = [
-  'heartbeat',
-  'retry',
-  'maxBufferedBytes',
-  'stallTimeout',
-  'maxDuration',
-  'signal',
-  'headers',
-  'status',
-  'padding',
-  'serialize',
-  'negotiate',
-  'onError',
-] as const satisfies ReadonlyArray<keyof StreamOptions>
+interface Heartbeat {
+  readonly interval: number
+  readonly frame: SharedText
+}
+type Header = readonly [name: string, value: string | string[]]
+type OnError = (error: unknown, context: { stage: ErrorStage }) => void
+
 const NOT_THEIRS = new Set(['content-type', 'connection', 'keep-alive', 'transfer-encoding', 'content-length'])
 const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: RFC 9110 5.5 names control characters.
@@ -131,33 +131,26 @@ const HEADER_VALUE_BREAK = /[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]/
  */
 export function resolveOptions(options: StreamOptions | undefined, inherited?: ResolvedOptions): ResolvedOptions {
   if (options === undefined) return inherited ?? DEFAULTS
-  checkNames('', options, NAMES)
-  const given = { ...inherited?.given, ...definedOnly(options) }
-  const all = { ...USUAL, ...given }
-  const { serialize = USUAL.serialize, onError = USUAL.onError } = all
-  checkFunctions({ serialize, onError })
-  const retry = all.retry === undefined ? undefined : checkedOption('retry', () => checkedRetry(all.retry))
-  return {
-    given,
-    heartbeat: resolveHeartbeat(all.heartbeat),
-    opening: openingFrame(checkedInteger('padding', all.padding, 0, LONGEST_PADDING), retry),
-    retry: retry ?? USUAL_RETRY,
-    maxBufferedBytes: checkedInteger('maxBufferedBytes', all.maxBufferedBytes, 0),
-    stallTimeout: checkedDelay('stallTimeout', all.stallTimeout),
-    maxDuration: all.maxDuration === undefined ? Number.POSITIVE_INFINITY : checkedDelay('maxDuration', all.maxDuration),
-    signal: checkedSignal(all.signal),
-    headers: resolveHeaders(all.headers),
-    status: resolveStatus(all.status),
-    serialize,
-    negotiate: resolveNegotiate(all.negotiate),
-    onError,
-  }
+  checkNames('', options, Object.keys(OPTIONS))
+  const given: StreamOptions = { ...inherited?.given, ...definedOnly(options) }
+  const checked = Object.entries(OPTIONS).map(([name, check]) => [name, check(given[name as keyof StreamOptions])])
+  const { padding, ...resolved } = Object.fromEntries(checked) as { [Name in keyof typeof OPTIONS]: ReturnType<(typeof OPTIONS)[Name]> }
+  return { given, opening: openingFrame(padding, given.retry), ...resolved }
 }
 
 const DEFAULTS: ResolvedOptions = resolveOptions({})
 
 function definedOnly(options: StreamOptions): StreamOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+}
+
+function checkedFunction<Callback>(name: string, value: unknown): Callback {
+  checkCallback(name, value)
+  return value as Callback
+}
+
+function printError(error: unknown): void {
+  console.error(error)
 }
 
 function openingFrame(padding: number, retry: number | undefined): string {
@@ -167,7 +160,7 @@ function openingFrame(padding: number, retry: number | undefined): string {
   return padding > 0 ? comment + encodeMessage({ retry }) : encodeMessage({ retry })
 }
 
-function resolveHeartbeat(value: unknown): ResolvedOptions['heartbeat'] {
+function resolveHeartbeat(value: unknown): Heartbeat | undefined {
   if (value === false) return undefined
   if (typeof value !== 'object' || value === null)
     return { interval: checkedDelay('heartbeat', value, ', false, or { interval, event }'), frame: new SharedText(encodeComment(), 0) }
@@ -179,7 +172,7 @@ function resolveHeartbeat(value: unknown): ResolvedOptions['heartbeat'] {
   return { interval: checkedDelay('heartbeat.interval', interval), frame: new SharedText(encodeMessage({ event: name, data: '' }), 0) }
 }
 
-function resolveHeaders(headers: unknown): Array<[string, string | string[]]> {
+function resolveHeaders(headers: unknown): Header[] {
   if (typeof headers !== 'object' || headers === null || Symbol.iterator in headers)
     throw invalidOption(`headers must be an object of names and values, got ${describe(headers)}; write Object.fromEntries(headers)`)
   return Object.entries(headers).map(([name, value]) => {
