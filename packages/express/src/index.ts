@@ -6,6 +6,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AnyEvents, EventStream, StreamOptions } from '@tidings/core'
 import { branded, openNodeStream, optionLayer, type ResolvedOptions, resolveOptions } from '@tidings/core/adapter'
+import { dropAborts } from './lib/abort-layer.ts'
 
 export { lastEventIdOf } from '@tidings/core/node'
 export type * from './augment.ts'
@@ -55,5 +56,7 @@ export function eventStream<Events extends object = AnyEvents>(req: IncomingMess
 
 function open(req: IncomingMessage, res: ServerResponse, options: ResolvedOptions): EventStream {
   // A throw would be lost in an async handler of Express 4; `req.next` is how Express itself hands an error on.
-  return openNodeStream(req, res, options, (refusal) => (req as IncomingMessage & { next: Next }).next(refusal))
+  const stream = openNodeStream(req, res, options, (refusal) => (req as IncomingMessage & { next: Next }).next(refusal))
+  dropAborts(req, res, stream)
+  return stream
 }

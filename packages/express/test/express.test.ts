@@ -6,9 +6,9 @@ import zlib, { type Gzip } from 'node:zlib'
 import { createChannel } from '@tidings/core'
 import { readEventStream } from '@tidings/testing'
 import compression from 'compression'
-import express, { type ErrorRequestHandler } from 'express'
+import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express'
 import request from 'supertest'
-import { expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { eventStream, lastEventIdOf, sse } from '../src/index.ts'
 
 test('eventStream() needs no middleware, and lastEventIdOf() tells the id before', async () => {
@@ -28,6 +28,63 @@ test('H5 eventStream() hands a refusal to the error handlers as well', async () 
   app.set('env', 'test')
   app.get('/', (req, res) => void eventStream(req, res))
   await request(app).get('/').set('Accept', 'application/json').expect(406)
+})
+
+describe('L2 the error handler that a route gets for aborts', () => {
+  const gone = new DOMException('This operation was aborted', 'AbortError')
+
+  /** Told errors of an app whose handlers fail once their client has left. */
+  async function toldWhenLeft(mount: (app: Express, handler: RequestHandler) => void): Promise<unknown[]> {
+    const told: unknown[] = []
+    const app = express()
+    app.set('env', 'test')
+    app.use(sse())
+    let failed!: () => void
+    const hasFailed = new Promise<void>((resolve) => {
+      failed = resolve
+    })
+    mount(app, async (_req, res) => {
+      const { signal } = res.sse()
+      await new Promise((resolve) => signal.addEventListener('abort', resolve))
+      setImmediate(failed)
+      throw gone
+    })
+    const tell: ErrorRequestHandler = (error, _req, _res, next) => {
+      told.push(error)
+      next()
+    }
+    app.use(tell)
+    const response = await readEventStream(request(app).get('/'), { until: ({ text }) => text.length > 0 })
+    expect(response.status).toBe(200)
+    await hasFailed
+    return told
+  }
+
+  test('stands behind handlers of routers, and of all methods', async () => {
+    expect(await toldWhenLeft((app, handler) => app.use(express.Router().get('/', handler)))).toEqual([])
+    expect(await toldWhenLeft((app, handler) => app.all('/', handler))).toEqual([])
+    expect(await toldWhenLeft((app, handler) => app.get('/', ((_req, _res, next) => next()) satisfies RequestHandler, handler))).toEqual([])
+  })
+
+  test('is not there for a handler without a route, whose error is told', async () => {
+    expect(await toldWhenLeft((app, handler) => app.use('/', handler))).toEqual([gone])
+  })
+
+  test('is there once, and leaves OPTIONS, other methods and other errors to Express', async () => {
+    const app = express()
+    app.set('env', 'test')
+    app.use(sse())
+    const route = app.route('/').get((_req, res) => res.sse().close())
+    for (let count = 0; count < 3; count++) await request(app).get('/').expect(200)
+    await request(app).head('/').expect(200)
+    expect(route.stack).toHaveLength(2)
+    await request(app).options('/').expect('Allow', 'GET, HEAD')
+    await request(app).post('/').expect(404)
+    route.post(() => {
+      throw gone
+    })
+    await request(app).post('/').expect(500)
+  })
 })
 
 test('H10 express.json() behind an open stream hands the error on', async () => {

@@ -67,14 +67,14 @@ export function lastEventIdOf(ctx: Pick<KoaContext, 'req'>): string {
 function open(ctx: KoaContext, options: ResolvedOptions): OwnedEventStream {
   const stream = openNodeStream(ctx.req, ctx.res, options, (refusal) => ctx.throw(406, refusal))
   ctx.respond = false
-  ignorePeerErrors(ctx)
+  ignoreLeaving(ctx, stream)
   return stream
 }
 
-/** Koa reports a connection's reset as an error of the app. A peer that leaves is none. */
-function ignorePeerErrors(ctx: KoaContext): void {
+/** Koa reports a connection's reset as an error of the app, and what fails because of it. A peer that leaves is no error. */
+function ignoreLeaving(ctx: KoaContext, stream: OwnedEventStream): void {
   const { onerror } = ctx
   ctx.onerror = (error) => {
-    if (!error || error !== ctx.req.socket.errored) onerror.call(ctx, error)
+    if (!error || (error !== ctx.req.socket.errored && !stream.followsFromEnd(error))) onerror.call(ctx, error)
   }
 }

@@ -1,7 +1,7 @@
 import { readEventStream } from '@tidings/testing'
 import Koa from 'koa'
 import request from 'supertest'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { eventStream, lastEventIdOf } from '../src/index.ts'
 
 test('eventStream() needs no middleware, and lastEventIdOf() tells the id before', async () => {
@@ -14,6 +14,27 @@ test('eventStream() needs no middleware, and lastEventIdOf() tells the id before
   })
   const { events } = await readEventStream(request(app.callback()).get('/').set('Last-Event-ID', '7'))
   expect(events).toEqual([{ event: 'message', data: '7 7', id: undefined }])
+})
+
+test('L2 eventStream() without the middleware tells no error of what fails because the client has left', async () => {
+  const told: unknown[] = []
+  const app = new Koa()
+  app.on('error', (error) => told.push(error))
+  let failed!: () => void
+  const hasFailed = new Promise<void>((resolve) => {
+    failed = resolve
+  })
+  app.use(async (ctx) => {
+    const { signal } = eventStream(ctx)
+    await new Promise((resolve) => signal.addEventListener('abort', resolve))
+    setImmediate(failed)
+    throw ctx.path === '/abort' ? new DOMException('This operation was aborted', 'AbortError') : new Error('a bug')
+  })
+  for (const path of ['/abort', '/bug']) {
+    await readEventStream(request(app.callback()).get(path), { until: ({ text }) => text.length > 0 })
+    await hasFailed
+  }
+  await vi.waitFor(() => expect(told).toMatchObject([{ message: 'a bug' }]))
 })
 
 test('leaves requests alone that open no stream', async () => {

@@ -1,5 +1,5 @@
 import { text } from 'node:stream/consumers'
-import { resolveOptions } from '@tidings/core/adapter'
+import { type OwnedEventStream, resolveOptions } from '@tidings/core/adapter'
 import { openEventStream } from '@tidings/core/node'
 import type { AdapterUnderTest, AppUnderTest, Listener, RouteUnderTest } from '../../src/index.ts'
 
@@ -16,17 +16,20 @@ function nodeListener(app: AppUnderTest): Listener {
       return
     }
     const options = { ...app.options, ...route.callOptions }
+    let stream: OwnedEventStream | undefined
     try {
       for (const [name, value] of Object.entries(route.headers ?? {})) res.setHeader(name, value)
       if (route.readsBody) await req.forEach(() => {})
       await route.before?.()
       if (route.sendsFirst) res.write('first')
+      stream = openEventStream(req, res, options) as OwnedEventStream
       await route.run(
-        openEventStream(req, res, options),
+        stream,
         () => openEventStream(req, res, options),
         () => text(req),
       )
     } catch (error) {
+      if (stream?.followsFromEnd(error)) return
       app.onFrameworkError(error)
       if (res.headersSent) res.destroy()
       else res.writeHead(500).end()

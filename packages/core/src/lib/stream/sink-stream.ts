@@ -5,6 +5,7 @@ import type { SharedFrames, SharedWriter } from '../message/shared-frames.ts'
 import type { SharedText } from '../message/shared-text.ts'
 import { counts, type Measured, measured } from '../metrics.ts'
 import { checkCallback } from '../option-checks.ts'
+import { saysAborted } from './abort-errors.ts'
 import type { OwnedEventStream, Sendable } from './event-stream.ts'
 import type { FedStream, Feedable, Feeder } from './feeder.ts'
 import { sendAll } from './send-all.ts'
@@ -88,10 +89,14 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
   }
 
   fail(error: unknown): boolean {
-    if (this.#isOwnClosing(error)) return false
+    if (this.followsFromEnd(error)) return false
     this.#cut('error', error)
     this.#report(error, 'handler')
     return true
+  }
+
+  followsFromEnd(error: unknown): boolean {
+    return this.#ending !== undefined && saysAborted(error)
   }
 
   onClose(callback: (reason: TidingsError) => unknown): () => void {
@@ -344,12 +349,6 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
     } catch (error) {
       fail(error)
     }
-  }
-
-  /** Whether an error says no more than that the stream has ended: the reason itself, or wrapped by what was given the signal. */
-  #isOwnClosing(error: unknown): boolean {
-    const reason = this.#ending?.error
-    return reason !== undefined && (error === reason || (error as { cause?: unknown } | null | undefined)?.cause === reason)
   }
 
   #report(error: unknown, stage: ErrorStage): void {

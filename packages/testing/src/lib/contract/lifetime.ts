@@ -49,6 +49,52 @@ async function seesPeerGo(way: 'leave' | 'reset', start: Start): Promise<void> {
   deepEqual(stderr.written, [])
 }
 
+/** What libraries fail with once a signal that they were given is aborted. */
+const abortErrors: Readonly<Record<string, (reason: unknown) => unknown>> = {
+  'reason itself': (reason) => reason,
+  'reason as its cause': (reason) => Object.assign(new Error('The operation was aborted', { cause: reason }), { name: 'AbortError', code: 'ABORT_ERR' }),
+  'cause of its cause': (reason) => new Error('no answer', { cause: new TypeError('fetch failed', { cause: reason }) }),
+  'one of several': (reason) => new AggregateError([new Error('first try'), reason]),
+  DOMException: () => new DOMException('This operation was aborted', 'AbortError'),
+  openai: () => new (class APIUserAbortError extends Error {})('Request was aborted.'),
+  'openai, minified': () => new (class e extends Error {})('Request was aborted.'),
+  axios: () => Object.assign(new Error('canceled'), { name: 'CanceledError', code: 'ERR_CANCELED' }),
+  got: () => Object.assign(new Error('This operation was aborted.'), { name: 'AbortError', code: 'ERR_ABORTED' }),
+  superagent: () => Object.assign(new Error('Aborted'), { code: 'ABORTED' }),
+  grpc: () => Object.assign(new Error('1 CANCELLED: Cancelled on client'), { code: 1 }),
+  'node:http': () => Object.assign(new Error('aborted'), { code: 'ECONNRESET' }),
+}
+
+/** What is a failure of its own, also when the peer has left. */
+const otherErrors: Readonly<Record<string, () => unknown>> = {
+  bug: () => new TypeError("Cannot read properties of undefined (reading 'abort')"),
+  database: () => Object.assign(new Error('could not store the answer: the connection was refused'), { code: 'ECONNREFUSED' }),
+  timeout: () => new DOMException('The operation was aborted due to timeout', 'TimeoutError'),
+  'timeout of axios': () => Object.assign(new Error('timeout of 1000ms exceeded'), { name: 'AxiosError', code: 'ECONNABORTED' }),
+  'wrapped failure': () => new Error('Could not cancel the order', { cause: new Error('no such order') }),
+}
+
+/** All that is told of a handler that fails because of its stream's end, or at least after it. */
+async function toldAfterEnd(start: Start, make: (reason: unknown) => unknown, end: (client: Client, stream: EventStream) => void): Promise<unknown[]> {
+  let thrown!: () => void
+  const hasThrown = new Promise<void>((resolve) => {
+    thrown = resolve
+  })
+  const app = await start({
+    run: async (stream) => {
+      await new Promise((resolve) => stream.signal.addEventListener('abort', resolve))
+      thrown()
+      throw make(stream.signal.reason)
+    },
+  })
+  const { stream, client } = await opened(app)
+  end(client, stream)
+  await within(hasThrown, 'the abort')
+  // Frameworks hand errors on in later turns.
+  await delay(30)
+  return [...app.frameworkErrors, ...app.errors]
+}
+
 /** L: lifetime. */
 export const lifetime: readonly AdapterSentence[] = [
   sentence('L1', "The stream MUST stay open until `close()`, the peer's leaving, a limit or shutdown: never because the handler returned.", 'WHATWG HTML 9.2', {
@@ -81,6 +127,20 @@ export const lifetime: readonly AdapterSentence[] = [
     {
       leave: ({ start }) => seesPeerGo('leave', start),
       reset: ({ start }) => seesPeerGo('reset', start),
+      // Takes no error of what was given `signal` for a failure, however its library names it.
+      aborts: async ({ start }) => {
+        for (const [name, make] of Object.entries(abortErrors)) {
+          deepEqual([name, await toldAfterEnd(start, make, (client) => client.leave())], [name, []])
+          deepEqual([name, await toldAfterEnd(start, make, (_client, stream) => stream.close())], [name, []])
+        }
+      },
+      // Tells what else fails after the end.
+      'failures-after-the-end': async ({ start }) => {
+        for (const [name, make] of Object.entries(otherErrors)) {
+          const told = await toldAfterEnd(start, make, (client) => client.leave())
+          ok(told.length > 0, `${name} was not told`)
+        }
+      },
       // Sees a peer go that has asked for many streams on one connection, without a warning of too many listeners.
       pipelined: {
         when: ({ protocol }) => protocol === 'HTTP/1.1',
