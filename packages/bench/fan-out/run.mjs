@@ -1,4 +1,4 @@
-// node packages/bench/fan-out/run.mjs [burst] [beside] [paced] [overload] [slow] [resume] [topics] [counting]
+// node packages/bench/fan-out/run.mjs [burst] [beside] [paced] [overload] [slow] [resume] [replay] [topics] [counting]
 //   [--rounds n] [--connections 100,1000,5000] [--ms n] [--only variant,…] [--node path] [--sleeping-load] [--markdown]
 import { execFileSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
@@ -8,11 +8,12 @@ import { counting } from './counting.mjs'
 import { overload } from './overload.mjs'
 import { paced } from './paced.mjs'
 import { compile } from './processes.mjs'
+import { replay } from './replay.mjs'
 import { resume } from './resume.mjs'
 import { slow } from './slow.mjs'
 import { topics } from './topics.mjs'
 
-const PARTS = { burst, beside, paced, overload, slow, resume, topics, counting }
+const PARTS = { burst, beside, paced, overload, slow, resume, replay, topics, counting }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -7,12 +7,13 @@ import { clock } from '../src/lib/clock.ts'
 import type { ErrorCode } from '../src/lib/errors.ts'
 import { memoryLog } from '../src/lib/log/memory-log.ts'
 import type { TailedLog } from '../src/lib/log/message-log.ts'
+import { TopicIndex } from '../src/lib/log/topic-index.ts'
 import type { Message } from '../src/lib/message/message.ts'
 import type { EventStream } from '../src/lib/stream/event-stream.ts'
 import { closedStream } from '../src/lib/stream/sink-stream.ts'
 import { resolveOptions } from '../src/lib/stream/stream-options.ts'
 import { ended, openStream, turn } from './support/held-sink.ts'
-import { flushed, openChannel } from './support/joined-channel.ts'
+import { flushed, type Joined, openChannel } from './support/joined-channel.ts'
 import { received } from './support/parsers.ts'
 
 const coded = (code: ErrorCode) => expect.objectContaining({ code })
@@ -261,6 +262,84 @@ describe('C3 gaps', () => {
     expect(ids(plain.text)).toEqual(all)
     expect(filtering.text).toContain(reset('lagged', id(0), id(8)))
     expect(ids(filtering.text)).toEqual(all.slice(8))
+  })
+
+  test('C9 what a filter publishes while a reader that is behind is given the rest comes to it too', async () => {
+    const { channel, join, id } = openChannel()
+    for (const [data, key] of [
+      ['1', 'a'],
+      ['2', undefined],
+      ['3', 'a'],
+    ] as const)
+      void channel.publish(data, { key })
+    await flushed()
+    let more = 0
+    const { text, subscription } = join(
+      {
+        lag: 'conflate',
+        filter: ({ data }) => {
+          if (data === '2') void channel.publish(`more ${++more}`, { key: 'b' })
+          return true
+        },
+      },
+      id(0),
+    )
+    expect(text).toContain('data: 2\n')
+    expect(text).toContain(`data: 3\nid: ${id(3)}\n`)
+    expect(text.endsWith(`data: more ${more}\nid: ${id(3 + more)}\n\n`)).toBe(true)
+    expect(subscription.lastEventId).toBe(id(3 + more))
+  })
+
+  test.each<[string, (joined: Joined) => void]>([
+    ['leaves', ({ sink }) => sink.leave()],
+    ['has its stream closed', ({ stream }) => stream.close()],
+    ['closes its subscription', ({ subscription }) => subscription.close()],
+    ['catches up', ({ sink }) => sink.take()],
+    ['changes its topics', ({ subscription }) => subscription.add('b')],
+  ])('C9 what is known of keys is kept while a reader is behind, until it %s', async (_, act) => {
+    const { channel, join, id } = openChannel({ history: { messages: 1_000, bytes: 1e8 } })
+    const filling = 'x'.repeat(40_000)
+    for (let number = 0; number < 10; number++) void channel.publish(filling, { key: `${number}`, topic: 'a' })
+    await flushed()
+    const filter = vi.fn(() => true)
+    const comeBack = (): number => {
+      filter.mockClear()
+      join({ lag: 'conflate', filter, topics: ['a'] }, id(0)).sink.leave()
+      return filter.mock.calls.length
+    }
+    // One that keeps up has the view stay.
+    join({ filter, topics: ['a'] })
+    const behind = join({ lag: 'conflate', filter, topics: ['a'] }, id(0), {}, (sink) => {
+      sink.highWaterMark = 1_000
+      sink.hold()
+    })
+    expect(behind.sink.frames.length).toBeLessThan(6)
+    void channel.publish(filling, { key: 'more', topic: 'a' })
+    await flushed()
+    expect(comeBack()).toBe(1)
+    act(behind)
+    void channel.publish(filling, { key: 'and more', topic: 'a' })
+    await flushed()
+    expect(comeBack()).toBe(12)
+  })
+
+  test('C3 C9 a filter that publishes more than the history holds costs a reader that conflates a reset, and nothing unsaid', async () => {
+    const { channel, join, id } = openChannel({ history: { messages: 5 } })
+    for (const data of ['1', '2', '3']) void channel.publish(data, { key: data })
+    await flushed()
+    let bursts = 0
+    const { text } = join(
+      {
+        lag: 'conflate',
+        filter: () => {
+          if (bursts++ === 0) for (let number = 1; number <= 12; number++) void channel.publish(`burst ${number}`, { key: `burst ${number}` })
+          return true
+        },
+      },
+      id(0),
+    )
+    expect(text.startsWith(`id: ${id(0)}\n\n${reset('lagged', id(0), id(10))}`)).toBe(true)
+    expect([...text.matchAll(/data: burst (\d+)/g)].map(([, number]) => number)).toEqual(['8', '9', '10', '11', '12'])
   })
 
   test("C3 lag 'close' ends the stream of one that fell off, so that it is told when it comes back", async () => {
@@ -619,6 +698,73 @@ describe('C6 topics and filters', () => {
     const { subscription } = join()
     expect(() => subscription.add('a')).toThrow(coded('ERR_SSE_INVALID_OPTION'))
     expect(() => subscription.remove('a')).toThrow(coded('ERR_SSE_INVALID_OPTION'))
+  })
+})
+
+describe('C6 how many topics a subscriber may name', () => {
+  const names = (count: number): string[] => Array.from({ length: count }, (_, number) => `t${number}`)
+  const tooMany = (most: number) =>
+    expect.objectContaining({ code: 'ERR_SSE_INVALID_OPTION', message: expect.stringMatching(new RegExp(`at most ${most} .*maxTopics`)) })
+
+  test('C6 256 unless the channel says otherwise, and one more is refused at the call, before anything is written', async () => {
+    const { channel, join, log } = openChannel()
+    const { stream, sink } = openStream()
+    expect(() => channel.subscribe(stream, { topics: names(257) })).toThrow(tooMany(256))
+    expect([sink.frames, channel.subscribers]).toEqual([[':\n\n'], 0])
+    expect(() => channel.messages({ topics: names(257) })).toThrow(tooMany(256))
+    await expect(channel.ended('', { topics: names(257) })).rejects.toThrow(tooMany(256))
+    // The same name again is no other topic.
+    const subscription = channel.subscribe(stream, { topics: [...names(256), ...names(256)] })
+    expect(() => subscription.add('one more')).toThrow(tooMany(256))
+    expect(() => join({ topics: [] }).subscription.add(...names(257))).toThrow(tooMany(256))
+    subscription.add('t0', 't255')
+    subscription.remove('t0')
+    subscription.add('one more')
+    void channel.publish('x', { topic: 'one more' })
+    void channel.publish('y', { topic: 't0' })
+    await flushed()
+    expect(sink.frames.at(-1)).toBe(`data: x\nid: ${log.idOf(1)}\n\n`)
+  })
+
+  test('C6 as many as the channel says', () => {
+    const { channel, join } = openChannel({ maxTopics: 2 })
+    expect(() => join({ topics: names(3) })).toThrow(tooMany(2))
+    expect(join({ topics: names(2) }).stream.closed).toBe(false)
+    expect(channel.subscribers).toBe(1)
+    expect(() => join({ topics: names(1_000) })).toThrow(tooMany(2))
+    expect(openChannel({ maxTopics: 1_000 }).join({ topics: names(1_000) }).stream.closed).toBe(false)
+    for (const maxTopics of [0, 1.5, -1, Number.NaN, '2', null])
+      expect(() => createChannel({ maxTopics: maxTopics as never })).toThrow(coded('ERR_SSE_INVALID_OPTION'))
+  })
+
+  test('C6 no more names are read than may be named', () => {
+    const { channel } = openChannel()
+    let read = 0
+    function* endless(): Generator<string> {
+      for (;;) yield `t${read++}`
+    }
+    expect(() => channel.subscribe(openStream().stream, { topics: endless() })).toThrow(tooMany(256))
+    expect(read).toBe(257)
+  })
+
+  test.each([
+    ['spread over the log', (number: number) => number % 4_000],
+    // Each topic has offsets of one remainder.
+    ['by 64 producers in turn', (number: number) => number % 64],
+  ])('C8 a client that comes back with many topics costs its answer: messages %s', async (_, topicOf) => {
+    const { channel, join, id } = openChannel({ history: { messages: 100_000, bytes: 1e9 } })
+    for (let number = 0; number < 20_000; number++) void channel.publish(`${number}`, { topic: `t${topicOf(number)}` })
+    await flushed()
+    const asks = vi.spyOn(TopicIndex.prototype, 'nextAfter')
+    const topics = topicOf(64) === 0 ? ['t0', 't63', ...names(256).map((name) => `none/${name}`)].slice(0, 256) : names(256)
+    const { text, sink } = join({ topics }, id(0))
+    const messages = text.split('data: ').length - 1
+    const batches = sink.frames.length - 2
+    expect(messages).toBe(topicOf(64) === 0 ? 625 : 1_280)
+    expect(batches).toBeLessThan(messages / 16)
+    // Each topic once for a batch, and one for each message: not each for each.
+    expect(asks.mock.calls.length).toBeLessThanOrEqual(256 * batches + 2 * messages)
+    asks.mockRestore()
   })
 })
 

@@ -1,9 +1,13 @@
+import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import type { HistoryBounds } from '../src/lib/log/history-bounds.ts'
 import type { KeptTail } from '../src/lib/log/kept-tail.ts'
 import { memoryLog } from '../src/lib/log/memory-log.ts'
 import type { LogEntry, LogMessage, TailedLog } from '../src/lib/log/message-log.ts'
+import { TopicIndex } from '../src/lib/log/topic-index.ts'
 import { openChannel } from './support/joined-channel.ts'
+
+const SEED = Number(process.env['TIDINGS_SEED'] ?? Date.now() % 2 ** 31)
 
 function message(data: string, topic?: string): LogMessage {
   return { block: `data: ${data}\n`, event: 'message', data, isText: true, topic, key: undefined }
@@ -107,10 +111,85 @@ describe('C8 what a memory log keeps', () => {
     const at = vi.spyOn(tail, 'at')
     for (const from of [0, 50_000, 99_000]) {
       let found = 0
-      for (let offset = tail.nextAfter(from, new Set(['rare'])); offset <= tail.head; offset = tail.nextAfter(offset, new Set(['rare']))) found++
+      const walk = tail.walk(from, new Set(['rare']))
+      for (let offset = walk.next(); offset <= tail.head; offset = walk.next()) found++
       expect(found).toBe((100_000 - from) / 1_000)
     }
     expect(at).not.toHaveBeenCalled()
+  })
+})
+
+describe('C8 a walk over topics', () => {
+  test('C8 asks about each topic once, and about one for each message, however many topics there are', () => {
+    const log = filled({ messages: 100_000 }, many(20_000), (index) => `t${index % 4_000}`)
+    const [asks, looks] = [vi.spyOn(TopicIndex.prototype, 'nextAfter'), vi.spyOn(log.tail, 'at')]
+    const walk = log.tail.walk(0, new Set(many(256).map((number) => `t${number}`)))
+    const found: number[] = []
+    for (let offset = walk.next(); offset <= log.tail.head; offset = walk.next()) found.push(offset)
+    expect(found).toEqual(
+      many(20_000)
+        .map(Number)
+        .filter((offset) => (offset - 1) % 4_000 >= 1 && (offset - 1) % 4_000 <= 256),
+    )
+    expect(asks.mock.calls.length).toBeLessThanOrEqual(256 + found.length)
+    // Near the head.
+    expect(looks.mock.calls.length).toBeLessThanOrEqual(256)
+    asks.mockRestore()
+  })
+
+  test(`C8 meets what comes, goes and comes back meanwhile (seed ${SEED})`, () => {
+    const topic = fc.constantFrom('a', 'b', 'c', 'd', 'e', undefined)
+    const step = fc.oneof(
+      { weight: 6, arbitrary: fc.record({ do: fc.constant('append' as const), topics: fc.array(topic, { minLength: 1, maxLength: 12 }) }) },
+      { weight: 6, arbitrary: fc.record({ do: fc.constant('walk' as const), steps: fc.integer({ min: 1, max: 8 }) }) },
+      { weight: 1, arbitrary: fc.record({ do: fc.constant('trim' as const), keep: fc.nat({ max: 20 }) }) },
+      { weight: 1, arbitrary: fc.record({ do: fc.constant('bring back' as const), count: fc.nat({ max: 20 }) }) },
+      { weight: 1, arbitrary: fc.record({ do: fc.constant('restart' as const), ahead: fc.integer({ min: -20, max: 3 }) }) },
+    )
+    let found = 0
+    fc.assert(
+      fc.property(fc.option(fc.subarray(['a', 'b', 'c', 'd']), { nil: undefined }), fc.array(step, { maxLength: 60, size: 'max' }), (names, steps) => {
+        const log = memoryLog({ messages: 1_000 })
+        const tail = log.tail as KeptTail
+        const entries = new Map<number, LogEntry>()
+        const topics = names && new Set(names)
+        const walk = tail.walk(0, topics)
+        let at = 0
+        for (const each of steps) {
+          if (each.do === 'append') {
+            for (const name of each.topics) {
+              void log.append(message('x', name))
+              entries.set(tail.head, tail.at(tail.head) as LogEntry)
+            }
+          } else if (each.do === 'trim') {
+            tail.setBounds({ messages: Math.max(1, each.keep) })
+            tail.setBounds({ messages: 1_000 })
+          } else if (each.do === 'bring back') {
+            const older: LogEntry[] = []
+            for (let offset = tail.floor; older.length < each.count && entries.has(offset); offset--) older.unshift(entries.get(offset) as LogEntry)
+            tail.prepend(older as never, 0)
+          } else if (each.do === 'restart') {
+            // What follows where the walk stands is another's from now on.
+            tail.restartAt(Math.max(at, tail.head + each.ahead), 0)
+            entries.clear()
+          } else {
+            for (let left = each.steps; left > 0; left--) {
+              const wanted = [...Array(tail.head + 1).keys()].find((offset) => {
+                const entry = offset > Math.max(at, tail.floor) ? tail.at(offset) : undefined
+                return entry && (!topics || (entry.topic !== undefined && topics.has(entry.topic)))
+              })
+              const got = walk.next()
+              expect(got).toBe(wanted ?? Number.POSITIVE_INFINITY)
+              // Where nothing is left it stands at the head.
+              at = wanted ?? tail.head
+              if (wanted !== undefined) found++
+            }
+          }
+        }
+      }),
+      { numRuns: 500, seed: SEED },
+    )
+    expect(found).toBeGreaterThan(5_000)
   })
 })
 
@@ -131,7 +210,7 @@ describe('C3 the floors of topics', () => {
     const log = filled({ messages: 2 }, many(5), (index) => (index === 0 ? 'a' : 'b'))
     void log.append(message('again', 'a'))
     expect([0, 1].map((cursor) => log.tail.hasGap(cursor, new Set(['a'])))).toEqual([true, false])
-    expect(log.tail.nextAfter(0, new Set(['a']))).toBe(6)
+    expect(log.tail.walk(0, new Set(['a'])).next()).toBe(6)
   })
 
   test('C3 once forgotten fold into one floor of the channel: a gap may then be false, and is never missed', () => {
@@ -146,7 +225,7 @@ describe('C3 the floors of topics', () => {
     expect([gap(1, 'never seen'), gap(2, 'never seen')]).toEqual([true, false])
     void log.append(message('x', 't1'))
     expect([gap(1, 't1'), gap(2, 't1'), gap(3, 't1')]).toEqual([true, false, false])
-    expect(tail.nextAfter(0, new Set(['t1']))).toBe(100_004)
+    expect(tail.walk(0, new Set(['t1'])).next()).toBe(100_004)
   })
 
   test('C3 a topic that came back is forgotten in the order in which it ran empty last', () => {
@@ -183,7 +262,8 @@ describe('C3 the floors of topics', () => {
       0,
     )
     const found: number[] = []
-    for (let at = tail.nextAfter(0, new Set(['rare'])); at <= tail.head; at = tail.nextAfter(at, new Set(['rare']))) found.push(at)
+    const walk = tail.walk(0, new Set(['rare']))
+    for (let at = walk.next(); at <= tail.head; at = walk.next()) found.push(at)
     expect(found).toEqual([1, 11, 21, 31, 41, 51, 61, 71, 81, 91])
   })
 
@@ -199,7 +279,7 @@ describe('C3 the floors of topics', () => {
       for (const after of [0, tail.floor, tail.floor + 100, offset - 20, offset - 1, offset]) {
         const topics = new Set([topic, 't0', 't5'].slice(0, 1 + (offset % 3)))
         const expected = all.find((each) => each.offset > Math.max(after, tail.floor) && topics.has(each.topic))?.offset
-        expect(tail.nextAfter(after, topics)).toBe(expected ?? Number.POSITIVE_INFINITY)
+        expect(tail.walk(after, topics).next()).toBe(expected ?? Number.POSITIVE_INFINITY)
         const lost = all.slice(0, tail.floor).some((each) => each.offset > after && topics.has(each.topic))
         expect(tail.hasGap(after, topics)).toBe(lost)
       }

@@ -24,8 +24,8 @@ export interface Opened<Events extends object> {
   errors: { error: unknown; stage: ChannelErrorStage }[]
   /** The id of the message with this offset. */
   id(offset: number): string
-  /** Subscribes a new stream, of a client that comes with `lastEventId`. */
-  join(options?: SubscribeOptions, lastEventId?: string, streamOptions?: StreamOptions): Joined
+  /** Subscribes a new stream, of a client that comes with `lastEventId`. What is to happen to its sink before goes last. */
+  join(options?: SubscribeOptions, lastEventId?: string, streamOptions?: StreamOptions, before?: (sink: HeldSink) => void): Joined
 }
 
 /** Opens a channel over a log that the test can ask. */
@@ -38,10 +38,11 @@ export function openChannel<Events extends object = Record<string, unknown>>({ h
     log,
     errors,
     id: (offset) => log.idOf(offset),
-    join: (subscribeOptions, lastEventId = '', streamOptions = {}) => {
+    join: (subscribeOptions, lastEventId = '', streamOptions = {}, before = () => {}) => {
       const stream = new SinkStream(resolveOptions({ heartbeat: false, ...streamOptions }), lastEventId)
       const sink = new HeldSink(stream)
       stream.open(sink)
+      before(sink)
       const subscription = channel.subscribe(stream, subscribeOptions)
       return {
         stream,

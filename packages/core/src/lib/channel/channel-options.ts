@@ -2,7 +2,7 @@ import { describe } from '../describe.ts'
 import { checkBounds, type HistoryBounds } from '../log/history-bounds.ts'
 import type { TailedLog } from '../log/message-log.ts'
 import { checkedEvent, type Serialize } from '../message/message.ts'
-import { checkedOption, checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
+import { checkedInteger, checkedOption, checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
 
 /** Where a channel failed where no caller can catch it. */
 export type ChannelErrorStage =
@@ -41,6 +41,11 @@ export interface ChannelOptions<Own extends string = string> {
    */
   position?: boolean | ('position' extends Own ? 'message' : never) | undefined
   /**
+   * How many topics one subscriber, or one reader of `messages()`, may name. Each takes about 250 bytes for as long as it is subscribed.
+   * @default 256
+   */
+  maxTopics?: number | undefined
+  /**
    * Turns data that is neither text nor bytes into text, once for all subscribers.
    * @default JSON.stringify
    */
@@ -65,17 +70,18 @@ export type PublishedEvents<Events extends object, Own extends string> = string 
 
 /** The name of the event that tells a client its position, where one does. */
 export const POSITION_EVENT = 'position'
-const NAMES = ['history', 'log', 'resetEvent', 'position', 'serialize', 'parse', 'onError']
+const NAMES = ['history', 'log', 'resetEvent', 'position', 'maxTopics', 'serialize', 'parse', 'onError']
 
 /** Checks the options of a channel. @throws `ERR_SSE_INVALID_OPTION` */
 export function checkChannelOptions(options: ChannelOptions): void {
   checkNames('createChannel', options, NAMES)
   if (options.history !== undefined && options.log !== undefined) throw invalidOption('history is the bounds of the default log; give them to the log instead')
   if (options.history !== undefined) checkBounds('history', options.history)
-  const { log, position, resetEvent, serialize, parse, onError } = options
+  const { log, position, resetEvent, maxTopics, serialize, parse, onError } = options
   if (log !== undefined && !('tail' in Object(log))) throw invalidOption(`log must be what memoryLog(), redisLog() or engineLog() makes, got ${describe(log)}`)
   if (position !== undefined && typeof position !== 'boolean' && position !== 'message')
     throw invalidOption(`position must be true, false or 'message', got ${describe(position)}`)
+  if (maxTopics !== undefined) checkedInteger('maxTopics', maxTopics, 1)
   const taken = ['', 'message', ...(position === 'message' ? [POSITION_EVENT] : [])]
   if (resetEvent !== undefined && taken.includes(checkedOption('resetEvent', () => checkedEvent(resetEvent))))
     throw invalidOption(`resetEvent must have a name of its own, got ${describe(resetEvent)}`)

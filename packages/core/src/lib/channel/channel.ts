@@ -69,6 +69,7 @@ const ENDED_OPTIONS = ['topics', 'filter', 'after']
 // Milliseconds. A route that asks whether its client has had all must answer, whatever its log's engine does.
 const LONGEST_ASKING = 2_000
 const LATE = Symbol()
+const MOST_TOPICS = 256
 
 /**
  * Makes a channel. `Own` names the channel's own events, which `publish` takes no messages of: with a map of events, a `resetEvent`
@@ -101,6 +102,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   readonly resetEvent: string
   readonly #options: ChannelOptions
   readonly #reserved: ReservedEvents
+  readonly #maxTopics: number
   readonly #values: ParsedValues
   readonly #audiences: Audiences
   readonly #due = new DueAudiences()
@@ -123,6 +125,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     this.tail = this.log.tail
     this.resetEvent = options.resetEvent ?? 'reset'
     this.#reserved = new Set([this.resetEvent, ...(options.position === 'message' ? [POSITION_EVENT] : [])])
+    this.#maxTopics = options.maxTopics ?? MOST_TOPICS
     this.#values = new ParsedValues(options.parse ?? JSON.parse)
     this.#audiences = new Audiences(this)
     this.#unfollow = this.log.follow(this)
@@ -146,7 +149,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     const { filter, snapshot, lag = 'reset' } = options
     if (typeof (stream as unknown as Partial<Feedable> | undefined)?.['~feed'] !== 'function')
       throw invalidOption(`subscribe takes a stream that Tidings opened, got ${describe(stream)}; write channel.subscribe(res.sse())`)
-    const topics = topicsOf(options.topics)
+    const topics = topicsOf(options.topics, this.#maxTopics)
     const start = startOf(stream.lastEventId, options.after)
     this.#trimAged()
     const reader = new Reader(this, this.#audiences.find(topics, filter), snapshot, lag)
@@ -158,7 +161,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
       reader.begin(port, start)
       if (this.#closed) reader.end()
     }
-    return subscriptionOf(reader, this.#audiences)
+    return subscriptionOf(reader, this.#audiences, this.#maxTopics)
   }
 
   messages(options: MessagesOptions = {}): AsyncIterableIterator<ChannelMessage> {
@@ -174,7 +177,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
       load: () => reaching ?? load(neededBy(from)),
       cursor: () => this.#offsetOf(from),
     }
-    const { view } = this.#audiences.find(topicsOf(options.topics), undefined)
+    const { view } = this.#audiences.find(topicsOf(options.topics, this.#maxTopics), undefined)
     return readMessages(this, view, beginning, leaving, checkedSignal(options.signal))
   }
 
@@ -190,7 +193,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     checkNames('ended', options, ENDED_OPTIONS)
     const { filter } = options
     checkFunctions({ filter })
-    const { view } = this.#audiences.find(topicsOf(options.topics), filter)
+    const { view } = this.#audiences.find(topicsOf(options.topics, this.#maxTopics), filter)
     const start = startOf(lastEventId, options.after)
     const leaving = new AbortController()
     const ending = this.#ended || !this.#ending ? undefined : settledUnless(this.#ending, leaving.signal)
@@ -318,7 +321,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   /** Whether all that is for the view, and none of it is gone, lies at or before this offset. */
   #hasAll(view: View, offset: number | undefined): boolean {
     try {
-      return offset !== undefined && !view.hasGap(offset) && !view.nextAfter(offset)
+      return offset !== undefined && !view.hasGap(offset) && !view.walk(offset)()
     } catch (error) {
       this.report(error, 'filter')
       return false

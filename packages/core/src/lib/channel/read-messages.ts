@@ -82,6 +82,7 @@ export function readMessages(
     return undefined
   }
   async function* readFrom(here: Place): AsyncGenerator<ChannelMessage, undefined> {
+    const next = view.walk(here.cursor ?? 0)
     while (!isLeft()) {
       if (here.cursor !== undefined && view.hasGap(here.cursor)) {
         await reached(source.log.load?.(here.cursor, leaving.signal))
@@ -89,7 +90,7 @@ export function readMessages(
       }
       if (here.cursor === undefined || view.hasGap(here.cursor))
         throw new TidingsError('ERR_SSE_GAP', 'Messages that were to be read are not kept any more; read faster, keep more history, or begin anew')
-      const entry: LogEntry | undefined = view.nextAfter(here.cursor)
+      const entry = next()
       if (entry) {
         here.cursor = entry.offset
         yield { event: entry.event, data: source.valueOf(entry), id: entry.id, topic: entry.topic }

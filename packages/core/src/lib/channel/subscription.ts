@@ -4,7 +4,7 @@ import type { Snapshot } from '../delivery/snapshot.ts'
 import type { Filter } from '../delivery/view.ts'
 import { describe } from '../describe.ts'
 import { checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
-import { topicsOf } from './topics.ts'
+import { checkCount, topicsOf } from './topics.ts'
 
 /** How a stream is subscribed. */
 export interface SubscribeOptions {
@@ -32,7 +32,7 @@ export interface SubscribeOptions {
 
 /** A stream's place in a channel. It ends with the stream. */
 export interface Subscription {
-  /** Adds topics, from this subscription's present position on. @throws `ERR_SSE_INVALID_OPTION` where it has all topics */
+  /** Adds topics, from this subscription's present position on. @throws `ERR_SSE_INVALID_OPTION` where it has all topics, or would have too many */
   add(...topics: string[]): void
   /** Takes topics away. @throws `ERR_SSE_INVALID_OPTION` where it has all topics */
   remove(...topics: string[]): void
@@ -56,8 +56,8 @@ export function checkSubscribeOptions(options: SubscribeOptions): void {
   checkFunctions({ filter, snapshot })
 }
 
-/** The subscription of a reader. */
-export function subscriptionOf(reader: Reader, audiences: Audiences): Subscription {
+/** The subscription of a reader that may have so many topics. */
+export function subscriptionOf(reader: Reader, audiences: Audiences, maxTopics: number): Subscription {
   const change = (edit: (topics: Set<string>) => void): void => {
     if (!reader.isOpen) return
     const { topics } = reader.audience.view
@@ -69,7 +69,8 @@ export function subscriptionOf(reader: Reader, audiences: Audiences): Subscripti
   return {
     add: (...more) =>
       change((next) => {
-        for (const topic of topicsOf(more) ?? []) next.add(topic)
+        for (const topic of topicsOf(more, maxTopics) ?? []) next.add(topic)
+        checkCount(next, maxTopics)
       }),
     remove: (...less) =>
       change((next) => {

@@ -1,12 +1,21 @@
 import { describe } from '../describe.ts'
 import { invalidOption } from '../option-checks.ts'
 
-/** The topics that were asked for; undefined for all messages. @throws `ERR_SSE_INVALID_OPTION` */
-export function topicsOf(topics: Iterable<string> | undefined): ReadonlySet<string> | undefined {
+/** The topics that were asked for, of which there are at most so many; undefined for all messages. @throws `ERR_SSE_INVALID_OPTION` */
+export function topicsOf(topics: Iterable<string> | undefined, most: number): ReadonlySet<string> | undefined {
   if (topics === undefined) return undefined
   const isList = typeof topics === 'object' && topics !== null && Symbol.iterator in topics
   if (!isList) throw invalidOption(`topics must be a list of strings, got ${describe(topics)}`)
-  const set = new Set(topics)
-  for (const topic of set) if (typeof topic !== 'string') throw invalidOption(`topics must be a list of strings, got one with ${describe(topic)}`)
+  const set = new Set<string>()
+  for (const topic of topics) {
+    if (typeof topic !== 'string') throw invalidOption(`topics must be a list of strings, got one with ${describe(topic)}`)
+    checkCount(set.add(topic), most)
+  }
   return set
+}
+
+/** @throws `ERR_SSE_INVALID_OPTION` */
+export function checkCount(topics: ReadonlySet<string>, most: number): void {
+  if (topics.size > most)
+    throw invalidOption(`topics must be at most ${most} names; check how many a client asks for before you open its stream, or set the channel's maxTopics`)
 }

@@ -121,8 +121,10 @@ export class Reader implements Feeder, AudienceMember {
         this.#cursor = batch.to
         if (batch.isEmpty) continue
         this.#told = batch.last
-        this.#findsNothing = false
-        if (this.#replays) counts.replayed += batch.messages
+        if (this.#replays) {
+          counts.replayed += batch.messages
+          this.#findsNothing = false
+        }
         const taken = stream['~writeShared'](batch)
         // As it goes mostly: one write brings it up to date.
         if (taken && batch.to === this.#hub.tail.head && !this.#hub.isOver) {
@@ -168,6 +170,7 @@ export class Reader implements Feeder, AudienceMember {
   /** Reads what another audience reads, from its present position on. */
   changeAudience(audience: Audience): void {
     this.#passQuiet()
+    this.#audience.view.caughtUp(this)
     this.#audience = audience
     this.#behind = true
     this.deliver()
@@ -192,6 +195,7 @@ export class Reader implements Feeder, AudienceMember {
     this.#passQuiet()
     this.#behind = true
     this.#stream = undefined
+    this.#audience.view.caughtUp(this)
     this.#leaving?.abort()
     this.#leaving = undefined
     this.#hub.forget(this)
@@ -218,10 +222,11 @@ export class Reader implements Feeder, AudienceMember {
 
   #nextBatch(): Batch | undefined {
     if (this.#cursor >= this.#hub.tail.head) return undefined
-    return this.#lag === 'conflate' && this.#behind ? this.#audience.view.conflatedAfter(this.#cursor) : this.#audience.view.batchAfter(this.#cursor)
+    return this.#lag === 'conflate' && this.#behind ? this.#audience.view.conflatedAfter(this.#cursor, this) : this.#audience.view.batchAfter(this.#cursor)
   }
 
   #catchUp(stream: FedStream): void {
+    if (this.#behind) this.#audience.view.caughtUp(this)
     this.#behind = this.#replays = false
     const writer = stream['~shared']
     if (writer) this.#audience.join(this, this.#cursor, writer)

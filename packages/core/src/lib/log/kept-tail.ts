@@ -1,6 +1,7 @@
 import { byteLength } from '../message/byte-length.ts'
 import type { HistoryBounds } from './history-bounds.ts'
-import type { LogEntry, LogPage, Tail } from './message-log.ts'
+import type { LogEntry, LogPage, Tail, Walk } from './message-log.ts'
+import { TailWalk } from './tail-walk.ts'
 import { TopicIndex } from './topic-index.ts'
 
 type Bounds = Required<{ [Name in keyof HistoryBounds]: number }>
@@ -15,6 +16,8 @@ export class KeptTail implements Tail {
   #trimmed = 0
   #bytes = 0
   head = 0
+  /** How often it has gone on behind another place, where offsets stand for other entries. */
+  restarts = 0
   /** When the newest entry that is gone was appended; 0 when none is. */
   floorAt = 0
 
@@ -67,6 +70,7 @@ export class KeptTail implements Tail {
 
   /** Drops all, and goes on behind this place: whatever came before, of any topic, is gone from here. */
   restartAt(offset: number, at: number): void {
+    this.restarts++
     this.floorAt = at
     this.#entries = []
     this.#trimmed = 0
@@ -102,20 +106,8 @@ export class KeptTail implements Tail {
     return this.#entries[this.#trimmed + offset - this.floor - 1]
   }
 
-  nextAfter(after: number, topics: ReadonlySet<string> | undefined): number {
-    const from = Math.max(after, this.floor)
-    if (!topics) return from < this.head ? from + 1 : Number.POSITIVE_INFINITY
-    // Near the head it is cheaper to look at what is there than to ask the index for each topic.
-    if (this.head - from <= topics.size) {
-      for (let offset = from + 1; offset <= this.head; offset++) {
-        const topic = this.at(offset)?.topic
-        if (topic !== undefined && topics.has(topic)) return offset
-      }
-      return Number.POSITIVE_INFINITY
-    }
-    let next = Number.POSITIVE_INFINITY
-    for (const topic of topics) next = Math.min(next, this.#topics.nextAfter(topic, from))
-    return next
+  walk(after: number, topics: ReadonlySet<string> | undefined): Walk {
+    return new TailWalk(this, this.#topics, topics, after)
   }
 
   hasGap(after: number, topics: ReadonlySet<string> | undefined): boolean {

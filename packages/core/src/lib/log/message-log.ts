@@ -92,6 +92,12 @@ export interface MessageLog {
   close(): Promise<void>
 }
 
+/** Goes through entries of a log in order, while others are added and dropped. */
+export interface Walk {
+  /** The offset of the next one that is kept; `Infinity` where there is none yet. */
+  next(): number
+}
+
 /** The newest end of a log, in the memory of this process. All that a channel reads, it reads here. */
 export interface Tail {
   /** The offset of the newest entry, kept or not; 0 when there was none. */
@@ -100,8 +106,8 @@ export interface Tail {
   readonly floor: number
   /** The entry with this offset, where it is kept. */
   at(offset: number): LogEntry | undefined
-  /** The first kept offset above `after` that has one of the topics, or `Infinity`; any offset where `topics` is undefined. */
-  nextAfter(after: number, topics: ReadonlySet<string> | undefined): number
+  /** Goes through the kept entries above `after` that have one of the topics, or all where `topics` is undefined. */
+  walk(after: number, topics: ReadonlySet<string> | undefined): Walk
   /**
    * Whether something with one of the topics, or anything where `topics` is undefined, may be gone that followed `after`. MUST be true where
    * it is; may be true where it is not.
