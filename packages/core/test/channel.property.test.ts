@@ -1,12 +1,13 @@
 import fc from 'fast-check'
-import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { countOf } from '../../testing/src/lib/count-of.ts'
 import { BookkeepingClient, type ClientOptions, evenOnes, World } from './support/channel-world.ts'
 import { turn } from './support/held-sink.ts'
 import { flushed, type Joined, openChannel } from './support/joined-channel.ts'
 import { EventStreamParser } from './support/parsers.ts'
 
 /** `TIDINGS_RUNS=100000 npx vitest run channel.property` runs longer, and `TIDINGS_SEED` repeats a run. */
-const RUNS = Number(process.env['TIDINGS_RUNS'] ?? 1_200)
+const RUNS = Number(process.env['TIDINGS_RUNS'] ?? countOf(1_200))
 const SEED = Number(process.env['TIDINGS_SEED'] ?? Date.now() % 2 ** 31)
 
 // The clock stands still, so that no run is paced, and each seed gives one course of events.
@@ -93,8 +94,7 @@ async function play(world: World, clients: BookkeepingClient[], steps: Step[]): 
 }
 
 describe('C2 whatever happens', () => {
-  const total = { runs: 0, messages: 0, resets: 0, snapshots: 0, drops: 0 }
-  afterAll(() => console.log(`C2: seed ${SEED}, ${JSON.stringify(total)}`))
+  const total = { messages: 0, resets: 0, snapshots: 0, drops: 0 }
 
   test(`C1 C2 C3 each client gets what it asked for, once and in order, or is told where something may be gone (seed ${SEED})`, {
     timeout: 60_000 + RUNS * 50,
@@ -118,7 +118,6 @@ describe('C2 whatever happens', () => {
           expect(failures).toEqual([])
           world.channel.close()
           expect(world.channel.subscribers).toBe(0)
-          total.runs++
           for (const name of ['messages', 'resets', 'snapshots', 'drops'] as const) total[name] += world.seen[name]
         },
       ),
@@ -230,7 +229,7 @@ describe('C9 conflation', () => {
       ),
       { numRuns: Math.min(RUNS, 400), seed: SEED },
     )
-    expect(skipped).toBeGreaterThan(100)
+    expect(skipped).toBeGreaterThan(Math.min(RUNS, 400) / 4)
   })
 
   test('C9 of each key the newest that it asked for, in order, and all without a key', async () => {
@@ -326,8 +325,9 @@ describe('C17 ends by topic', () => {
           expect(errors).toEqual([])
         },
       ),
-      { numRuns: Math.min(RUNS, 400), seed: SEED },
+      // Few of them come back, so these are not a tenth.
+      { numRuns: 400, seed: SEED },
     )
-    expect(returns).toBeGreaterThan(Math.min(RUNS, 400) / 20)
+    expect(returns).toBeGreaterThan(400 / 20)
   })
 })

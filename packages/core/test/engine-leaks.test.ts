@@ -1,41 +1,27 @@
 import { getEventListeners } from 'node:events'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { countOf } from '../../testing/src/lib/count-of.ts'
 import { Store } from './support/faulty-engine.ts'
+import { leastGrowth } from './support/growth.ts'
 import { turn } from './support/held-sink.ts'
 import { closeMachines, type Machine, machine } from './support/machine.ts'
 
-const LEAVERS = process.env['CI'] || process.env['TIDINGS_FULL'] === '1' ? 10_000 : 1_000
+const LEAVERS = countOf(10_000)
 
 afterEach(async () => {
   vi.useRealTimers()
   await closeMachines()
 })
 
-async function livingHeap(): Promise<number> {
-  for (let round = 0; round < 3; round++) {
-    await turn()
-    global.gc?.()
-  }
-  return process.memoryUsage().heapUsed
-}
-
 type Visit = (cycle: number) => void
 
-/** How many bytes each visit leaves behind: the least of several rounds, since code that is compiled meanwhile counts, too. */
+/** How many bytes each visit leaves behind. */
 async function left(visit: Visit, count = LEAVERS): Promise<number> {
-  const round = async (): Promise<number> => {
+  const growth = await leastGrowth(async () => {
     for (let cycle = 0; cycle < count; cycle++) visit(cycle)
     await turn()
-    return livingHeap()
-  }
-  let before = await round()
-  let least = Number.POSITIVE_INFINITY
-  for (let rounds = 0; rounds < 3; rounds++) {
-    const after = await round()
-    least = Math.min(least, (after - before) / count)
-    before = after
-  }
-  return least
+  })
+  return growth / count
 }
 
 function unknownId(cycle: number): string {

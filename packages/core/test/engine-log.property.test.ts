@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { countOf } from '../../testing/src/lib/count-of.ts'
 import { type Channel, createChannel } from '../src/index.ts'
 import { parseEngineId } from '../src/lib/engine-log/engine.ts'
 import { unpackMessage } from '../src/lib/engine-log/packed-message.ts'
@@ -10,7 +11,7 @@ import { HeldSink, turn } from './support/held-sink.ts'
 import { EventStreamParser } from './support/parsers.ts'
 
 /** `TIDINGS_RUNS=10000 npx vitest run engine-log.property` runs longer, and `TIDINGS_SEED` repeats a run. */
-const RUNS = Number(process.env['TIDINGS_RUNS'] ?? 240)
+const RUNS = Number(process.env['TIDINGS_RUNS'] ?? countOf(240))
 // Milliseconds. No sentence names a time: this only ends a run that would never end. A publish that times out may be appended later, so none does.
 const LONGEST_WAIT = 120_000
 const SEED = Number(process.env['TIDINGS_SEED'] ?? Date.now() % 2 ** 31)
@@ -211,7 +212,6 @@ describe('a log on an engine whose calls and news get lost', () => {
       const seeds = Array.from({ length: Math.min(AT_ONCE, RUNS - first) }, (_, index) => SEED + first + index)
       for (const seen of await Promise.all(seeds.map(run))) for (const name of ['messages', 'resets', 'losses'] as const) total[name] += seen[name]
     }
-    process.stdout.write(`engine log: seed ${SEED}, ${JSON.stringify({ runs: RUNS, ...total })}\n`)
     expect(total.messages).toBeGreaterThan(RUNS * 100)
     expect(total.resets).toBeGreaterThan(RUNS / 4)
   })

@@ -1,0 +1,25 @@
+import { turn } from './held-sink.ts'
+
+/** The bytes of living objects, when what can go is gone. */
+export async function livingHeap(): Promise<number> {
+  if (!global.gc) throw new Error('run with --expose-gc')
+  for (let collected = 0; collected < 3; collected++) {
+    await turn()
+    global.gc()
+  }
+  return process.memoryUsage().heapUsed
+}
+
+/** How many bytes a round leaves behind: the least of several, since code that is compiled meanwhile counts too. What is kept, each round keeps. */
+export async function leastGrowth(round: () => unknown): Promise<number> {
+  await round()
+  let before = await livingHeap()
+  let least = Number.POSITIVE_INFINITY
+  for (let rounds = 0; rounds < 3; rounds++) {
+    await round()
+    const after = await livingHeap()
+    least = Math.min(least, after - before)
+    before = after
+  }
+  return least
+}
