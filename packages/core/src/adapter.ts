@@ -6,8 +6,8 @@
  */
 
 export { encodeFrame, type JoinLong } from './lib/message/message.ts'
-export type { OwnedEventStream } from './lib/stream/event-stream.ts'
 export { branded, optionLayer } from './lib/stream/option-layer.ts'
+export { failStream, followsFromEnd } from './lib/stream/public-stream.ts'
 export { type ResolvedOptions, resolveOptions } from './lib/stream/stream-options.ts'
 export { refusalOf, refusalResponse } from './lib/transport/accept.ts'
 export { isHttp2, joinLong, type NodeRequest, type NodeResponse } from './lib/transport/node-sink.ts'

@@ -4,7 +4,7 @@
  * @module @tidings/koa
  */
 import type { AnyEvents, EventStream, StreamOptions } from '@tidings/core'
-import { branded, type OwnedEventStream, openNodeStream, optionLayer, type ResolvedOptions, resolveOptions } from '@tidings/core/adapter'
+import { branded, failStream, followsFromEnd, openNodeStream, optionLayer, type ResolvedOptions, resolveOptions } from '@tidings/core/adapter'
 import { lastEventIdOf as nodeLastEventIdOf } from '@tidings/core/node'
 import type { ExtendableContext } from 'koa'
 
@@ -40,7 +40,7 @@ export function sse(options?: StreamOptions): (ctx: KoaContext, next: () => Prom
   return async (ctx, next) => {
     const target = ctx as KoaContext & { sse?: unknown }
     const layered = layer(target.sse)
-    let stream: OwnedEventStream | undefined
+    let stream: EventStream | undefined
     target.sse = branded((call?: StreamOptions) => {
       stream = open(ctx, resolveOptions(call, layered))
       return stream
@@ -49,7 +49,7 @@ export function sse(options?: StreamOptions): (ctx: KoaContext, next: () => Prom
       await next()
     } catch (error) {
       // Koa answers an error only while the head is not out; without this the stream would stay open for ever.
-      if (!stream || stream.fail(error)) throw error
+      if (!stream || failStream(stream, error)) throw error
     }
   }
 }
@@ -64,7 +64,7 @@ export function lastEventIdOf(ctx: Pick<KoaContext, 'req'>): string {
   return nodeLastEventIdOf(ctx.req)
 }
 
-function open(ctx: KoaContext, options: ResolvedOptions): OwnedEventStream {
+function open(ctx: KoaContext, options: ResolvedOptions): EventStream {
   const stream = openNodeStream(ctx.req, ctx.res, options, (refusal) => ctx.throw(406, refusal))
   ctx.respond = false
   ignoreLeaving(ctx, stream)
@@ -72,9 +72,9 @@ function open(ctx: KoaContext, options: ResolvedOptions): OwnedEventStream {
 }
 
 /** Koa reports a connection's reset as an error of the app, and what fails because of it. A peer that leaves is no error. */
-function ignoreLeaving(ctx: KoaContext, stream: OwnedEventStream): void {
+function ignoreLeaving(ctx: KoaContext, stream: EventStream): void {
   const { onerror } = ctx
   ctx.onerror = (error) => {
-    if (!error || (error !== ctx.req.socket.errored && !stream.followsFromEnd(error))) onerror.call(ctx, error)
+    if (!error || (error !== ctx.req.socket.errored && !followsFromEnd(stream, error))) onerror.call(ctx, error)
   }
 }

@@ -1,3 +1,4 @@
+import './feedable-stream.ts'
 import { createChannel } from '../../src/index.ts'
 import type { Channel } from '../../src/lib/channel/channel.ts'
 import type { ChannelOptions } from '../../src/lib/channel/channel-options.ts'

@@ -1,3 +1,4 @@
+import './feedable-stream.ts'
 import type { CloseReason, TidingsError } from '../../src/lib/errors.ts'
 import type { SharedWriter } from '../../src/lib/message/shared-frames.ts'
 import type { EventStream } from '../../src/lib/stream/event-stream.ts'

@@ -1,3 +1,4 @@
+import './feedable-stream.ts'
 import { type Channel, type ChannelOptions, createChannel, type SubscribeOptions, type Subscription } from '../../src/index.ts'
 import type { ChannelErrorStage } from '../../src/lib/channel/channel-options.ts'
 import type { TailedLog } from '../../src/lib/log/message-log.ts'

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { OwnedEventStream } from '@tidings/core/adapter'
+import type { EventStream } from '@tidings/core'
+import { followsFromEnd } from '@tidings/core/adapter'
 
 type Next = (error?: unknown) => void
 type ErrorHandler = (error: unknown, req: unknown, res: ServerResponse, next: Next) => void
@@ -8,8 +9,9 @@ const STREAM: unique symbol = Symbol('tidings.stream')
 /** The methods for which a route has its layer. */
 const layered = new WeakMap<object, Set<string>>()
 
-const endAborts: ErrorHandler = (error, _req, res: ServerResponse & { [STREAM]?: OwnedEventStream }, next) => {
-  if (!res[STREAM]?.followsFromEnd(error)) next(error)
+const endAborts: ErrorHandler = (error, _req, res: ServerResponse & { [STREAM]?: EventStream }, next) => {
+  const stream = res[STREAM]
+  if (!stream || !followsFromEnd(stream, error)) next(error)
 }
 
 /**
@@ -17,7 +19,7 @@ const endAborts: ErrorHandler = (error, _req, res: ServerResponse & { [STREAM]?:
  * pass on. The route that is running gets an error handler behind its own handlers, once; a handler without a route, as `app.use` mounts
  * it, can get none.
  */
-export function dropAborts(req: IncomingMessage & { route?: object }, res: ServerResponse, stream: OwnedEventStream): void {
+export function dropAborts(req: IncomingMessage & { route?: object }, res: ServerResponse, stream: EventStream): void {
   const { route, method = '' } = req
   if (!route || stream.closed) return
   Object.assign(res, { [STREAM]: stream })

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
-import { isHttp2, type NodeResponse, type OwnedEventStream, type ResolvedOptions, streamOver } from '@tidings/core/adapter'
+import type { EventStream } from '@tidings/core'
+import { isHttp2, type NodeResponse, type ResolvedOptions, streamOver } from '@tidings/core/adapter'
 
 /**
  * Takes a Node response over from a server that answers fetch `Response`s on it: once that server has written the head of our
@@ -8,7 +9,7 @@ import { isHttp2, type NodeResponse, type OwnedEventStream, type ResolvedOptions
  *
  * @param onDrop called when a body that nobody reads is about to be dropped
  */
-export function takeOver(res: NodeResponse, options: ResolvedOptions, begin: (stream: OwnedEventStream) => void, onDrop: () => void): void {
+export function takeOver(res: NodeResponse, options: ResolvedOptions, begin: (stream: EventStream) => void, onDrop: () => void): void {
   const target = res as ServerResponse
   const { writeHead, end } = target
   let ours = false

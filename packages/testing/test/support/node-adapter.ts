@@ -1,5 +1,6 @@
 import { text } from 'node:stream/consumers'
-import { type OwnedEventStream, resolveOptions } from '@tidings/core/adapter'
+import type { EventStream } from '@tidings/core'
+import { followsFromEnd, resolveOptions } from '@tidings/core/adapter'
 import { openEventStream } from '@tidings/core/node'
 import type { AdapterUnderTest, AppUnderTest, Listener, RouteUnderTest } from '../../src/index.ts'
 
@@ -16,20 +17,20 @@ function nodeListener(app: AppUnderTest): Listener {
       return
     }
     const options = { ...app.options, ...route.callOptions }
-    let stream: OwnedEventStream | undefined
+    let stream: EventStream | undefined
     try {
       for (const [name, value] of Object.entries(route.headers ?? {})) res.setHeader(name, value)
       if (route.readsBody) await req.forEach(() => {})
       await route.before?.()
       if (route.sendsFirst) res.write('first')
-      stream = openEventStream(req, res, options) as OwnedEventStream
+      stream = openEventStream(req, res, options)
       await route.run(
         stream,
         () => openEventStream(req, res, options),
         () => text(req),
       )
     } catch (error) {
-      if (stream?.followsFromEnd(error)) return
+      if (stream && followsFromEnd(stream, error)) return
       app.onFrameworkError(error)
       if (res.headersSent) res.destroy()
       else res.writeHead(500).end()

@@ -15,10 +15,11 @@ import { type AnyEvents, encodeMessage, type Message } from '../message/message.
 import { countFailed, counts } from '../metrics.ts'
 import { checkedSignal, checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
 import type { EventStream } from '../stream/event-stream.ts'
-import type { Feedable } from '../stream/feeder.ts'
+import { FEED, type Feedable } from '../stream/feeder.ts'
 import { settledWithin } from '../timer.ts'
 import { settledUnless } from '../waiting.ts'
 import { type ChannelErrorStage, type ChannelOptions, checkChannelOptions, type OwnEvents, POSITION_EVENT, type PublishedEvents } from './channel-options.ts'
+import { PublicChannel } from './public-channel.ts'
 import { type PublishOptions, type ReservedEvents, toLogMessage } from './publish.ts'
 import { type Beginning, type MessageSource, type MessagesOptions, type Place, readMessages } from './read-messages.ts'
 import { checkSubscribeOptions, type SubscribeOptions, type Subscription, subscriptionOf } from './subscription.ts'
@@ -93,7 +94,7 @@ export function createChannel<Events extends object = AnyEvents, Own extends str
 ): Channel<PublishedEvents<Events, Own>>
 export function createChannel(options: ChannelOptions = {}): Channel {
   checkChannelOptions(options)
-  return new LogChannel(options)
+  return new PublicChannel(new LogChannel(options))
 }
 
 class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogFollower {
@@ -147,13 +148,13 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   subscribe(stream: Omit<EventStream, 'send' | 'sendAll'>, options: SubscribeOptions = {}): Subscription {
     checkSubscribeOptions(options)
     const { filter, snapshot, lag = 'reset' } = options
-    if (typeof (stream as unknown as Partial<Feedable> | undefined)?.['~feed'] !== 'function')
+    if (typeof (stream as unknown as Partial<Feedable> | undefined)?.[FEED] !== 'function')
       throw invalidOption(`subscribe takes a stream that Tidings opened, got ${describe(stream)}; write channel.subscribe(res.sse())`)
     const topics = topicsOf(options.topics, this.#maxTopics)
     const start = startOf(stream.lastEventId, options.after)
     this.#trimAged()
     const reader = new Reader(this, this.#audiences.find(topics, filter), snapshot, lag)
-    const port = (stream as unknown as Feedable)['~feed'](reader)
+    const port = (stream as unknown as Feedable)[FEED](reader)
     if (!stream.closed) {
       this.#audiences.add(reader)
       this.subscribers++

@@ -52,17 +52,3 @@ export interface EventStream<Events extends object = AnyEvents> {
   /** How many bytes wait in this process for the peer to take them. */
   readonly bufferedAmount: number
 }
-
-/** A stream as the adapter that opened it holds it. */
-export interface OwnedEventStream extends EventStream {
-  /**
-   * For what a route's handler threw after its stream had opened: ends the stream as `'error'`, tells `onError`, and answers
-   * true. False where the error follows from the stream's end.
-   */
-  fail(error: unknown): boolean
-  /**
-   * Whether an error of the route's handler says no more than that the stream has ended: its reason, or an abort in the words of a library
-   * that was given `signal`. Anything else that fails after the end is a failure like any other.
-   */
-  followsFromEnd(error: unknown): boolean
-}

@@ -37,11 +37,14 @@ export interface FedStream {
   '~release'(): void
 }
 
+/** The name of the one method that crosses copies of this package. */
+export const FEED: unique symbol = Symbol.for('tidings.feed')
+
 /**
  * A stream that a channel can feed. The method goes by name, not by class: channel and stream may come from two copies of this
  * package, so what is behind it may only grow.
  */
 export interface Feedable {
   /** @throws `ERR_SSE_ID_OWNED` when a channel feeds it already */
-  '~feed'(feed: Feeder): FedStream
+  [FEED](feeder: Feeder): FedStream
 }

@@ -6,8 +6,8 @@ import type { SharedText } from '../message/shared-text.ts'
 import { counts, type Measured, measured } from '../metrics.ts'
 import { checkCallback } from '../option-checks.ts'
 import { saysAborted } from './abort-errors.ts'
-import type { OwnedEventStream, Sendable } from './event-stream.ts'
-import type { FedStream, Feedable, Feeder } from './feeder.ts'
+import type { EventStream, Sendable } from './event-stream.ts'
+import type { FedStream, Feeder } from './feeder.ts'
 import { sendAll } from './send-all.ts'
 import { endOnAbort, forgetOnAbort } from './shutdown.ts'
 import type { Sink, SinkOwner } from './sink.ts'
@@ -25,7 +25,7 @@ const GONE = Promise.resolve(false)
 const NEVER = Number.POSITIVE_INFINITY
 
 /** The one implementation, over any sink: order, heartbeats, limits and lifetime. */
-export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedable, FedStream, Measured {
+export class SinkStream implements EventStream, SinkOwner, Watched, FedStream, Measured {
   readonly lastEventId: string
   slot = 0
   readonly #options: ResolvedOptions
@@ -140,7 +140,7 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
 
   // What a channel calls of a stream that it feeds.
 
-  '~feed'(feed: Feeder): FedStream {
+  feed(feed: Feeder): FedStream {
     if (this.#feed) throw idOwned('a second one cannot feed it; several feeds are topics of one channel')
     if (!this.#ending) this.#feed = feed
     return this
@@ -359,13 +359,6 @@ export class SinkStream implements OwnedEventStream, SinkOwner, Watched, Feedabl
       console.error(error, thrown)
     }
   }
-}
-
-/** A stream that never opened, for a request that gets none. */
-export function closedStream(options: ResolvedOptions, lastEventId: string, reason: CloseReason): SinkStream {
-  const stream = new SinkStream(options, lastEventId)
-  stream.gone(reason)
-  return stream
 }
 
 function idOwned(text: string): TidingsError {

@@ -1,8 +1,9 @@
 import { describe } from '../describe.ts'
 import { alreadyBegun, type TidingsError } from '../errors.ts'
 import { invalidOption } from '../option-checks.ts'
-import type { OwnedEventStream } from '../stream/event-stream.ts'
-import { closedStream, SinkStream } from '../stream/sink-stream.ts'
+import type { EventStream } from '../stream/event-stream.ts'
+import { closedStream, PublicStream } from '../stream/public-stream.ts'
+import { SinkStream } from '../stream/sink-stream.ts'
 import type { ResolvedOptions } from '../stream/stream-options.ts'
 import { refusalOf } from './accept.ts'
 import { readLastEventId } from './last-event-id.ts'
@@ -16,7 +17,7 @@ import { dropUnreadBody } from './unread-body.ts'
  * @param refuse answers a request whose `Accept` excludes event streams, in the framework's own way; the stream is then
  * closed as `'unopened'`
  */
-export function openNodeStream(req: NodeRequest, res: NodeResponse, options: ResolvedOptions, refuse: (refusal: TidingsError) => void): OwnedEventStream {
+export function openNodeStream(req: NodeRequest, res: NodeResponse, options: ResolvedOptions, refuse: (refusal: TidingsError) => void): EventStream {
   if (typeof req?.headers !== 'object' || typeof res?.setHeader !== 'function')
     throw invalidOption(`a stream is opened on a request and its response, got ${describe(req)} and ${describe(res)}`)
   if (res.headersSent) throw alreadyBegun()
@@ -40,13 +41,13 @@ export function openNodeStream(req: NodeRequest, res: NodeResponse, options: Res
  *
  * @param onDrop called when a body that nobody reads is about to be dropped
  */
-export function streamOver(req: NodeRequest, res: NodeResponse, options: ResolvedOptions, onDrop?: () => void): OwnedEventStream {
+export function streamOver(req: NodeRequest, res: NodeResponse, options: ResolvedOptions, onDrop?: () => void): EventStream {
   const lastEventId = nodeLastEventId(req)
   if (hasLeft(req, res)) return closedStream(options, lastEventId, 'peer')
   dropUnreadBody(req, res, onDrop)
   const stream = new SinkStream(options, lastEventId)
   stream.open(new NodeSink(req, res, stream))
-  return stream
+  return new PublicStream(stream)
 }
 
 /** Reads what `EventStream.lastEventId` tells, for a route that wants it before it opens a stream. */

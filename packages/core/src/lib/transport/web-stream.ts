@@ -1,6 +1,7 @@
 import { alreadyBegun, bodyDropped } from '../errors.ts'
 import { checkCallback } from '../option-checks.ts'
-import type { OwnedEventStream } from '../stream/event-stream.ts'
+import type { EventStream } from '../stream/event-stream.ts'
+import { failStream, PublicStream } from '../stream/public-stream.ts'
 import { SinkStream } from '../stream/sink-stream.ts'
 import type { ResolvedOptions } from '../stream/stream-options.ts'
 import { readLastEventId } from './last-event-id.ts'
@@ -22,17 +23,13 @@ export function answerOnce(request: object & { [ANSWERED]?: true }, callback: un
 }
 
 /** The body of an event stream's response. `callback` runs when the platform first reads from it, and never otherwise. */
-export function webStreamBody(
-  request: WebRequest,
-  options: ResolvedOptions,
-  callback: StreamCallback<OwnedEventStream>,
-): ReadableStream<Uint8Array<ArrayBuffer>> {
+export function webStreamBody(request: WebRequest, options: ResolvedOptions, callback: StreamCallback<EventStream>): ReadableStream<Uint8Array<ArrayBuffer>> {
   const stream = new SinkStream(options, webLastEventId(request))
   const sink = new WebSink(stream, request.signal, () => {
     // The peer may have left before its response was read.
     if (!stream.closed) stream.open(sink)
     dropUnreadBody(request)
-    runCallback(callback, stream)
+    runCallback(callback, new PublicStream(stream))
   })
   return sink.readable
 }
@@ -69,10 +66,10 @@ export function refuseBody(request: object): void {
 }
 
 /** Hands the stream to a route's callback. */
-export async function runCallback(callback: StreamCallback<OwnedEventStream>, stream: OwnedEventStream): Promise<void> {
+export async function runCallback(callback: StreamCallback<EventStream>, stream: EventStream): Promise<void> {
   try {
     await callback(stream)
   } catch (error) {
-    stream.fail(error)
+    failStream(stream, error)
   }
 }

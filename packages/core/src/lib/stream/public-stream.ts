@@ -1,0 +1,87 @@
+import type { CloseReason, TidingsError } from '../errors.ts'
+import type { Message } from '../message/message.ts'
+import type { EventStream, Sendable } from './event-stream.ts'
+import { FEED, type FedStream, type Feeder } from './feeder.ts'
+import { SinkStream } from './sink-stream.ts'
+import type { ResolvedOptions } from './stream-options.ts'
+
+/** A stream as an app holds it: the public names and no others. Core itself holds the stream behind it. */
+export class PublicStream implements EventStream {
+  readonly #stream: SinkStream
+
+  static {
+    // A method with a computed name cannot be declared where types are isolated.
+    const feed = function (this: PublicStream, feeder: Feeder): FedStream {
+      return this.#stream.feed(feeder)
+    }
+    Object.defineProperty(PublicStream.prototype, FEED, { value: feed })
+  }
+
+  constructor(stream: SinkStream) {
+    this.#stream = stream
+  }
+
+  /** The stream behind one of this class. */
+  static behind(stream: EventStream): SinkStream | undefined {
+    return #stream in stream ? stream.#stream : undefined
+  }
+
+  send(message: Message): Promise<boolean> {
+    return this.#stream.send(message)
+  }
+
+  sendAll<Item>(source: Sendable<Item>, map?: (item: Item) => Message): Promise<boolean> {
+    return this.#stream.sendAll(source, map)
+  }
+
+  comment(text?: string): Promise<boolean> {
+    return this.#stream.comment(text)
+  }
+
+  close(): void {
+    this.#stream.close()
+  }
+
+  onClose(callback: (reason: TidingsError) => unknown): () => void {
+    return this.#stream.onClose(callback)
+  }
+
+  get signal(): AbortSignal {
+    return this.#stream.signal
+  }
+
+  get closed(): boolean {
+    return this.#stream.closed
+  }
+
+  get lastEventId(): string {
+    return this.#stream.lastEventId
+  }
+
+  get bufferedAmount(): number {
+    return this.#stream.bufferedAmount
+  }
+}
+
+/**
+ * For what a route's handler threw after its stream had opened: ends the stream as `'error'`, tells `onError`, and returns true. Returns
+ * false where the error follows from the stream's end.
+ */
+export function failStream(stream: EventStream, error: unknown): boolean {
+  return PublicStream.behind(stream)?.fail(error) ?? true
+}
+
+/**
+ * Whether an error of the route's handler only says that the stream has ended: its reason, or an abort in the words of a library that
+ * was given `signal`. Anything else that fails after the end is a failure like any other.
+ */
+export function followsFromEnd(stream: EventStream, error: unknown): boolean {
+  return PublicStream.behind(stream)?.followsFromEnd(error) ?? false
+}
+
+/** A stream that never opened, for a request that gets none. */
+export function closedStream(options: ResolvedOptions, lastEventId: string, reason: CloseReason): EventStream {
+  const stream = new SinkStream(options, lastEventId)
+  stream.gone(reason)
+  return new PublicStream(stream)
+}
