@@ -78,8 +78,8 @@ class Pacer {
 /** The one pacer of this copy of the package. */
 export const pacer: Pacer = new Pacer()
 
-/** Where timers are a request's, the end of what runs now is the last that is sure to come. */
-const nextTurn: (callback: () => void) => unknown = !sharesTimers
+/** Calls back in the next turn. Where timers are a request's, the end of what runs now is the last that is sure to come. */
+export const nextTurn: (callback: () => void) => unknown = !sharesTimers
   ? queueMicrotask
   : typeof setImmediate === 'function'
     ? setImmediate
