@@ -1247,6 +1247,24 @@ describe('C11 what belongs to the channel', () => {
     expect([channel.subscribers, log.tail.head]).toEqual([0, 0])
   })
 
+  test('C8 the names of topics and keys have at most 1,024 characters, and nothing is kept of a longer one', async () => {
+    const { channel, join, log } = openChannel()
+    const [longest, longer] = ['ä'.repeat(1_024), 'ä'.repeat(1_025)]
+    for (const name of ['topic', 'key', 'idempotencyKey'])
+      expect(() => channel.publish('a', { [name]: longer }), name).toThrow(
+        expect.objectContaining({ code: 'ERR_SSE_INVALID_OPTION', message: expect.stringContaining(`${name} must have at most 1024 characters, got 1025`) }),
+      )
+    expect(() => join({ topics: ['a', longer] })).toThrow(coded('ERR_SSE_INVALID_OPTION'))
+    expect(() => channel.messages({ topics: [longer] })).toThrow(coded('ERR_SSE_INVALID_OPTION'))
+    const { subscription, sink } = join({ topics: [longest] })
+    expect(() => subscription.add('b', longer)).toThrow(coded('ERR_SSE_INVALID_OPTION'))
+    expect([channel.subscribers, log.tail.head]).toEqual([1, 0])
+    await channel.publish('a', { topic: longest, key: longest, idempotencyKey: longest })
+    await channel.publish('b', { topic: 'b' })
+    await flushed()
+    expect(sink.frames.at(-1)).toBe(`data: a\nid: ${log.idOf(1)}\n\n`)
+  })
+
   test('C11 types: events and their data are checked, and any name of the map may be published', () => {
     const { channel } = openChannel<{ goal: { minute: number }; message: string; card: 'red' }>()
     channel.subscribe(openStream().stream as EventStream<{ goal: { minute: number } }>)

@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import type { HistoryBounds } from '../src/lib/log/history-bounds.ts'
+import { KeptEntry } from '../src/lib/log/kept-entry.ts'
 import type { KeptTail } from '../src/lib/log/kept-tail.ts'
 import { memoryLog } from '../src/lib/log/memory-log.ts'
-import type { LogEntry, LogMessage, TailedLog } from '../src/lib/log/message-log.ts'
+import type { LogMessage, TailedLog } from '../src/lib/log/message-log.ts'
 import { TopicIndex } from '../src/lib/log/topic-index.ts'
 import { openChannel } from './support/joined-channel.ts'
 
@@ -20,6 +21,7 @@ function filled(bounds: HistoryBounds, messages: string[], topic?: (index: numbe
 }
 
 const many = (count: number): string[] => Array.from({ length: count }, (_, index) => String(index + 1))
+const bytesOf = ({ tail }: TailedLog): number => (tail as KeptTail).bytes
 const sizeOf = ({ tail }: TailedLog): number => tail.head - tail.floor
 const kept = (log: TailedLog): (string | undefined)[] => many(sizeOf(log)).map((_, index) => log.tail.at(log.tail.floor + 1 + index)?.data)
 
@@ -29,19 +31,80 @@ describe('C8 what a memory log keeps', () => {
     expect([kept(log), log.tail.floor, log.tail.head, sizeOf(log)]).toEqual([['4998', '4999', '5000'], 4_997, 5_000, 3])
   })
 
-  test('C8 is bounded by bytes of UTF-8', () => {
+  test('C8 is bounded by bytes: those of a message in UTF-8, and 150 beside them', () => {
     // `data: x\n` is 8 bytes, `data: ä\n` 9, `data: €\n` 10 and `data: 💥\n` 11.
-    expect(kept(filled({ bytes: 24 }, ['1', '2', '3']))).toEqual(['1', '2', '3'])
-    expect(kept(filled({ bytes: 24 }, ['1', '2', '3', '4']))).toEqual(['2', '3', '4'])
-    for (const [letter, size] of [
+    for (const [letter, length] of [
+      ['x', 8],
       ['ä', 9],
       ['€', 10],
       ['💥', 11],
     ] as const) {
+      const size = 150 + length
       expect(kept(filled({ bytes: 2 * size }, [letter, letter]))).toEqual([letter, letter])
       expect(kept(filled({ bytes: 2 * size - 1 }, [letter, letter]))).toEqual([letter])
       expect(kept(filled({ bytes: 2 * size }, [letter, letter, letter]))).toEqual([letter, letter])
     }
+  })
+
+  test.each<[string, Partial<LogMessage>, number]>([
+    ['a key', { key: 'ä' }, 2],
+    ['a topic, once in the message and once with 150 bytes for all of its messages', { topic: 'ä' }, 2 + 150 + 2],
+    ['data whose line ends its block says otherwise', { data: 'ä\r' }, 3],
+  ])('C8 what counts beside a message: %s', (_, fields, more) => {
+    const log = memoryLog()
+    void log.append({ ...message('1'), ...fields })
+    expect(bytesOf(log)).toBe(158 + more)
+    void log.append({ ...message('1'), ...fields })
+    expect(bytesOf(log)).toBe(2 * (158 + more) - ('topic' in fields ? 152 : 0))
+  })
+
+  test('C8 a topic counts while its floor is remembered; beyond an eighth of the bytes they are forgotten before messages are dropped', () => {
+    const log = memoryLog({ bytes: 8_000 })
+    const tail = log.tail as KeptTail
+    // 158 for each message and 1 for its topic, 151 for each topic.
+    const topics = [...'abcdefghijklmnopqrstuvwxyz']
+    for (const topic of topics.slice(0, 25)) void log.append(message('1', topic))
+    expect([tail.bytes, sizeOf(log)]).toEqual([25 * (159 + 151), 25])
+    void log.append(message('1', 'z'))
+    expect([tail.bytes, sizeOf(log)]).toEqual([25 * 159 + 26 * 151, 25])
+    for (let index = 0; index < 100; index++) void log.append(message('1', topics[index % 26]))
+    expect(tail.bytes).toBeLessThanOrEqual(8_000)
+    // One large message drops what is kept of all others. Of their floors it leaves an eighth, the last ones to run empty.
+    void log.append(message('x'.repeat(6_840)))
+    const remembered = Math.floor(1_000 / 151)
+    const floors = topics.map((topic) => [0, tail.floor - 1].map((cursor) => tail.hasGap(cursor, new Set([topic]))))
+    expect([sizeOf(log), tail.bytes]).toEqual([1, 6_997 + remembered * 151])
+    expect(floors.every(([atFirst]) => atFirst)).toBe(true)
+    // A larger one leaves the same: it is kept whatever its size.
+    void log.append(message('x'.repeat(9_000)))
+    expect([sizeOf(log), tail.bytes]).toEqual([1, 9_157 + remembered * 151])
+    const forgotten = tail.floor - 1 - remembered
+    expect([forgotten - 1, forgotten].map((cursor) => tail.hasGap(cursor, new Set(['never seen'])))).toEqual([true, false])
+  })
+
+  test('C8 nothing is announced to be dropped where forgetting topics makes room', () => {
+    const log = memoryLog({ messages: 10, bytes: 8_000 })
+    const announced: number[] = []
+    log.follow({ entry: () => {}, trimming: (upTo) => announced.push(upTo) })
+    for (let index = 0; index < 1_000; index++) void log.append(message('1', `t${index % 100}`))
+    expect(announced).toEqual(many(990).map(Number))
+    expect(bytesOf(log)).toBeGreaterThan(7_500)
+  })
+
+  test('C8 the last idempotency keys count, and have an eighth of the bytes', async () => {
+    const log = memoryLog({ bytes: 8_000 })
+    const ids: string[] = []
+    // 101 for each of them, beside 158 for its message.
+    for (const idempotencyKey of 'abcdefghi') ids.push(await log.append(message('1'), { idempotencyKey }))
+    expect(bytesOf(log)).toBe(9 * 158 + 9 * 101)
+    ids.push(await log.append(message('1'), { idempotencyKey: 'j' }))
+    expect(bytesOf(log)).toBe(10 * 158 + 9 * 101)
+    for (const [index, idempotencyKey] of [...'bcdefghij'].entries()) expect(await log.append(message('2'), { idempotencyKey })).toBe(ids[index + 1])
+    expect(await log.append(message('1'), { idempotencyKey: 'a' })).not.toBe(ids[0])
+    // One longer than an eighth is the only one that is remembered.
+    const idempotencyKey = 'x'.repeat(1_000)
+    const id = await log.append(message('1'), { idempotencyKey })
+    expect([await log.append(message('1'), { idempotencyKey }), bytesOf(log)]).toEqual([id, 12 * 158 + 1_100])
   })
 
   test('C8 the newest is kept whatever its size, since nobody would get it otherwise', () => {
@@ -101,12 +164,12 @@ describe('C8 what a memory log keeps', () => {
 
   test('C8 whichever bound is reached first counts, and the default is 1,000 messages', () => {
     expect(sizeOf(filled({ messages: 5, bytes: 1_000 }, many(10)))).toBe(5)
-    expect(sizeOf(filled({ messages: 500, bytes: 80 }, many(9).concat(many(9))))).toBe(10)
+    expect(sizeOf(filled({ messages: 500, bytes: 10 * 158 }, many(9).concat(many(9))))).toBe(10)
     expect(sizeOf(filled({}, many(1_500)))).toBe(1_000)
   })
 
   test('C8 from any position, reading costs its answer and not the length of what is kept', () => {
-    const log = filled({ messages: 100_000 }, many(100_000), (index) => (index % 1_000 === 7 ? 'rare' : 'common'))
+    const log = filled({ messages: 100_000, bytes: 1e9 }, many(100_000), (index) => (index % 1_000 === 7 ? 'rare' : 'common'))
     const { tail } = log
     const at = vi.spyOn(tail, 'at')
     for (const from of [0, 50_000, 99_000]) {
@@ -151,7 +214,7 @@ describe('C8 a walk over topics', () => {
       fc.property(fc.option(fc.subarray(['a', 'b', 'c', 'd']), { nil: undefined }), fc.array(step, { maxLength: 60, size: 'max' }), (names, steps) => {
         const log = memoryLog({ messages: 1_000 })
         const tail = log.tail as KeptTail
-        const entries = new Map<number, LogEntry>()
+        const entries = new Map<number, KeptEntry>()
         const topics = names && new Set(names)
         const walk = tail.walk(0, topics)
         let at = 0
@@ -159,14 +222,14 @@ describe('C8 a walk over topics', () => {
           if (each.do === 'append') {
             for (const name of each.topics) {
               void log.append(message('x', name))
-              entries.set(tail.head, tail.at(tail.head) as LogEntry)
+              entries.set(tail.head, tail.at(tail.head) as KeptEntry)
             }
           } else if (each.do === 'trim') {
             tail.setBounds({ messages: Math.max(1, each.keep) })
             tail.setBounds({ messages: 1_000 })
           } else if (each.do === 'bring back') {
-            const older: LogEntry[] = []
-            for (let offset = tail.floor; older.length < each.count && entries.has(offset); offset--) older.unshift(entries.get(offset) as LogEntry)
+            const older: KeptEntry[] = []
+            for (let offset = tail.floor; older.length < each.count && entries.has(offset); offset--) older.unshift(entries.get(offset) as KeptEntry)
             tail.prepend(older as never, 0)
           } else if (each.do === 'restart') {
             // What follows where the walk stands is another's from now on.
@@ -255,7 +318,7 @@ describe('C3 the floors of topics', () => {
   test('C3 a topic of which much was trimmed has all of it again once that is brought back', () => {
     const log = filled({ messages: 50 }, many(100), (index) => (index % 10 === 0 ? 'rare' : 'common'))
     const tail = log.tail as KeptTail
-    const entry = (offset: number): LogEntry => ({ ...message(String(offset), offset % 10 === 1 ? 'rare' : 'common'), id: String(offset), offset, at: 0 })
+    const entry = (offset: number) => new KeptEntry(message(String(offset), offset % 10 === 1 ? 'rare' : 'common'), offset, 0, log)
     tail.setBounds({ messages: 200 })
     tail.prepend(
       many(50).map((number) => entry(Number(number))),

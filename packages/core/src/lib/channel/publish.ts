@@ -1,16 +1,16 @@
-import { describe } from '../describe.ts'
 import { TidingsError } from '../errors.ts'
 import type { LogMessage } from '../log/message-log.ts'
 import { encodeBlock, isBytes, type Message, type Serialize, textOf } from '../message/message.ts'
-import { checkNames, invalidOption } from '../option-checks.ts'
+import { checkNames } from '../option-checks.ts'
+import { checkedName } from './checked-name.ts'
 
 /** Where a message of a channel belongs. */
 export interface PublishOptions {
-  /** Readers that name topics get the messages of those. */
+  /** Readers that name topics get the messages of those. At most 1,024 characters. */
   topic?: string | undefined
-  /** A newer message of the same key supersedes this one for readers that conflate. */
+  /** A newer message of the same key supersedes this one for readers that conflate. At most 1,024 characters. */
   key?: string | undefined
-  /** Publishing again with the same key adds nothing and gives the first id, so that a caller may retry. */
+  /** Publishing again with the same key adds nothing and gives the first id, so that a caller may retry. At most 1,024 characters. */
   idempotencyKey?: string | undefined
 }
 
@@ -22,7 +22,6 @@ export type ReservedEvents = ReadonlySet<string>
 /** A message as its log keeps it: checked and encoded, so that what happens to its data later changes nothing. */
 export function toLogMessage(message: Message, options: PublishOptions, serialize: Serialize = JSON.stringify, reserved: ReservedEvents): LogMessage {
   checkNames('publish', options, PUBLISH_OPTIONS)
-  const { topic, key, idempotencyKey } = options
   const parts = typeof message === 'string' ? { data: message } : message
   let serialized = ''
   // What is no message at all is refused here, with the text that says so.
@@ -38,14 +37,13 @@ export function toLogMessage(message: Message, options: PublishOptions, serializ
       'ERR_SSE_RESERVED_EVENT',
       `The event ${JSON.stringify(event)} is the channel's own; name it otherwise, or set the channel's resetEvent`,
     )
-  checkName('topic', topic)
-  checkName('key', key)
-  checkName('idempotencyKey', idempotencyKey)
+  const topic = nameOf('topic', options.topic)
+  const key = nameOf('key', options.key)
+  nameOf('idempotencyKey', options.idempotencyKey)
   const isText = typeof parts.data === 'string' || isBytes(parts.data)
   return { block, event, data: isText ? textOf(parts.data) : serialized, isText, topic, key }
 }
 
-/** A number, say, would match no topic that a reader can name. */
-function checkName(option: string, value: unknown): void {
-  if (value !== undefined && typeof value !== 'string') throw invalidOption(`${option} must be a string, got ${describe(value)}`)
+function nameOf(option: string, value: unknown): string | undefined {
+  return value === undefined ? undefined : checkedName(option, value)
 }

@@ -1,5 +1,6 @@
 import { describe } from '../describe.ts'
 import { invalidOption } from '../option-checks.ts'
+import { checkedName } from './checked-name.ts'
 
 /** The topics that were asked for, of which there are at most so many; undefined for all messages. @throws `ERR_SSE_INVALID_OPTION` */
 export function topicsOf(topics: Iterable<string> | undefined, most: number): ReadonlySet<string> | undefined {
@@ -7,10 +8,7 @@ export function topicsOf(topics: Iterable<string> | undefined, most: number): Re
   const isList = typeof topics === 'object' && topics !== null && Symbol.iterator in topics
   if (!isList) throw invalidOption(`topics must be a list of strings, got ${describe(topics)}`)
   const set = new Set<string>()
-  for (const topic of topics) {
-    if (typeof topic !== 'string') throw invalidOption(`topics must be a list of strings, got one with ${describe(topic)}`)
-    checkCount(set.add(topic), most)
-  }
+  for (const topic of topics) checkCount(set.add(checkedName('a topic', topic)), most)
   return set
 }
 

@@ -1,6 +1,7 @@
 import type { HistoryBounds } from '../log/history-bounds.ts'
+import { type EntryIds, KeptEntry } from '../log/kept-entry.ts'
 import { KeptTail } from '../log/kept-tail.ts'
-import type { LogEntry, LogFollower } from '../log/message-log.ts'
+import type { LogFollower } from '../log/message-log.ts'
 import { type EngineEntry, type EnginePage, type EnginePosition, engineId } from './engine.ts'
 import { EngineClock } from './engine-clock.ts'
 import { unpackMessage } from './packed-message.ts'
@@ -25,6 +26,8 @@ export class FollowedTail {
   /** Up to this offset the engine has nothing any more, as far as is known. */
   lostUpTo = 0
   readonly #followers: ReadonlySet<LogFollower>
+  /** Gives entries the ids of this life, also once another one has begun. */
+  #ids: EntryIds | undefined
   /** When the newest message was appended. */
   #headAt = 0
 
@@ -42,11 +45,9 @@ export class FollowedTail {
   }
 
   /** A message as readers get it. `undefined` for what no Tidings has written. */
-  entryOf({ offset, at, packed }: EngineEntry): LogEntry | undefined {
+  entryOf({ offset, at, packed }: EngineEntry): KeptEntry | undefined {
     const message = unpackMessage(packed)
-    if (!message || this.epoch === undefined) return undefined
-    const { block, event, data, isText, topic, key } = message
-    return { block, event, data, isText, topic, key, id: engineId(this.epoch, { offset, at }), offset, at }
+    return message && this.#ids && new KeptEntry(message, offset, at, this.#ids)
   }
 
   /** Adds what follows the head. Returns false at what does not, and is no repetition either. */
@@ -88,7 +89,7 @@ export class FollowedTail {
       this.#skipTo(next)
       return
     }
-    const upTo = this.tail.floorWith(entry.block, entry.at)
+    const upTo = this.tail.floorWith(entry)
     if (upTo > this.tail.floor) for (const follower of this.#followers) follower.trimming?.(upTo)
     this.tail.add(entry)
     this.#headAt = entry.at
@@ -111,7 +112,9 @@ export class FollowedTail {
 
   /** Begins a life of the log: nothing of another one holds. */
   #begin(page: EnginePage): void {
-    this.epoch = page.epoch
+    const { epoch } = page
+    this.epoch = epoch
+    this.#ids = { idOf: (offset, at) => engineId(epoch, { offset, at }) }
     this.#goOnFrom(page)
   }
 

@@ -1,4 +1,4 @@
-import type { LogEntry } from '../log/message-log.ts'
+import type { KeptEntry } from '../log/kept-entry.ts'
 import type { ResolvedHistory } from './engine-log-options.ts'
 import { type FollowedTail, PAGE, type ReadPage } from './followed-tail.ts'
 
@@ -18,7 +18,7 @@ export async function readBack(
   const top = tail.floor
   const room = messages - tail.size
   const oldest = followed.clock.present - age
-  const older: LogEntry[] = []
+  const older: KeptEntry[] = []
   let { floorAt } = tail
   let isAll = false
   while (!isAll && top - older.length > after) {

@@ -9,12 +9,30 @@ export interface HistoryBounds {
    */
   messages?: number | undefined
   /**
-   * How many bytes of encoded messages are kept. The newest message is kept whatever its size.
+   * How many bytes are kept: encoded messages and their topics and keys, about 150 bytes beside each, and the names of topics and
+   * idempotency keys that are remembered. The newest message is kept whatever its size.
    * @default 16_777_216
    */
   bytes?: number | undefined
   /** How old a kept message may be, in milliseconds. Unset: any age. */
   age?: number | undefined
+}
+
+/** The bounds, with their defaults. */
+export interface ResolvedBounds {
+  readonly messages: number
+  readonly bytes: number
+  readonly age: number
+}
+
+/** Adds the defaults. */
+export function boundsOf({ messages = 1_000, bytes = 16_777_216, age = Number.POSITIVE_INFINITY }: HistoryBounds): ResolvedBounds {
+  return { messages, bytes, age }
+}
+
+/** How many of so many bytes are for what is remembered beside the messages, of each kind. */
+export function shareOf(bytes: number): number {
+  return bytes / 8
 }
 
 /** Checks the bounds that an option has, of these names. @throws `ERR_SSE_INVALID_OPTION` */

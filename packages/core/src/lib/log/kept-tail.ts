@@ -1,20 +1,20 @@
-import { byteLength } from '../message/byte-length.ts'
-import type { HistoryBounds } from './history-bounds.ts'
-import type { LogEntry, LogPage, Tail, Walk } from './message-log.ts'
+import { boundsOf, type HistoryBounds, type ResolvedBounds, shareOf } from './history-bounds.ts'
+import type { KeptEntry } from './kept-entry.ts'
+import type { LogPage, Tail, Walk } from './message-log.ts'
 import { TailWalk } from './tail-walk.ts'
-import { TopicIndex } from './topic-index.ts'
-
-type Bounds = Required<{ [Name in keyof HistoryBounds]: number }>
+import { bytesOfTopic, TopicIndex } from './topic-index.ts'
 
 /** The kept end of a log, in order, with an index of its topics. */
 export class KeptTail implements Tail {
-  #bounds: Bounds
+  #bounds: ResolvedBounds
   readonly #present: () => number
   readonly #topics = new TopicIndex()
   /** The entries from offset `#first` on, behind `#trimmed` empty places. */
-  #entries: Array<LogEntry | undefined> = []
+  #entries: Array<KeptEntry | undefined> = []
   #trimmed = 0
-  #bytes = 0
+  #entryBytes = 0
+  /** How many bytes its log keeps beside it, which count too. */
+  besides = 0
   head = 0
   /** How often it has gone on behind another place, where offsets stand for other entries. */
   restarts = 0
@@ -36,36 +36,41 @@ export class KeptTail implements Tail {
     return this.#entries.length - this.#trimmed
   }
 
-  /** The floor once an entry with this block is added, which was appended at `at`. */
-  floorWith(block: string, at: number): number {
-    const { messages, bytes } = this.#bounds
-    let floor = Math.max(this.head + 1 - messages, this.#agedFloor(at))
-    // No unit of UTF-16 takes more than three bytes: mostly the bytes need no counting.
-    if (this.#bytes + 3 * block.length <= bytes) return floor
-    let kept = this.#bytes + byteLength(block)
-    for (let offset = this.floor + 1; offset <= floor; offset++) kept -= byteLength(this.at(offset)?.block ?? '')
-    while (kept > bytes && floor < this.head) kept -= byteLength(this.at(++floor)?.block ?? '')
+  /** How many bytes all that is kept counts: entries, topics, and what is kept beside them. */
+  get bytes(): number {
+    return this.#entryBytes + this.#topics.bytes + this.besides
+  }
+
+  /** The floor once this entry is added, and `besides` bytes beside it; no less than it will be. */
+  floorWith({ topic, bytes, at }: KeptEntry, besides = 0): number {
+    let floor = Math.max(this.head + 1 - this.#bounds.messages, this.#agedFloor(at))
+    let over = this.bytes + bytes + besides - this.#bounds.bytes
+    if (topic !== undefined) over += bytesOfTopic(topic)
+    if (over <= 0) return floor
+    over -= Math.max(0, this.#topics.emptiedBytes - shareOf(this.#bounds.bytes))
+    for (let offset = this.floor + 1; offset <= floor; offset++) over -= this.at(offset)?.bytes ?? 0
+    while (over > 0 && floor < this.head) over -= this.at(++floor)?.bytes ?? 0
     return floor
   }
 
   /** Adds the entry that follows the head, and drops what the bounds no longer allow. */
-  add(entry: LogEntry): void {
+  add(entry: KeptEntry): void {
     this.head = entry.offset
     this.#entries.push(entry)
-    this.#bytes += byteLength(entry.block)
+    this.#entryBytes += entry.bytes
     if (entry.topic !== undefined) this.#topics.add(entry.topic, entry.offset)
     this.#trim()
     this.#trimAged(entry.at)
   }
 
   /** Puts what came before the oldest kept entry, the oldest first, in front of it. @param floorAt when the one before these was appended */
-  prepend(older: readonly LogEntry[], floorAt: number): void {
+  prepend(older: readonly KeptEntry[], floorAt: number): void {
     if (older.length === 0) return
     this.floorAt = floorAt
     this.#entries = [...older, ...this.#entries.slice(this.#trimmed)]
     this.#trimmed = 0
     this.#topics.prepend(older)
-    for (const { block } of older) this.#bytes += byteLength(block)
+    for (const { bytes } of older) this.#entryBytes += bytes
   }
 
   /** Drops all, and goes on behind this place: whatever came before, of any topic, is gone from here. */
@@ -74,7 +79,7 @@ export class KeptTail implements Tail {
     this.floorAt = at
     this.#entries = []
     this.#trimmed = 0
-    this.#bytes = 0
+    this.#entryBytes = 0
     this.#topics.restartAt(offset)
     this.head = offset
   }
@@ -87,9 +92,9 @@ export class KeptTail implements Tail {
 
   /** At most `limit` entries that follow `after`. */
   page(after: number, limit: number): LogPage {
-    const entries: LogEntry[] = []
+    const entries: KeptEntry[] = []
     for (let offset = Math.max(after, this.floor) + 1; offset <= this.head && entries.length < limit; offset++) {
-      entries.push(this.at(offset) as LogEntry)
+      entries.push(this.at(offset) as KeptEntry)
     }
     return { entries, floor: this.floor }
   }
@@ -102,7 +107,7 @@ export class KeptTail implements Tail {
     this.#trimAged(this.#present())
   }
 
-  at(offset: number): LogEntry | undefined {
+  at(offset: number): KeptEntry | undefined {
     return this.#entries[this.#trimmed + offset - this.floor - 1]
   }
 
@@ -131,15 +136,21 @@ export class KeptTail implements Tail {
   }
 
   #trim(): void {
-    // The newest is kept whatever its size, or nobody would ever get it.
-    while (this.size > this.#bounds.messages || (this.#bytes > this.#bounds.bytes && this.size > 1)) this.#dropOldest()
+    const { messages, bytes } = this.#bounds
+    while (this.size > messages) this.#dropOldest()
+    while (this.bytes > bytes) {
+      // Topics without a message save needless resets, so a part of the room is theirs. The newest message is kept whatever its size, or nobody would ever get it.
+      if (this.#topics.emptiedBytes > shareOf(bytes)) this.#topics.forgetOldest()
+      else if (this.size > 1) this.#dropOldest()
+      else return
+    }
   }
 
   #dropOldest(): void {
     const entry = this.#entries[this.#trimmed]
     if (!entry) return
     this.floorAt = entry.at
-    this.#bytes -= byteLength(entry.block)
+    this.#entryBytes -= entry.bytes
     if (entry.topic !== undefined) this.#topics.trim(entry.topic, entry.offset)
     this.#entries[this.#trimmed++] = undefined
     // Moving the rest down now and then costs each entry one move.
@@ -148,8 +159,4 @@ export class KeptTail implements Tail {
       this.#trimmed = 0
     }
   }
-}
-
-function boundsOf({ messages = 1_000, bytes = 16_777_216, age = Number.POSITIVE_INFINITY }: HistoryBounds): Bounds {
-  return { messages, bytes, age }
 }

@@ -1,13 +1,12 @@
 import { channelEnded } from '../errors.ts'
-import { checkBounds, type HistoryBounds } from './history-bounds.ts'
+import { boundsOf, checkBounds, type HistoryBounds } from './history-bounds.ts'
 import { KeptEntry } from './kept-entry.ts'
 import { KeptTail } from './kept-tail.ts'
 import type { AppendOptions, LogFollower, LogMessage, LogPage, TailedLog } from './message-log.ts'
 import { randomEpoch } from './random-epoch.ts'
+import { bytesOfKey, RememberedKeys } from './remembered-keys.ts'
 
 const ID = /^([0-9a-f]{32})-(0|[1-9][0-9]{0,15})$/
-// Keys are for a caller's own retries, which come soon.
-const REMEMBERED_KEYS = 10_000
 
 /**
  * A log in this process's memory: the default of a channel. Its ids are `<epoch>-<offset>`; the epoch is random, so that after a
@@ -17,11 +16,12 @@ class MemoryLog implements TailedLog {
   readonly tail: KeptTail
   #life: string | undefined
   readonly #followers = new Set<LogFollower>()
-  readonly #idsByKey = new Map<string, string>()
+  readonly #keys: RememberedKeys
   #ended = false
 
   constructor(bounds: HistoryBounds) {
     this.tail = new KeptTail(bounds)
+    this.#keys = new RememberedKeys(boundsOf(bounds).bytes)
   }
 
   /** Drawn when it is first needed: while modules load, Workers have no random bytes. */
@@ -33,13 +33,18 @@ class MemoryLog implements TailedLog {
   /** All is done when it returns: who reads the tail in the same turn finds the message there. */
   append(message: LogMessage, { idempotencyKey }: AppendOptions = {}): Promise<string> {
     if (this.#ended) return Promise.reject(channelEnded())
-    this.#warnOfTrimming(message.block, Date.now())
-    const known = idempotencyKey === undefined ? undefined : this.#idsByKey.get(idempotencyKey)
-    if (known !== undefined) return Promise.resolve(known)
-    const entry = new KeptEntry(message, this.tail.head + 1, Date.now(), this)
+    const expected = this.#entryOf(message)
+    this.#warnOfTrimming(expected, idempotencyKey)
+    const known = idempotencyKey === undefined ? undefined : this.#keys.offsetOf(idempotencyKey)
+    if (known !== undefined) return Promise.resolve(this.idOf(known))
+    // Those who were warned may have published something.
+    const entry = expected.offset === this.tail.head + 1 ? expected : this.#entryOf(message)
     const { id } = entry
+    if (idempotencyKey !== undefined) {
+      this.#keys.remember(idempotencyKey, entry.offset)
+      this.tail.besides = this.#keys.bytes
+    }
     this.tail.add(entry)
-    if (idempotencyKey !== undefined) this.#rememberKey(idempotencyKey, id)
     for (const follower of this.#followers) follower.entry(entry)
     return Promise.resolve(id)
   }
@@ -75,14 +80,13 @@ class MemoryLog implements TailedLog {
     this.#followers.clear()
   }
 
-  #warnOfTrimming(block: string, at: number): void {
-    const upTo = this.tail.floorWith(block, at)
-    if (upTo > this.tail.floor) for (const follower of this.#followers) follower.trimming?.(upTo)
+  #entryOf(message: LogMessage): KeptEntry {
+    return new KeptEntry(message, this.tail.head + 1, Date.now(), this)
   }
 
-  #rememberKey(key: string, id: string): void {
-    this.#idsByKey.set(key, id)
-    if (this.#idsByKey.size > REMEMBERED_KEYS) for (const oldest of this.#idsByKey.keys()) return void this.#idsByKey.delete(oldest)
+  #warnOfTrimming(entry: KeptEntry, idempotencyKey: string | undefined): void {
+    const upTo = this.tail.floorWith(entry, idempotencyKey === undefined ? 0 : bytesOfKey(idempotencyKey))
+    if (upTo > this.tail.floor) for (const follower of this.#followers) follower.trimming?.(upTo)
   }
 }
 

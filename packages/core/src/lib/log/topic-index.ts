@@ -1,3 +1,4 @@
+import { byteLength } from '../message/byte-length.ts'
 import type { LogEntry } from './message-log.ts'
 
 /** For all topics without a message: nothing is added to it. */
@@ -21,8 +22,15 @@ class Topic {
   }
 }
 
-// Topics that have no message left are kept for their floors, so many of them, at about 100 bytes each.
+// Topics that have no message left are kept for their floors, so many of them.
 const REMEMBERED_FLOORS = 100_000
+// What a topic takes beside its name.
+const TOPIC_BYTES = 150
+
+/** How many bytes a topic of this name counts. */
+export function bytesOfTopic(name: string): number {
+  return TOPIC_BYTES + byteLength(name)
+}
 
 /** Which messages of a log belong to which topic, and from where on each topic is whole. */
 export class TopicIndex {
@@ -30,6 +38,14 @@ export class TopicIndex {
   /** Stands for every topic that is not known: its floor is the highest that was forgotten. Those that ran empty are a ring that begins and ends here. */
   #unknown = new Topic('', 0)
   #emptied = 0
+  /** How many bytes all its topics count. */
+  bytes = 0
+  /** How many of them those count that have no message left. */
+  emptiedBytes = 0
+
+  has(name: string): boolean {
+    return this.#topics.has(name)
+  }
 
   add(name: string, offset: number): void {
     const topic = this.#topics.get(name)
@@ -56,7 +72,7 @@ export class TopicIndex {
   restartAt(offset: number): void {
     this.#topics.clear()
     this.#unknown = new Topic('', offset)
-    this.#emptied = 0
+    this.#emptied = this.bytes = this.emptiedBytes = 0
   }
 
   /** The oldest kept message of the topic, which has this offset, is gone. */
@@ -76,6 +92,15 @@ export class TopicIndex {
   /** The offset of the topic's last message that is gone, 0 where it is whole; no less than that, where older messages were put in front again. */
   floorOf(name: string): number {
     return (this.#topics.get(name) ?? this.#unknown).floor
+  }
+
+  /** Forgets the topic that ran empty first: from now on its floor is that of all that are not known. */
+  forgetOldest(): void {
+    const { next: topic } = this.#unknown
+    this.#leaveEmptied(topic)
+    this.#topics.delete(topic.name)
+    this.bytes -= bytesOfTopic(topic.name)
+    this.#unknown.floor = Math.max(this.#unknown.floor, topic.floor)
   }
 
   /** The topic's first kept offset above `offset`, or `Infinity`. */
@@ -99,6 +124,7 @@ export class TopicIndex {
     if (!topic) {
       topic = new Topic(name, this.#unknown.floor)
       this.#topics.set(name, topic)
+      this.bytes += bytesOfTopic(name)
     } else if (topic.offsets.length === 0) {
       this.#leaveEmptied(topic)
     }
@@ -115,18 +141,14 @@ export class TopicIndex {
     topic.next = this.#unknown
     previous.next = topic
     this.#unknown.previous = topic
-    if (++this.#emptied > REMEMBERED_FLOORS) this.#forget(this.#unknown.next)
+    this.emptiedBytes += bytesOfTopic(topic.name)
+    if (++this.#emptied > REMEMBERED_FLOORS) this.forgetOldest()
   }
 
-  #forget(topic: Topic): void {
-    this.#leaveEmptied(topic)
-    this.#topics.delete(topic.name)
-    this.#unknown.floor = Math.max(this.#unknown.floor, topic.floor)
-  }
-
-  #leaveEmptied({ previous, next }: Topic): void {
+  #leaveEmptied({ name, previous, next }: Topic): void {
     previous.next = next
     next.previous = previous
     this.#emptied--
+    this.emptiedBytes -= bytesOfTopic(name)
   }
 }
