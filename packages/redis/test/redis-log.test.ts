@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { createChannel, type LogMessage } from '@tidings/core'
+import { createClientPool } from 'redis'
+import { createClient as createClient4 } from 'redis4'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { describeWith } from '../../../scripts/requirements.ts'
 import { redisLog } from '../src/index.ts'
@@ -265,6 +267,8 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
   test.each<[string, unknown, unknown, object, string]>([
     ['a URL', 'redis://127.0.0.1', 'scores', {}, 'redisLog takes a client of redis or ioredis'],
     ['nothing', undefined, 'scores', {}, 'redisLog takes a client of redis or ioredis'],
+    ['a pool', createClientPool(), 'scores', {}, 'no pool of them'],
+    ['a client of callbacks', createClient4({ legacyMode: true }), 'scores', {}, 'none with legacyMode'],
     ['no name', 'client', '', {}, 'the name of a log must be a text without { and }'],
     ['braces in the name', 'client', '{a}', {}, 'the name of a log must be a text without { and }'],
     ['an unknown option', 'client', 'scores', { maxlen: 1 }, '"maxlen" is not an option of redisLog; there are history, tail, publishTimeout'],

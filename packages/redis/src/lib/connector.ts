@@ -13,12 +13,16 @@ export interface SubscriberConnection {
   subscribe(channel: string): Promise<unknown>
   unsubscribe(channel: string): Promise<unknown>
   ping(): Promise<unknown>
+  /** Whether it keeps the process alive, as it does at first. */
+  keepAlive(isNeeded: boolean): void
   destroy(): void
 }
 
 /** Who is told what a connection hears. */
 export interface SubscriberEvents {
   message(channel: string, text: string): void
+  /** The node has unsubscribed these channels, since another one has them now. */
+  moved(channels: readonly string[]): void
   /** It is of no more use. May come twice. */
   lost(error: unknown): void
 }
@@ -31,6 +35,8 @@ export interface Connector {
   readonly prefix: string
   /** What a log adds to the name of its channel: see `databaseTag`. Rejects where Redis does not answer. */
   tag(): Promise<string>
+  /** Whether the app still has the client open. */
+  isOpen(): boolean
   /** Runs a command whose keys live where `key` does. */
   send(key: string, command: readonly string[]): Promise<unknown>
   /** The node on which a channel is published; `''` where there is only one. Rejects where that is not known at present. */
@@ -44,6 +50,13 @@ export function connectorOf(client: RedisClient): Connector {
   const has = (name: string): boolean => typeof (client as unknown as Record<string, unknown> | undefined)?.[name] === 'function'
   if (has('call') && has('duplicate')) return ioRedisConnector(client as IoRedisClient | IoRedisCluster)
   if (has('sendCommand') && has('nodeClient')) return nodeRedisClusterConnector(client as NodeRedisCluster)
-  if (has('sendCommand') && has('duplicate')) return nodeRedisConnector(client as NodeRedisClient)
-  throw invalidOption('redisLog takes a client of redis or ioredis; write redisLog(createClient(), name) or redisLog(new Redis(), name)')
+  if (has('sendCommand') && has('duplicate') && has('subscribe') && !isLegacy(client)) return nodeRedisConnector(client as NodeRedisClient)
+  throw invalidOption(
+    'redisLog takes a client of redis or ioredis, no pool of them and none with legacyMode; write redisLog(createClient(), name) or createCluster(), or redisLog(new Redis(), name)',
+  )
+}
+
+/** Whether a client of version 4 takes callbacks. The client that it has for promises, as `client.v4`, cannot be duplicated. */
+function isLegacy(client: RedisClient): boolean {
+  return (client as { options?: { legacyMode?: boolean } }).options?.legacyMode === true
 }

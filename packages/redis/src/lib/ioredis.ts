@@ -16,10 +16,14 @@ export interface IoRedisCluster extends IoRedisClient {
 /** A client as the library has it, of which only the above is asked of the app's types. */
 interface Duplicable {
   readonly options?: { readonly host?: string; readonly port?: number; readonly keyPrefix?: string; readonly db?: number }
+  readonly status?: string
   duplicate(options: object): Duplicate
 }
 
 interface Duplicate {
+  /** What Redis has it subscribed to. */
+  readonly condition: { readonly subscriber: { channels(kind: 'ssubscribe'): string[] } | false } | null
+  readonly stream: { ref?(): unknown; unref?(): unknown } | undefined
   on(event: string, listener: (...args: never[]) => void): unknown
   connect(): Promise<unknown>
   subscribe(channel: string): Promise<unknown>
@@ -43,6 +47,7 @@ export function ioRedisConnector(client: IoRedisClient | IoRedisCluster): Connec
     isSharded,
     prefix: String(keyPrefix),
     // A cluster has one database.
+    isOpen: () => (client as unknown as Duplicable).status !== 'end',
     tag: isSharded ? async () => '' : databaseTag(send, db),
     send: (_, command) => send(command),
     async nodeOf(channel) {
@@ -70,21 +75,76 @@ async function connect(client: Duplicable, events: SubscriberEvents, isSharded: 
     lazyConnect: true,
     // It gives up at the first failure: when to come back is the log's to say, for all its channels.
     retryStrategy: () => null,
+    sentinelRetryStrategy: () => null,
     reconnectOnError: null,
     autoResubscribe: false,
     autoResendUnfulfilledCommands: false,
     enableOfflineQueue: false,
     keyPrefix: '',
   })
-  const onMessage = (channel: string, text: string): void => events.message(channel, text)
-  own.on('error', (error: unknown) => events.lost(error))
+  const moves = isSharded ? new Moves(own, events) : undefined
+  own.on('error', (error: unknown) => {
+    if (!moves?.tellOf(error)) events.lost(error)
+  })
   own.on('end', () => events.lost(new Error('The connection was closed')))
-  own.on(isSharded ? 'smessage' : 'message', onMessage)
+  own.on(isSharded ? 'smessage' : 'message', (channel: string, text: string) => events.message(channel, text))
   await own.connect()
   return {
-    subscribe: (channel) => (isSharded ? own.ssubscribe(channel) : own.subscribe(channel)),
-    unsubscribe: (channel) => (isSharded ? own.sunsubscribe(channel) : own.unsubscribe(channel)),
+    subscribe: (channel) => moves?.subscribe(channel) ?? own.subscribe(channel),
+    unsubscribe: (channel) => moves?.unsubscribe(channel) ?? own.unsubscribe(channel),
     ping: () => own.ping(),
+    keepAlive: (isNeeded) => void (isNeeded ? own.stream?.ref?.() : own.stream?.unref?.()),
     destroy: () => own.disconnect(),
+  }
+}
+
+/** The channels of a connection to a node of a cluster, which may give them up by itself. */
+class Moves {
+  readonly #own: Duplicate
+  readonly #events: SubscriberEvents
+  readonly #subscribed = new Set<string>()
+  /** Rejects what is asked for and not yet answered. */
+  readonly #asked = new Set<(error: Error) => void>()
+
+  constructor(own: Duplicate, events: SubscriberEvents) {
+    this.#own = own
+    this.#events = events
+    own.on('moved', () => this.#tell())
+  }
+
+  async subscribe(channel: string): Promise<void> {
+    let reject: (error: Error) => void = () => {}
+    // Version 5 does not settle a call for a channel that another node has; it says no more than that some channel was moved.
+    const moved = new Promise<never>((_, no) => {
+      reject = no
+      this.#asked.add(no)
+    })
+    try {
+      await Promise.race([this.#own.ssubscribe(channel), moved])
+      this.#subscribed.add(channel)
+    } finally {
+      this.#asked.delete(reject)
+    }
+  }
+
+  unsubscribe(channel: string): Promise<unknown> {
+    this.#subscribed.delete(channel)
+    return this.#own.sunsubscribe(channel)
+  }
+
+  /** Returns whether an error says that a node has unsubscribed a channel, which version 5 did not expect. */
+  tellOf(error: unknown): boolean {
+    const isMove = /^Command queue state error.* Last reply: sunsubscribe,/.test(String((error as Error | undefined)?.message))
+    if (isMove) this.#tell()
+    return isMove
+  }
+
+  #tell(): void {
+    for (const reject of this.#asked) reject(new Error('Another node has the channel'))
+    const { subscriber } = this.#own.condition ?? {}
+    const left = new Set(subscriber ? subscriber.channels('ssubscribe') : [])
+    const moved = [...this.#subscribed].filter((channel) => !left.has(channel))
+    for (const channel of moved) this.#subscribed.delete(channel)
+    if (moved.length > 0) this.#events.moved(moved)
   }
 }

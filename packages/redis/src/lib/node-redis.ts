@@ -22,13 +22,15 @@ interface Duplicable {
 }
 
 interface Duplicate {
-  on(event: string, listener: (error: unknown) => void): unknown
+  on(event: string, listener: (detail: unknown) => void): unknown
   connect(): Promise<unknown>
   subscribe(channel: string, listener: Listener): Promise<unknown>
-  unsubscribe(channel: string): Promise<unknown>
+  unsubscribe(channel: string, listener: Listener): Promise<unknown>
   sSubscribe(channel: string, listener: Listener): Promise<unknown>
-  sUnsubscribe(channel: string): Promise<unknown>
+  sUnsubscribe(channel: string, listener: Listener): Promise<unknown>
   ping(): Promise<unknown>
+  ref(): void
+  unref(): void
   disconnect(): unknown
   destroy?(): void
 }
@@ -46,6 +48,7 @@ export function nodeRedisConnector(client: NodeRedisClient): Connector {
     isSharded: false,
     prefix: '',
     tag: databaseTag(send, (client as unknown as Duplicable).options?.database),
+    isOpen: () => isOpen(client),
     send: (_, command) => send(command),
     nodeOf: async () => '',
     connect: (_, events) => connect(client as unknown as Duplicable, events, false),
@@ -59,6 +62,7 @@ export function nodeRedisClusterConnector(cluster: NodeRedisCluster): Connector 
     prefix: '',
     // A cluster has one database.
     tag: async () => '',
+    isOpen: () => isOpen(cluster),
     send: (key, command) => cluster.sendCommand(key, false, [...command]),
     async nodeOf(channel) {
       // It learns that a slot has moved, or that a node is back, from commands only.
@@ -74,17 +78,23 @@ export function nodeRedisClusterConnector(cluster: NodeRedisCluster): Connector 
   }
 }
 
+function isOpen(client: object): boolean {
+  return (client as { readonly isOpen?: boolean }).isOpen !== false
+}
+
 async function connect(client: Duplicable, events: SubscriberEvents, isSharded: boolean): Promise<SubscriberConnection> {
   // It gives up at the first failure: when to come back is the log's to say, for all its channels.
   const own = client.duplicate({ socket: { ...client.options?.socket, reconnectStrategy: false } })
   own.on('error', events.lost)
   own.on('end', () => events.lost(new Error('The connection was closed')))
+  own.on('sharded-channel-moved', (channel) => events.moved([String(channel)]))
   await own.connect()
   const listen: Listener = (message, channel) => events.message(channel, message)
   return {
     subscribe: (channel) => (isSharded ? own.sSubscribe(channel, listen) : own.subscribe(channel, listen)),
-    unsubscribe: (channel) => (isSharded ? own.sUnsubscribe(channel) : own.unsubscribe(channel)),
+    unsubscribe: (channel) => (isSharded ? own.sUnsubscribe(channel, listen) : own.unsubscribe(channel, listen)),
     ping: () => own.ping(),
+    keepAlive: (isNeeded) => (isNeeded ? own.ref() : own.unref()),
     destroy() {
       // In version 4 it is called otherwise, and either may say that the connection is closed already.
       Promise.resolve()

@@ -30,7 +30,8 @@ const subscriptionsByClient = new WeakMap<object, Subscriptions>()
  * A log on Redis Streams: with it a channel is the same on all machines that give the same name. Needs Redis 6.2, in a cluster 7, or Valkey.
  *
  * The log sends its commands by way of `client`, which stays the app's: connect it, listen to its `error` event, and close it last. To follow, the log
- * opens one connection more, or one for each node of a cluster, however many logs there are, and closes it with the last of them.
+ * opens one connection more, or one for each node of a cluster, however many logs there are. It closes it 30 seconds after the last of them, so that
+ * requests that each follow a log can share it; from the last one on it keeps no process alive.
  *
  * @param name of the log; its keys in Redis are `{name}:s`, `{name}:m` and `{name}:k:…`, and it publishes on `{name}:c`, in a database other
  * than 0 with its number behind that

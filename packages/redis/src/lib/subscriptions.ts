@@ -39,7 +39,7 @@ export class Subscriptions {
     if (followed.isLive) queueMicrotask(() => followed.isLive && followed.listeners.has(listener) && listener.restored())
     return {
       renew: () => {
-        if (followed.isLive) this.#again(followed)
+        if (followed.isLive) this.#renew(followed)
       },
       close: () => {
         followed.listeners.delete(listener)
@@ -85,7 +85,6 @@ export class Subscriptions {
     const node = await withDeadline(this.connector.nodeOf(followed.channel), LONGEST_CALL)
     if (this.#followed.get(followed.channel) !== followed) throw new Error('The channel was closed')
     const line = this.#lines.get(node) ?? this.#open(node)
-    line.channels.add(followed.channel)
     followed.line = line
     return line
   }
@@ -96,6 +95,7 @@ export class Subscriptions {
         const followed = this.#followed.get(channel)
         for (const listener of followed?.listeners ?? []) listener.message(text)
       },
+      moved: (channels) => this.#move(line, channels),
       lost: (error) => this.#lose(line, error),
     })
     this.#lines.set(node, line)
@@ -118,8 +118,23 @@ export class Subscriptions {
     }
   }
 
-  #again(followed: Followed): void {
+  /** What was announced meanwhile is read once the channel is subscribed on its new node. */
+  #move(line: Line, channels: readonly string[]): void {
+    for (const channel of channels) {
+      const followed = this.#followed.get(channel)
+      // One that is about to be subscribed is told by its node where it belongs.
+      if (followed?.line !== line || !followed.isLive) continue
+      followed.isLive = false
+      followed.line = undefined
+      this.#follow(followed)
+    }
+  }
+
+  /** Subscribes on another connection, where nobody else needs this one. */
+  #renew(followed: Followed): void {
+    const { line } = followed
     this.#leave(followed)
+    if (line?.channels.size === 0) line.close()
     this.#follow(followed)
   }
 

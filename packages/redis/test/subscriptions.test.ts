@@ -1,0 +1,190 @@
+import { fork } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import type { LogMessage } from '@tidings/core'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { describeWith } from '../../../scripts/requirements.ts'
+import { type RedisLog, redisLog } from '../src/index.ts'
+import { type AppClient, CLUSTER_LIBRARIES, LIBRARIES } from './support/clients.ts'
+import { until } from './support/reader.ts'
+import { RedisCluster } from './support/redis-cluster.ts'
+import { RedisServer } from './support/redis-server.ts'
+
+const describe = describeWith('redis-server')
+// Nothing is found by looking.
+const DEAF = { checkInterval: 600_000 }
+
+function message(data: string): LogMessage {
+  return { block: `data: ${data}\n`, event: 'message', data, isText: true, topic: undefined, key: undefined }
+}
+
+/** What must hold of the connections of any client. */
+function proveConnections(connect: () => Promise<AppClient>, received: () => Promise<number>): void {
+  let app: AppClient
+  let writer: AppClient
+  const opened: RedisLog[] = []
+  const open = (name: string): RedisLog => {
+    const log = redisLog(app.client, name, DEAF)
+    opened.push(log)
+    return log
+  }
+  beforeAll(async () => {
+    app = await connect()
+    writer = await connect()
+  })
+  afterEach(async () => {
+    for (const log of opened.splice(0)) await log.close()
+  })
+  afterAll(() => {
+    app.close()
+    writer.close()
+  })
+
+  test('G1 a log that is closed and opened again at once is followed', async () => {
+    const name = randomUUID()
+    // In a cluster on all nodes, so that the connection is in use all the while.
+    for (let count = 0; count < 12; count++) {
+      const other = open(randomUUID())
+      other.follow({ entry: () => {} })
+      await other.read(0, 1)
+    }
+    const source = redisLog(writer.client, name, DEAF)
+    opened.push(source)
+    for (let round = 0; round < 10; round++) {
+      const log = open(name)
+      const told: string[] = []
+      log.follow({ entry: ({ data }) => void told.push(data) })
+      await log.read(0, 1)
+      await source.append(message(`${round}`))
+      await until(
+        () => told.length === 1,
+        () => `it hears of message ${round}`,
+      )
+      await log.close()
+    }
+  })
+
+  test('G4 logs that are opened and closed one after the other share a connection', async () => {
+    const visit = async (name: string): Promise<void> => {
+      const log = open(name)
+      log.follow({ entry: () => {} })
+      await log.read(0, 1)
+      await log.close()
+    }
+    const name = randomUUID()
+    await visit(name)
+    const before = await received()
+    for (let request = 0; request < 110; request++) await visit(name)
+    expect((await received()) - before).toBeLessThan(5)
+  })
+}
+
+describe.each(Object.entries(LIBRARIES))('by way of %s', (library, connect) => {
+  let server: RedisServer
+  let observer: AppClient
+  beforeAll(async () => {
+    server = await RedisServer.start()
+    observer = await (LIBRARIES['ioredis 6'] as typeof connect)(server.url)
+  })
+  afterAll(async () => {
+    observer.close()
+    await server.stop()
+  })
+
+  proveConnections(
+    () => connect(server.url),
+    async () => Number(/total_connections_received:(\d+)/.exec(String(await observer.run('INFO', 'stats')))?.[1]),
+  )
+
+  test.runIf(['redis 6 with RESP2', 'redis 4', 'ioredis 6'].includes(library))(
+    'G4 a connection that nobody uses is closed once the app has closed its client',
+    async () => {
+      const clients = async (): Promise<number> =>
+        String(await observer.run('CLIENT', 'LIST', 'TYPE', 'normal'))
+          .trim()
+          .split('\n').length
+      const before = await clients()
+      const app = await connect(server.url)
+      const log = redisLog(app.client, randomUUID())
+      log.follow({ entry: () => {} })
+      await log.read(0, 1)
+      await log.close()
+      await until(
+        async () => (await clients()) === before + 2,
+        () => 'it is kept',
+      )
+      app.close()
+      await until(
+        async () => (await clients()) === before,
+        () => 'it is closed',
+      )
+    },
+  )
+})
+
+describe.each(['redis', 'ioredis'])('a process with a client of %s', (library) => {
+  test('G4 ends once it has closed its channel and its client: the connection that is kept for a while does not hold it', async () => {
+    const server = await RedisServer.start()
+    const env = { ...process.env, REDIS_PORT: String(server.port), LIBRARY: library }
+    const child = fork(fileURLToPath(new URL('./fixtures/closes.mjs', import.meta.url)), { env, execArgv: [] })
+    try {
+      const [word] = await once(child, 'message')
+      expect(word).toBe('closed')
+      const closedAt = performance.now()
+      if (child.exitCode === null) await once(child, 'exit')
+      expect(child.exitCode).toBe(0)
+      // It would be held for 3 s or for 30.
+      expect(performance.now() - closedAt).toBeLessThan(2_500)
+    } finally {
+      child.kill('SIGKILL')
+      await server.stop()
+    }
+  })
+})
+
+describe('on a cluster', () => {
+  let cluster: RedisCluster
+  beforeAll(async () => {
+    cluster = await RedisCluster.start()
+  }, 30_000)
+  afterAll(() => cluster.stop())
+
+  describe.each(Object.entries(CLUSTER_LIBRARIES))('by way of %s', (_, connect) => {
+    proveConnections(
+      () => connect(cluster.urls),
+      async () => {
+        const infos = await Promise.all([0, 1, 2].map((node) => cluster.run(node, 'INFO', 'stats')))
+        return infos.reduce<number>((sum, info) => sum + Number(/total_connections_received:(\d+)/.exec(String(info))?.[1]), 0)
+      },
+    )
+
+    test('G3 a slot that moves takes its log with it: the next message comes within two seconds', async () => {
+      const name = randomUUID()
+      const [app, writer] = [await connect(cluster.urls), await connect(cluster.urls)]
+      try {
+        const [log, source] = [redisLog(app.client, name, DEAF), redisLog(writer.client, name, DEAF)]
+        const told: string[] = []
+        const failures: unknown[] = []
+        log.follow({ entry: ({ data }) => void told.push(data), failed: (error) => void failures.push(error) })
+        await log.read(0, 1)
+        for (let move = 0; move < 4; move++) {
+          const node = await cluster.nodeOf(`{${name}}:s`)
+          await cluster.moveSlotOf(`{${name}}:s`, (node + 1) % 3)
+          await source.append(message(`${move}`))
+          await until(
+            () => told.length === move + 1,
+            () => `message ${move} after a move: ${told}`,
+            2_000,
+          )
+        }
+        expect(told).toEqual(['0', '1', '2', '3'])
+        expect(failures).toEqual([])
+        await Promise.all([log.close(), source.close()])
+      } finally {
+        app.close()
+        writer.close()
+      }
+    }, 40_000)
+  })
+})
