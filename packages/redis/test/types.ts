@@ -11,6 +11,7 @@ export const clients: RedisClient[] = [
   createClient({ RESP: 2 }),
   createClient({ RESP: 3, commandOptions: {} }),
   createCluster({ rootNodes: [] }),
+  createSentinel({ name: 'main', sentinelRootNodes: [] }),
   createClient4(),
   createCluster4({ rootNodes: [] }),
   new Redis(),
@@ -28,5 +29,3 @@ createChannel<{ goal: { minute: number } }>({ log }).publish({ event: 'goal', da
 redisLog('redis://127.0.0.1', 'scores')
 // @ts-expect-error: Redis bounds by count and age
 redisLog(createClient(), 'scores', { history: { bytes: 1 } })
-// @ts-expect-error: it hands out no client that stays on one node
-redisLog(createSentinel({ name: 'main', sentinelRootNodes: [] }), 'scores')

@@ -1,12 +1,19 @@
 import { invalidOption } from '@tidings/core/log'
 import { type IoRedisClient, type IoRedisCluster, ioRedisConnector } from './ioredis.ts'
-import { type NodeRedisClient, type NodeRedisCluster, nodeRedisClusterConnector, nodeRedisConnector } from './node-redis.ts'
+import {
+  type NodeRedisClient,
+  type NodeRedisCluster,
+  type NodeRedisSentinel,
+  nodeRedisClusterConnector,
+  nodeRedisConnector,
+  nodeRedisSentinelConnector,
+} from './node-redis.ts'
 
 /**
- * A connected client that the app brings, and goes on to own: of `redis` (4 or later) what `createClient` or `createCluster` gives, of `ioredis`
+ * A connected client that the app brings, and goes on to own: of `redis` (4 or later) what `createClient`, `createCluster` or `createSentinel` gives, of `ioredis`
  * or `iovalkey` a `Redis` or a `Cluster`.
  */
-export type RedisClient = NodeRedisClient | NodeRedisCluster | IoRedisClient | IoRedisCluster
+export type RedisClient = NodeRedisClient | NodeRedisCluster | NodeRedisSentinel | IoRedisClient | IoRedisCluster
 
 /** A connection of the log's own, which it subscribes on. It does not come back by itself. */
 export interface SubscriberConnection {
@@ -50,9 +57,10 @@ export function connectorOf(client: RedisClient): Connector {
   const has = (name: string): boolean => typeof (client as unknown as Record<string, unknown> | undefined)?.[name] === 'function'
   if (has('call') && has('duplicate')) return ioRedisConnector(client as IoRedisClient | IoRedisCluster)
   if (has('sendCommand') && has('nodeClient')) return nodeRedisClusterConnector(client as NodeRedisCluster)
+  if (has('sendCommand') && has('getMasterNode') && has('_execute')) return nodeRedisSentinelConnector(client as NodeRedisSentinel)
   if (has('sendCommand') && has('duplicate') && has('subscribe') && !isLegacy(client)) return nodeRedisConnector(client as NodeRedisClient)
   throw invalidOption(
-    'redisLog takes a client of redis or ioredis, no pool of them and none with legacyMode; write redisLog(createClient(), name) or createCluster(), or redisLog(new Redis(), name)',
+    'redisLog takes a client of redis or ioredis, no pool of them and none with legacyMode; write redisLog(createClient(), name), createCluster() or createSentinel(), or redisLog(new Redis(), name)',
   )
 }
 

@@ -15,6 +15,17 @@ export interface NodeRedisCluster {
   nodeClient(node: never): unknown
 }
 
+/** What the log uses of a client that `createSentinel` of `redis` gave. */
+export interface NodeRedisSentinel {
+  sendCommand(isReadonly: boolean | undefined, command: string[]): Promise<unknown>
+  getMasterNode(): unknown
+}
+
+/** A sentinel client as the library has it. */
+interface RunsOnMaster {
+  _execute(isReadonly: false, use: (client: Duplicable) => Promise<Duplicable>): Promise<Duplicable>
+}
+
 /** A client as the library has it, of which only the above is asked of the app's types. */
 interface Duplicable {
   readonly options?: { readonly socket?: object; readonly database?: number }
@@ -75,6 +86,26 @@ export function nodeRedisClusterConnector(cluster: NodeRedisCluster): Connector 
       const shard = (cluster.slots as readonly Shard[]).find(({ master }) => master.address === node)
       return connect((await cluster.nodeClient(shard?.master as never)) as Duplicable, events, true)
     },
+  }
+}
+
+/** The log's view of a single Redis behind Sentinel, by way of `redis`. */
+export function nodeRedisSentinelConnector(sentinel: NodeRedisSentinel): Connector {
+  const send = (command: readonly string[]): Promise<unknown> => sentinel.sendCommand(false, [...command])
+  return {
+    isSharded: false,
+    prefix: '',
+    tag: databaseTag(send, undefined),
+    isOpen: () => isOpen(sentinel),
+    send: (_, command) => send(command),
+    async nodeOf() {
+      // It learns that another node is the master from commands, too.
+      await send(['PING'])
+      const { host, port } = (sentinel.getMasterNode() ?? {}) as { host?: string; port?: number }
+      return `${host}:${port}`
+    },
+    // What it subscribes by itself is subscribed anew after a failover without a word, and what was published between is not told.
+    connect: async (_, events) => connect(await (sentinel as unknown as RunsOnMaster)._execute(false, async (client) => client), events, false),
   }
 }
 

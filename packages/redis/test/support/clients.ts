@@ -1,6 +1,6 @@
 import { Cluster, Redis } from 'ioredis'
 import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis5'
-import { createClient, createCluster } from 'redis'
+import { createClient, createCluster, createSentinel } from 'redis'
 import { createClient as createClient4, createCluster as createCluster4 } from 'redis4'
 import type { RedisClient } from '../../src/index.ts'
 
@@ -30,6 +30,13 @@ export const CLUSTER_LIBRARIES: Readonly<Record<string, (urls: readonly string[]
   'ioredis 5': async (urls) => ioRedis(new Cluster5([...urls])),
 }
 
+/** The same behind Sentinel: its port, and what it calls the master. */
+export const SENTINEL_LIBRARIES: Readonly<Record<string, (port: number, name: string) => Promise<AppClient>>> = {
+  'redis 6': (port, name) => nodeRedisSentinel(createSentinel({ name, sentinelRootNodes: [{ host: '127.0.0.1', port }] })),
+  'ioredis 6': async (port, name) => ioRedis(new Redis({ name, sentinels: [{ host: '127.0.0.1', port }] })),
+  'ioredis 5': async (port, name) => ioRedis(new Redis5({ name, sentinels: [{ host: '127.0.0.1', port }] })),
+}
+
 interface NodeRedis {
   on(event: 'error', listener: (error: unknown) => void): unknown
   connect(): Promise<unknown>
@@ -50,6 +57,13 @@ async function nodeRedisCluster(cluster: Omit<NodeRedis, 'sendCommand'> & { send
   await cluster.connect()
   const run = (...command: string[]) => cluster.sendCommand(command[1] as never, false as never, command as never)
   return { client: cluster as never, run, close: () => end(cluster) }
+}
+
+async function nodeRedisSentinel(sentinel: ReturnType<typeof createSentinel>): Promise<AppClient> {
+  sentinel.on('error', () => {})
+  await sentinel.connect()
+  const run = (...command: string[]) => sentinel.sendCommand(false, command)
+  return { client: sentinel as never, run, close: () => void sentinel.destroy() }
 }
 
 function end(client: { disconnect(): unknown; destroy?(): void }): void {

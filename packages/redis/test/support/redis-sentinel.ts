@@ -1,0 +1,73 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Redis } from 'ioredis'
+import { BINARIES } from '../../../../scripts/requirements.ts'
+import { until } from './reader.ts'
+import { freePort, RedisServer } from './redis-server.ts'
+
+/** What the sentinel calls its master. */
+export const MASTER = 'main'
+
+/** A master, its replica, and a sentinel that has the replica take over. */
+export class RedisSentinel {
+  readonly port: number
+  readonly servers: readonly [RedisServer, RedisServer]
+  readonly #folder: string
+  readonly #process: ChildProcess
+  readonly #client: Redis
+
+  private constructor(port: number, folder: string, servers: readonly [RedisServer, RedisServer]) {
+    this.port = port
+    this.servers = servers
+    this.#folder = folder
+    this.#process = spawn(BINARIES['redis-server'], [join(folder, 'sentinel.conf'), '--sentinel'], { stdio: 'ignore' })
+    this.#client = new Redis(port)
+    this.#client.on('error', () => {})
+  }
+
+  static async start(): Promise<RedisSentinel> {
+    const master = await RedisServer.start()
+    const replica = await RedisServer.start('--replicaof', `127.0.0.1 ${master.port}`, '--repl-diskless-sync-delay', '0')
+    const port = await freePort()
+    const folder = mkdtempSync(join(tmpdir(), 'tidings-sentinel-'))
+    const lines = [
+      `port ${port}`,
+      `dir ${folder}`,
+      `sentinel monitor ${MASTER} 127.0.0.1 ${master.port} 1`,
+      `sentinel down-after-milliseconds ${MASTER} 500`,
+      `sentinel failover-timeout ${MASTER} 2000`,
+    ]
+    writeFileSync(join(folder, 'sentinel.conf'), lines.join('\n'))
+    const sentinel = new RedisSentinel(port, folder, [master, replica])
+    await until(
+      async () => String(await sentinel.run('SENTINEL', 'REPLICAS', MASTER)).includes('master-link-status,ok'),
+      () => 'the sentinel knows the replica',
+      30_000,
+    )
+    return sentinel
+  }
+
+  /** Runs a command on the sentinel. */
+  run(name: string, ...args: string[]): Promise<unknown> {
+    return this.#client.call(name, ...args)
+  }
+
+  /** The port of the present master. */
+  async master(): Promise<number> {
+    const [, port] = (await this.run('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER)) as [string, string]
+    return Number(port)
+  }
+
+  async stop(): Promise<void> {
+    this.#client.disconnect()
+    if (this.#process.exitCode === null) {
+      this.#process.kill('SIGKILL')
+      await once(this.#process, 'exit')
+    }
+    for (const server of this.servers) await server.stop()
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+}
