@@ -14,6 +14,9 @@ import { sentence } from './sentence.ts'
 import { OPENING } from './wire.ts'
 import type { AdapterSentence, Start } from './world.ts'
 
+// Bytes, after all opens and closes.
+const MOST_LEFT = 2_000_000
+
 /** An open stream with its client. */
 async function opened(app: RunningApp, asked = {}): Promise<{ stream: EventStream; client: Client }> {
   const next = app.nextStream()
@@ -246,7 +249,10 @@ export const lifetime: readonly AdapterSentence[] = [
       'counts-and-heap': {
         timeout: 120_000,
         proof: async ({ protocol, start }) => {
-          const cycles = countOf(protocol === 'HTTP/1.1' ? 10_000 : 2_000)
+          const all = protocol === 'HTTP/1.1' ? 10_000 : 2_000
+          const cycles = countOf(all)
+          // Some of it is the platform's own, and no less for a tenth. A stream that was kept would take thousands.
+          const mostLeft = cycles === all ? MOST_LEFT : MOST_LEFT / 4
           const shutdown = new AbortController()
           let open = 0
           let total = 0
@@ -269,14 +275,18 @@ export const lifetime: readonly AdapterSentence[] = [
             await eventually(() => open === 0, 'the end of all streams')
           }
           await cycle(cycles / 10)
-          const heap = await livingHeap()
-          await cycle(cycles)
-          const grown = (await livingHeap()) - heap
-          equal(open, 0)
+          // What is kept would grow each time; the heap grows only until it has what the platform's own code needs.
+          let growth = Number.POSITIVE_INFINITY
+          for (let time = 0; time < 3 && growth >= mostLeft; time++) {
+            const before = await livingHeap()
+            await cycle(cycles)
+            growth = (await livingHeap()) - before
+            equal(open, 0)
+          }
           // Those that leave before the head may be gone before there is a stream.
           ok(total > (cycles * 2) / 3, `${total}`)
           equal(getEventListeners(shutdown.signal, 'abort').length, 0)
-          ok(grown < 2_000_000, `${grown}`)
+          ok(growth < mostLeft, `${growth} bytes more`)
         },
       },
     },
@@ -293,16 +303,25 @@ export const lifetime: readonly AdapterSentence[] = [
         const app = await start({ options: { heartbeat } })
         const busy = await opened(app)
         const beat = OPENING
+        // Where the whole process stood still for longer than that, a comment is right.
+        let quiet = 0
+        let lastBegan = performance.now()
         for (let count = 0; count < 12; count++) {
+          const began = performance.now()
           await busy.stream.send('x')
+          quiet += Math.floor((performance.now() - lastBegan) / heartbeat)
+          lastBegan = began
           await delay(heartbeat / 4)
         }
-        equal(busy.client.text, beat + 'data: x\n\n'.repeat(12))
+        const text = await busy.client.until((read) => read.split('data: x').length > 12)
+        equal(text.replaceAll(beat, ''), 'data: x\n\n'.repeat(12))
+        const beats = text.split(beat).length - 2
+        ok(beats <= quiet, `${beats} comments in ${quiet} quiet times`)
         const sentAt = performance.now()
         await busy.stream.send('last')
         await busy.client.until(`data: last\n\n${beat}`)
-        ok(performance.now() - sentAt >= heartbeat - 1, `${performance.now() - sentAt}`)
-        ok(performance.now() - sentAt < SOON, `${performance.now() - sentAt}`)
+        const took = performance.now() - sentAt
+        ok(took >= heartbeat - 1 && took < SOON, `${took} ms`)
 
         const { setTimeout: original } = globalThis
         let set = 0
@@ -355,7 +374,7 @@ export const lifetime: readonly AdapterSentence[] = [
   ),
   sentence(
     'L7',
-    "A throw before the head reaches the framework's error handling as ever. After it the connection ends. " +
+    "A throw before the head reaches the framework's own error handling. After it the connection ends. " +
       'Express: its error handlers are told and its default handler destroys the connection (a custom one that ' +
       'swallows the error leaves the stream open: documented). Koa: the middleware ends the stream as ' +
       "`'error'`, tells `onError` and rethrows to `app.on('error')` (Koa alone would leave it open for ever). " +
@@ -378,14 +397,19 @@ export const lifetime: readonly AdapterSentence[] = [
       },
       // Ends the connection when the handler throws after the head, and does not tell the peer why.
       'after-the-head': async ({ start, adapter }) => {
+        let fail!: () => void
+        const isOut = new Promise<void>((resolve) => {
+          fail = resolve
+        })
         const app = await start({
           run: async (stream) => {
             await stream.send('sent')
-            await delay(50) // The head is out by then.
+            await isOut
             throw new Error('secret after')
           },
         })
         const client = await ask(app)
+        fail()
         await within(client.closed, 'the end of the connection')
         ok(!client.text.includes('secret'), client.text)
         const [stream] = app.streams
