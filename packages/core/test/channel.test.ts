@@ -1221,6 +1221,8 @@ describe('C11 what belongs to the channel', () => {
       { resetEvent: 'position', position: 'message' },
       { log: {} as never },
       [] as never,
+      { snapshotTimeout: 0 },
+      { snapshotTimeout: Number.POSITIVE_INFINITY },
       { serialize: 1 as never },
       { onError: null as never },
     ]

@@ -2,13 +2,13 @@ import { describe } from '../describe.ts'
 import { checkBounds, type HistoryBounds } from '../log/history-bounds.ts'
 import type { TailedLog } from '../log/message-log.ts'
 import { checkedEvent, type Serialize } from '../message/message.ts'
-import { checkedInteger, checkedOption, checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
+import { checkedDelay, checkedInteger, checkedOption, checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
 
 /** Where a channel failed where no caller can catch it. */
 export type ChannelErrorStage =
   /** A subscription's filter threw; its stream is cut. */
   | 'filter'
-  /** A subscription's snapshot threw or rejected; its stream is cut. */
+  /** A subscription's snapshot threw, rejected, or took too long; its stream is cut. */
   | 'snapshot'
   /** A message or the channel's end could not be kept. The promise of its `publish` rejects, too. */
   | 'publish'
@@ -46,6 +46,11 @@ export interface ChannelOptions<Own extends string = string> {
    */
   maxTopics?: number | undefined
   /**
+   * How long a subscription's snapshot may take, in milliseconds. Then the streams that wait for it are cut, and `onError` is told.
+   * @default 30_000
+   */
+  snapshotTimeout?: number | undefined
+  /**
    * Turns data that is neither text nor bytes into text, once for all subscribers.
    * @default JSON.stringify
    */
@@ -70,18 +75,19 @@ export type PublishedEvents<Events extends object, Own extends string> = string 
 
 /** The name of the event that tells a client its position, where one does. */
 export const POSITION_EVENT = 'position'
-const NAMES = ['history', 'log', 'resetEvent', 'position', 'maxTopics', 'serialize', 'parse', 'onError']
+const NAMES = ['history', 'log', 'resetEvent', 'position', 'maxTopics', 'snapshotTimeout', 'serialize', 'parse', 'onError']
 
 /** Checks the options of a channel. @throws `ERR_SSE_INVALID_OPTION` */
 export function checkChannelOptions(options: ChannelOptions): void {
   checkNames('createChannel', options, NAMES)
   if (options.history !== undefined && options.log !== undefined) throw invalidOption('history is the bounds of the default log; give them to the log instead')
   if (options.history !== undefined) checkBounds('history', options.history)
-  const { log, position, resetEvent, maxTopics, serialize, parse, onError } = options
+  const { log, position, resetEvent, maxTopics, snapshotTimeout, serialize, parse, onError } = options
   if (log !== undefined && !('tail' in Object(log))) throw invalidOption(`log must be what memoryLog(), redisLog() or engineLog() makes, got ${describe(log)}`)
   if (position !== undefined && typeof position !== 'boolean' && position !== 'message')
     throw invalidOption(`position must be true, false or 'message', got ${describe(position)}`)
   if (maxTopics !== undefined) checkedInteger('maxTopics', maxTopics, 1)
+  if (snapshotTimeout !== undefined) checkedDelay('snapshotTimeout', snapshotTimeout)
   const taken = ['', 'message', ...(position === 'message' ? [POSITION_EVENT] : [])]
   if (resetEvent !== undefined && taken.includes(checkedOption('resetEvent', () => checkedEvent(resetEvent))))
     throw invalidOption(`resetEvent must have a name of its own, got ${describe(resetEvent)}`)

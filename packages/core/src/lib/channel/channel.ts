@@ -5,7 +5,7 @@ import { ParsedValues } from '../delivery/parsed-values.ts'
 import { type Hub, Reader } from '../delivery/reader.ts'
 import { neededBy, type Start, startOf } from '../delivery/reader-start.ts'
 import { ResumeCount } from '../delivery/resume-count.ts'
-import { RunningSnapshots, type Snapshot, type SnapshotResult } from '../delivery/snapshot.ts'
+import { RunningSnapshots } from '../delivery/snapshot.ts'
 import type { ChannelMessage, Source, View } from '../delivery/view.ts'
 import { describe } from '../describe.ts'
 import { channelEnded, TidingsError } from '../errors.ts'
@@ -71,6 +71,8 @@ const ENDED_OPTIONS = ['topics', 'filter', 'after']
 const LONGEST_ASKING = 2_000
 const LATE = Symbol()
 const MOST_TOPICS = 256
+// Milliseconds.
+const LONGEST_SNAPSHOT = 30_000
 
 /**
  * Makes a channel. `Own` names the channel's own events, which `publish` takes no messages of: with a map of events, a `resetEvent`
@@ -101,13 +103,13 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   readonly log: TailedLog
   readonly tail: Tail
   readonly resetEvent: string
+  readonly snapshots: RunningSnapshots
   readonly #options: ChannelOptions
   readonly #reserved: ReservedEvents
   readonly #maxTopics: number
   readonly #values: ParsedValues
   readonly #audiences: Audiences
   readonly #due = new DueAudiences()
-  readonly #snapshots = new RunningSnapshots()
   readonly #resumes = new ResumeCount()
   /** Who reads in the process by `messages()`, and who of them waits. */
   readonly #places = new Set<Place>()
@@ -125,6 +127,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     this.log = options.log ?? memoryLog(options.history)
     this.tail = this.log.tail
     this.resetEvent = options.resetEvent ?? 'reset'
+    this.snapshots = new RunningSnapshots(options.snapshotTimeout ?? LONGEST_SNAPSHOT)
     this.#reserved = new Set([this.resetEvent, ...(options.position === 'message' ? [POSITION_EVENT] : [])])
     this.#maxTopics = options.maxTopics ?? MOST_TOPICS
     this.#values = new ParsedValues(options.parse ?? JSON.parse)
@@ -231,7 +234,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   breaking(upTo: number): void {
     for (const audience of this.#audiences) audience.breakAt(upTo)
     for (const place of this.#places) if (place.cursor !== undefined && place.cursor > upTo) place.cursor = undefined
-    this.#snapshots.clear()
+    this.snapshots.clear()
     // Delivered in a later turn, when the tail is as it will be.
     this.#markAllDue()
   }
@@ -298,10 +301,6 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     if (typeof message === 'object' && message?.id !== undefined)
       throw new TidingsError('ERR_SSE_ID_OWNED', 'Messages of a snapshot carry no id: the position follows the last of them')
     return encodeMessage(message, { serialize: this.#options.serialize })
-  }
-
-  snapshot(take: Snapshot, cursor: number): SnapshotResult | Promise<SnapshotResult> {
-    return this.#snapshots.take(take, cursor)
   }
 
   report(error: unknown, stage: ChannelErrorStage): void {

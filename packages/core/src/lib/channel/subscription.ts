@@ -20,7 +20,9 @@ export interface SubscribeOptions {
    * what is published from now on.
    */
   after?: string | undefined
-  /** The present state, for a client that begins without history or has lost some of it. */
+  /**
+   * The present state, for a client that begins without history or has lost some of it. It gets a `signal`, which is aborted when nobody waits for it any more.
+   */
   snapshot?: Snapshot | undefined
   /**
    * What happens to a connected client that falls behind what is kept: it is told by the reset event (`'reset'`), or its stream

@@ -6,7 +6,7 @@ import type { FedStream, Feeder } from '../stream/feeder.ts'
 import type { Audience, AudienceHub, AudienceMember } from './audience.ts'
 import type { Batch } from './batch.ts'
 import { neededBy, type Start } from './reader-start.ts'
-import { type Snapshot, type SnapshotResult, snapshotParts } from './snapshot.ts'
+import { type RunningSnapshots, type Snapshot, type SnapshotResult, type SnapshotTaker, snapshotParts } from './snapshot.ts'
 
 /** What a reader that is behind gets: all that is kept, its end once something is gone, or only the newest of each key. */
 export type Lag = 'reset' | 'close' | 'conflate'
@@ -20,8 +20,7 @@ export interface Hub extends AudienceHub {
   /** What tells a client its position, as a block without the closing blank line; `''` where the channel tells none. */
   positionBlock(offset: number): string
   encode(message: Message): string
-  /** Runs a snapshot, or joins the run of the same function for the same position. */
-  snapshot(take: Snapshot, cursor: number): SnapshotResult | Promise<SnapshotResult>
+  readonly snapshots: RunningSnapshots
   report(error: unknown, stage: 'filter' | 'snapshot'): void
   forget(reader: Reader): void
 }
@@ -31,7 +30,7 @@ const NOTHING_TOLD = -1
 const PAUSE_AT_THE_END = 300_000
 
 /** One subscribed stream: a cursor into the log and a stream to write to. What it has not yet read stays where it is, in the log. */
-export class Reader implements Feeder, AudienceMember {
+export class Reader implements Feeder, AudienceMember, SnapshotTaker {
   readonly #hub: Hub
   readonly #take: Snapshot | undefined
   readonly #lag: Lag
@@ -44,6 +43,8 @@ export class Reader implements Feeder, AudienceMember {
   #held = false
   /** Where messages are brought here: aborted when it leaves. */
   #leaving: AbortController | undefined
+  /** Where a snapshot is taken: by this it stops waiting for it. */
+  #leaveSnapshot: (() => void) | undefined
   #hasBegun = false
   /** The id of its position, where the log has lost what made it so. */
   #lostAt: string | undefined
@@ -198,7 +199,27 @@ export class Reader implements Feeder, AudienceMember {
     this.#audience.view.caughtUp(this)
     this.#leaving?.abort()
     this.#leaving = undefined
+    this.#leaveSnapshot?.()
+    this.#leaveSnapshot = undefined
     this.#hub.forget(this)
+  }
+
+  snapshotTaken(result: SnapshotResult): void {
+    this.#leaveSnapshot = undefined
+    try {
+      // One that was taken of what is lost since would give its readers a position that stands for something else by now.
+      if (this.#lostAt === undefined) this.#writeSnapshot(result)
+      else this.#held = false
+    } catch (error) {
+      this.snapshotFailed(error)
+    }
+    this.deliver()
+  }
+
+  snapshotFailed(error: unknown): void {
+    this.#leaveSnapshot = undefined
+    this.#hub.report(error, 'snapshot')
+    this.#stream?.['~cut'](error)
   }
 
   heartbeat(): string {
@@ -338,25 +359,10 @@ export class Reader implements Feeder, AudienceMember {
 
   #takeSnapshot(take: Snapshot): void {
     this.#held = true
-    try {
-      const result = this.#hub.snapshot(take, this.#cursor)
-      if (isPromise(result)) this.#awaitSnapshot(result)
-      else this.#writeSnapshot(result)
-    } catch (error) {
-      this.#failSnapshot(error)
-    }
-  }
-
-  async #awaitSnapshot(result: Promise<SnapshotResult>): Promise<void> {
-    try {
-      const taken = await result
-      // One that was taken of what is lost since would give its readers a position that stands for something else by now.
-      if (this.#lostAt === undefined) this.#writeSnapshot(taken)
-      else this.#held = false
-      this.deliver()
-    } catch (error) {
-      this.#failSnapshot(error)
-    }
+    const leave = this.#hub.snapshots.take(take, this.#cursor, this)
+    // The snapshot may have closed the subscription itself.
+    if (this.#stream) this.#leaveSnapshot = leave
+    else leave?.()
   }
 
   #writeSnapshot(result: SnapshotResult): void {
@@ -380,11 +386,6 @@ export class Reader implements Feeder, AudienceMember {
     this.#held = false
   }
 
-  #failSnapshot(error: unknown): void {
-    this.#hub.report(error, 'snapshot')
-    this.#stream?.['~cut'](error)
-  }
-
   /** Returns whether the channel tells positions at all. */
   #tellPosition(): boolean {
     this.#told = this.#cursor
@@ -401,8 +402,4 @@ export class Reader implements Feeder, AudienceMember {
     const id = knows || this.#tellPosition() ? undefined : this.#hub.log.idOf(this.#cursor)
     stream['~end'](true, id, this.#findsNothing ? PAUSE_AT_THE_END : undefined)
   }
-}
-
-function isPromise<Value>(value: Value | Promise<Value>): value is Promise<Value> {
-  return typeof value === 'object' && value !== null && 'then' in value
 }

@@ -1,0 +1,155 @@
+import { describe, expect, expectTypeOf, test, vi } from 'vitest'
+import type { Snapshot } from '../src/index.ts'
+import type { SinkStream } from '../src/lib/stream/sink-stream.ts'
+import { ended, openStream, turn } from './support/held-sink.ts'
+import { type Joined, openChannel } from './support/joined-channel.ts'
+import { watchTimers } from './support/timers.ts'
+
+/** A snapshot that gives nothing until the test says so, and the signal of each run. */
+function held() {
+  const runs: { signal: AbortSignal; give: (text: string) => void; fail: (error: unknown) => void }[] = []
+  const snapshot = vi.fn<Snapshot>(
+    ({ signal }) =>
+      new Promise((give, fail) => {
+        runs.push({ signal, give, fail })
+      }),
+  )
+  return { snapshot, runs }
+}
+
+const timeout = expect.objectContaining({ code: 'ERR_SSE_SNAPSHOT_TIMEOUT', message: expect.stringContaining('longer than 20 ms') })
+
+describe('C7 a snapshot that hangs', () => {
+  test('C7 cuts the streams that wait for it after snapshotTimeout, tells onError what to do, and leaves the others alone', async () => {
+    const { channel, join, errors, id } = openChannel({ snapshotTimeout: 20 })
+    const { snapshot, runs } = held()
+    const sound = join({ snapshot: () => 'state' })
+    const waiting = [join({ snapshot }), join({ snapshot })]
+    const reasons = await Promise.all(waiting.map(({ stream }) => ended(stream)))
+    expect(reasons).toEqual([1, 2].map(() => expect.objectContaining({ reason: 'error', cause: timeout })))
+    expect(errors).toEqual([1, 2].map(() => ({ error: timeout, stage: 'snapshot' })))
+    expect(runs.map(({ signal }) => signal.reason)).toEqual([timeout])
+    for (const { sink } of waiting) expect([sink.state, sink.frames]).toEqual(['destroyed', [':\n\n']])
+    expect([sound.stream.closed, sound.text, channel.subscribers]).toEqual([false, `data: state\n\nid: ${id(0)}\n\n`, 1])
+  })
+
+  test('C7 is followed by a run of its own for those who come later, and what it gives then is for nobody', async () => {
+    const { channel, join, errors, id } = openChannel({ snapshotTimeout: 20 })
+    const { snapshot, runs } = held()
+    await ended(join({ snapshot }).stream)
+    const later = join({ snapshot })
+    runs[0]?.give('too late')
+    runs[1]?.give('in time')
+    await turn()
+    expect([snapshot.mock.calls.length, later.text]).toEqual([2, `data: in time\n\nid: ${id(0)}\n\n`])
+    expect([channel.subscribers, errors.length]).toEqual([1, 1])
+  })
+
+  test('C7 has no deadline any more once it is taken, has failed, or nobody waits for it', async () => {
+    const timers = watchTimers()
+    const { join } = openChannel()
+    const { snapshot, runs } = held()
+    const [taken, failed, left] = [join({ snapshot }), join({ snapshot: (context) => snapshot(context) }), join({ snapshot: (context) => snapshot(context) })]
+    expect(await timers.alive()).toBe(3)
+    runs[0]?.give('state')
+    runs[1]?.fail(new Error('broken'))
+    left.sink.leave()
+    await ended(failed.stream)
+    expect([taken.stream.closed, await timers.alive()]).toEqual([false, 0])
+    timers.stop()
+  })
+
+  test('C7 keeps nothing of those who have left', async () => {
+    const { channel, join } = openChannel()
+    const { snapshot, runs } = held()
+    const streams: WeakRef<SinkStream>[] = []
+    const stays = join({ snapshot })
+    const visit = (index: number): void => {
+      const { stream, sink, subscription }: Joined = join({ snapshot, topics: [`t${index}`] })
+      if (index % 3 === 0) subscription.close()
+      if (index % 2 === 0) sink.leave()
+      else stream.close()
+      streams.push(new WeakRef(stream))
+    }
+    for (let index = 0; index < 200; index++) visit(index)
+    expect(await alive(streams)).toBeLessThan(2)
+    expect([snapshot.mock.calls.length, channel.subscribers, stays.stream.closed, runs.length]).toEqual([1, 1, false, 1])
+  })
+
+  test('C7 keeps nothing of those who were cut', async () => {
+    const { join } = openChannel({ snapshotTimeout: 20 })
+    const { snapshot, runs } = held()
+    const streams: WeakRef<SinkStream>[] = []
+    // Not its reason, whose stack refers to the stream.
+    const begin = async (): Promise<void> => {
+      const { stream } = join({ snapshot })
+      streams.push(new WeakRef(stream))
+      await ended(stream)
+    }
+    await Promise.all(Array.from({ length: 100 }, begin))
+    expect(await alive(streams)).toBeLessThan(2)
+    expect(runs.length).toBeGreaterThan(0)
+  })
+})
+
+/** How many are not collected; one may lie on the stack of the function that asks. */
+async function alive(streams: readonly WeakRef<SinkStream>[]): Promise<number> {
+  for (let round = 0; round < 3; round++) {
+    await turn()
+    if (!global.gc) throw new Error('run with --expose-gc')
+    global.gc()
+  }
+  return streams.filter((stream) => stream.deref()).length
+}
+
+describe('C5 the signal of a snapshot', () => {
+  test.each<[string, (joined: Joined) => void]>([
+    ['the peer leaves', ({ sink }) => sink.leave()],
+    ['the stream is closed', ({ stream }) => stream.close()],
+    ['the subscription is closed', ({ subscription }) => subscription.close()],
+  ])('C5 is aborted when the last who waits for the run has left: %s', async (_, leave) => {
+    const { join, errors } = openChannel()
+    const { snapshot, runs } = held()
+    const [first, last] = [join({ snapshot }), join({ snapshot })]
+    const [run] = runs
+    run?.signal.addEventListener('abort', () => run.fail(run.signal.reason))
+    leave(first)
+    expect([runs.length, run?.signal.aborted]).toEqual([1, false])
+    leave(last)
+    expect(run?.signal.reason).toMatchObject({ name: 'AbortError' })
+    // What was told to stop has not failed.
+    await turn()
+    expect(errors).toEqual([])
+    const next = join({ snapshot })
+    runs[1]?.give('state')
+    await turn()
+    expect([runs.length, next.text.startsWith('data: state\n'), runs[1]?.signal.aborted]).toEqual([2, true, false])
+  })
+
+  test('C5 is aborted where the snapshot itself ends the only stream that waits for it', () => {
+    const { channel, errors } = openChannel()
+    const { snapshot, runs } = held()
+    const { stream, sink } = openStream()
+    const closing: Snapshot = (context) => {
+      stream.close()
+      return snapshot(context)
+    }
+    channel.subscribe(stream, { snapshot: closing })
+    expect([runs[0]?.signal.aborted, sink.frames, channel.subscribers, errors]).toEqual([true, [':\n\n'], 0, []])
+  })
+
+  test('C5 is aborted when the channel is closed', () => {
+    const { channel, join } = openChannel()
+    const { snapshot, runs } = held()
+    join({ snapshot })
+    channel.close()
+    expect(runs[0]?.signal.aborted).toBe(true)
+  })
+
+  test('C5 types: a snapshot is given its signal, and need not take it', () => {
+    const { join } = openChannel()
+    join({ snapshot: ({ signal }) => `${expectTypeOf(signal).toEqualTypeOf<AbortSignal>()}` })
+    join({ snapshot: () => [] })
+    expectTypeOf<Snapshot>().toBeCallableWith({ signal: AbortSignal.abort() })
+  })
+})
