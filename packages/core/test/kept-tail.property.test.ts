@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { boundsOf } from '../src/lib/log/history-bounds.ts'
 import type { KeptTail } from '../src/lib/log/kept-tail.ts'
 import { memoryLog } from '../src/lib/log/memory-log.ts'
+import { ReadableTail } from '../src/lib/log/readable-tail.ts'
 import { encodeMessage } from '../src/lib/message/message.ts'
 
 interface Published {
@@ -35,7 +36,7 @@ describe('C8 whatever is published', () => {
     fc.assert(
       fc.property(bounds, fc.array(fc.tuple(published, bounds), { minLength: 1, maxLength: 200 }), fc.boolean(), (first, steps, changes) => {
         const log = memoryLog(first)
-        const tail = log.tail as KeptTail
+        const tail = ReadableTail.behind(log.tail) as KeptTail
         const lastOf = new Map<string, number[]>()
         let announced = 0
         log.follow({

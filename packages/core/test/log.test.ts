@@ -5,6 +5,7 @@ import { KeptEntry } from '../src/lib/log/kept-entry.ts'
 import type { KeptTail } from '../src/lib/log/kept-tail.ts'
 import { memoryLog } from '../src/lib/log/memory-log.ts'
 import type { LogMessage, TailedLog } from '../src/lib/log/message-log.ts'
+import { ReadableTail } from '../src/lib/log/readable-tail.ts'
 import { TopicIndex } from '../src/lib/log/topic-index.ts'
 import { openChannel } from './support/joined-channel.ts'
 
@@ -21,7 +22,7 @@ function filled(bounds: HistoryBounds, messages: string[], topic?: (index: numbe
 }
 
 const many = (count: number): string[] => Array.from({ length: count }, (_, index) => String(index + 1))
-const bytesOf = ({ tail }: TailedLog): number => (tail as KeptTail).bytes
+const bytesOf = ({ tail }: TailedLog): number => (ReadableTail.behind(tail) as KeptTail).bytes
 const sizeOf = ({ tail }: TailedLog): number => tail.head - tail.floor
 const kept = (log: TailedLog): (string | undefined)[] => many(sizeOf(log)).map((_, index) => log.tail.at(log.tail.floor + 1 + index)?.data)
 
@@ -60,7 +61,7 @@ describe('C8 what a memory log keeps', () => {
 
   test('C8 a topic counts while its floor is remembered; beyond an eighth of the bytes they are forgotten before messages are dropped', () => {
     const log = memoryLog({ bytes: 8_000 })
-    const tail = log.tail as KeptTail
+    const tail = ReadableTail.behind(log.tail) as KeptTail
     // 158 for each message and 1 for its topic, 151 for each topic.
     const topics = [...'abcdefghijklmnopqrstuvwxyz']
     for (const topic of topics.slice(0, 25)) void log.append(message('1', topic))
@@ -213,7 +214,7 @@ describe('C8 a walk over topics', () => {
     fc.assert(
       fc.property(fc.option(fc.subarray(['a', 'b', 'c', 'd']), { nil: undefined }), fc.array(step, { maxLength: 60, size: 'max' }), (names, steps) => {
         const log = memoryLog({ messages: 1_000 })
-        const tail = log.tail as KeptTail
+        const tail = ReadableTail.behind(log.tail) as KeptTail
         const entries = new Map<number, KeptEntry>()
         const topics = names && new Set(names)
         const walk = tail.walk(0, topics)
@@ -307,7 +308,7 @@ describe('C3 the floors of topics', () => {
   test('C3 are remembered anew where the log goes on behind another place', () => {
     const log = memoryLog({ messages: 1 })
     for (const number of many(100_001)) void log.append(message('x', `before${number}`))
-    const tail = log.tail as KeptTail
+    const tail = ReadableTail.behind(log.tail) as KeptTail
     tail.restartAt(200_000, 0)
     for (const number of many(3)) void log.append(message('x', `t${number}`))
     const gap = (cursor: number, topic: string) => tail.hasGap(cursor, new Set([topic]))
@@ -317,7 +318,7 @@ describe('C3 the floors of topics', () => {
 
   test('C3 a topic of which much was trimmed has all of it again once that is brought back', () => {
     const log = filled({ messages: 50 }, many(100), (index) => (index % 10 === 0 ? 'rare' : 'common'))
-    const tail = log.tail as KeptTail
+    const tail = ReadableTail.behind(log.tail) as KeptTail
     const entry = (offset: number) => new KeptEntry(message(String(offset), offset % 10 === 1 ? 'rare' : 'common'), offset, 0, log)
     tail.setBounds({ messages: 200 })
     tail.prepend(

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
-import { createChannel, type EventStream } from '../src/index.ts'
+import { createChannel, type EventStream, memoryLog } from '../src/index.ts'
 import { openEventStream } from '../src/node.ts'
 import { eventStreamResponse } from '../src/web.ts'
 
@@ -59,6 +59,12 @@ test('a channel shows its public names and no others', () => {
   const channel = createChannel()
   expect(namesOf(channel)).toEqual(['close', 'end', 'ended', 'messages', 'publish', 'subscribe', 'subscribers'])
   channel.close()
+})
+
+test('a memory log shows what MessageLog names, and a tail to read', () => {
+  const log = memoryLog()
+  expect(namesOf(log)).toEqual(['append', 'close', 'end', 'follow', 'idOf', 'locate', 'read', 'tail'])
+  expect(namesOf(log.tail)).toEqual(['agedFloor', 'at', 'floor', 'hasGap', 'head', 'trimAged', 'walk'])
 })
 
 test('a subscription shows its public names and no others', async () => {

@@ -1,6 +1,6 @@
 import { channelEnded } from '../errors.ts'
-import type { KeptTail } from '../log/kept-tail.ts'
-import type { AppendOptions, LogFollower, LogMessage, LogPage, TailedLog } from '../log/message-log.ts'
+import type { AppendOptions, LogFollower, LogMessage, LogPage, Tail, TailedLog } from '../log/message-log.ts'
+import { ReadableTail } from '../log/readable-tail.ts'
 import { startTimer } from '../timer.ts'
 import { calledUnless, settledUnless } from '../waiting.ts'
 import { Appends } from './appends.ts'
@@ -22,6 +22,7 @@ const GONE = -1
 
 /** A log on an engine: it follows the engine, finds out what it missed, and reaches back where somebody wants more than it has here. */
 class EngineLog implements TailedLog {
+  readonly tail: Tail
   readonly #engine: Engine
   readonly #options: ResolvedEngineLogOptions
   readonly #appends: Appends
@@ -54,11 +55,8 @@ class EngineLog implements TailedLog {
     this.#engine = engine
     this.#options = options
     this.#followed = new FollowedTail(options.tail, this.#followers)
+    this.tail = new ReadableTail(this.#followed.tail)
     this.#appends = new Appends(engine, options, (receipt) => this.#onReceipt(receipt))
-  }
-
-  get tail(): KeptTail {
-    return this.#followed.tail
   }
 
   append(message: LogMessage, { idempotencyKey }: AppendOptions = {}): Promise<string> {
@@ -82,8 +80,8 @@ class EngineLog implements TailedLog {
   async read(after: number, limit: number): Promise<LogPage> {
     await this.load('')
     await this.load(after)
-    this.tail.trimAged()
-    return this.tail.page(after, limit)
+    this.#followed.tail.trimAged()
+    return this.#followed.tail.page(after, limit)
   }
 
   follow(follower: LogFollower): () => void {
@@ -98,8 +96,8 @@ class EngineLog implements TailedLog {
 
   locate(id: string): number | undefined {
     const place = parseEngineId(id)
-    if (!place || place.epoch !== this.#followed.epoch || place.offset > this.tail.head) return undefined
-    if (place.offset < this.tail.floor && place.offset > 0) return GONE
+    if (!place || place.epoch !== this.#followed.epoch || place.offset > this.#followed.tail.head) return undefined
+    if (place.offset < this.#followed.tail.floor && place.offset > 0) return GONE
     // Of the same number, but of a state that the engine has lost: other messages followed it.
     return place.at === this.#followed.atOf(place.offset, undefined) ? place.offset : undefined
   }
@@ -107,7 +105,7 @@ class EngineLog implements TailedLog {
   idOf(offset: number): string {
     const { epoch } = this.#followed
     // Of what is gone from here nobody reads on.
-    return epoch === undefined ? '' : engineId(epoch, { offset, at: this.#followed.atOf(offset, this.tail.floorAt) })
+    return epoch === undefined ? '' : engineId(epoch, { offset, at: this.#followed.atOf(offset, this.#followed.tail.floorAt) })
   }
 
   load(after: string | number, signal?: AbortSignal): Promise<void> | undefined {
@@ -147,7 +145,7 @@ class EngineLog implements TailedLog {
     clearTimeout(this.#check)
     this.#check = undefined
     clearTimeout(this.#shrink)
-    this.tail.setBounds(this.#options.tail)
+    this.#followed.tail.setBounds(this.#options.tail)
     this.#wake()
   }
 
@@ -194,10 +192,10 @@ class EngineLog implements TailedLog {
 
   async #checkNow(): Promise<void> {
     if (this.#isFollowing && !this.#hasNews) {
-      const { head } = this.tail
+      const { head } = this.#followed.tail
       await this.#sync()
       // News of it may be on their way. If that happens again before any come, none will.
-      if (this.tail.head > head && !this.#hasNews) this.#finds++
+      if (this.#followed.tail.head > head && !this.#hasNews) this.#finds++
       if (this.#finds > 1) this.#subscription?.renew()
     }
     if (this.#subscription) this.#checkLater()
@@ -213,7 +211,7 @@ class EngineLog implements TailedLog {
 
   #isHere(after: string | number): boolean {
     const { epoch, lostUpTo } = this.#followed
-    const { head, floor } = this.tail
+    const { head, floor } = this.#followed.tail
     if (!this.#isKnown || epoch === undefined) return false
     if (after === '') return this.#isFollowing && !(this.#appended.epoch === epoch && this.#appended.offset > head)
     const place = this.#placeOf(after)
@@ -234,7 +232,7 @@ class EngineLog implements TailedLog {
     while (isMissing()) {
       const place = this.#placeOf(after)
       // Of what another life or the future has, nothing lies further back.
-      if (!place || place.epoch !== this.#followed.epoch || place.offset >= this.tail.floor) return
+      if (!place || place.epoch !== this.#followed.epoch || place.offset >= this.#followed.tail.floor) return
       this.#readingBack ??= this.#readBack(place.offset).finally(() => {
         this.#readingBack = undefined
       })
@@ -248,9 +246,9 @@ class EngineLog implements TailedLog {
 
   async #readBack(after: number): Promise<void> {
     const { history, tail } = this.#options
-    this.tail.setBounds({ ...history, bytes: Number.POSITIVE_INFINITY })
+    this.#followed.tail.setBounds({ ...history, bytes: Number.POSITIVE_INFINITY })
     clearTimeout(this.#shrink)
-    this.#shrink = startTimer(() => this.tail.setBounds(tail), READ_BACK_KEPT)
+    this.#shrink = startTimer(() => this.#followed.tail.setBounds(tail), READ_BACK_KEPT)
     const isSame = await this.#untilDone(() => readBack(this.#followed, after, history, this.#read))
     if (isSame === false) await this.#sync()
   }

@@ -2,8 +2,9 @@ import { channelEnded } from '../errors.ts'
 import { boundsOf, checkBounds, type HistoryBounds } from './history-bounds.ts'
 import { KeptEntry } from './kept-entry.ts'
 import { KeptTail } from './kept-tail.ts'
-import type { AppendOptions, LogFollower, LogMessage, LogPage, TailedLog } from './message-log.ts'
+import type { AppendOptions, LogFollower, LogMessage, LogPage, Tail, TailedLog } from './message-log.ts'
 import { randomEpoch } from './random-epoch.ts'
+import { ReadableTail } from './readable-tail.ts'
 import { bytesOfKey, RememberedKeys } from './remembered-keys.ts'
 
 const ID = /^([0-9a-f]{32})-(0|[1-9][0-9]{0,15})$/
@@ -13,14 +14,16 @@ const ID = /^([0-9a-f]{32})-(0|[1-9][0-9]{0,15})$/
  * restart the ids of before are unknown, and are said to be a gap.
  */
 class MemoryLog implements TailedLog {
-  readonly tail: KeptTail
+  readonly tail: Tail
+  readonly #kept: KeptTail
   #life: string | undefined
   readonly #followers = new Set<LogFollower>()
   readonly #keys: RememberedKeys
   #ended = false
 
   constructor(bounds: HistoryBounds) {
-    this.tail = new KeptTail(bounds)
+    this.#kept = new KeptTail(bounds)
+    this.tail = new ReadableTail(this.#kept)
     this.#keys = new RememberedKeys(boundsOf(bounds).bytes)
   }
 
@@ -38,20 +41,20 @@ class MemoryLog implements TailedLog {
     const known = idempotencyKey === undefined ? undefined : this.#keys.offsetOf(idempotencyKey)
     if (known !== undefined) return Promise.resolve(this.idOf(known))
     // Those who were warned may have published something.
-    const entry = expected.offset === this.tail.head + 1 ? expected : this.#entryOf(message)
+    const entry = expected.offset === this.#kept.head + 1 ? expected : this.#entryOf(message)
     const { id } = entry
     if (idempotencyKey !== undefined) {
       this.#keys.remember(idempotencyKey, entry.offset)
-      this.tail.besides = this.#keys.bytes
+      this.#kept.besides = this.#keys.bytes
     }
-    this.tail.add(entry)
+    this.#kept.add(entry)
     for (const follower of this.#followers) follower.entry(entry)
     return Promise.resolve(id)
   }
 
   async read(after: number, limit: number): Promise<LogPage> {
-    this.tail.trimAged()
-    return this.tail.page(after, limit)
+    this.#kept.trimAged()
+    return this.#kept.page(after, limit)
   }
 
   follow(follower: LogFollower): () => void {
@@ -69,7 +72,7 @@ class MemoryLog implements TailedLog {
   locate(id: string): number | undefined {
     const [, epoch, digits] = ID.exec(id) ?? []
     const offset = Number(digits)
-    return epoch === this.#epoch && offset <= this.tail.head ? offset : undefined
+    return epoch === this.#epoch && offset <= this.#kept.head ? offset : undefined
   }
 
   idOf(offset: number): string {
@@ -81,12 +84,12 @@ class MemoryLog implements TailedLog {
   }
 
   #entryOf(message: LogMessage): KeptEntry {
-    return new KeptEntry(message, this.tail.head + 1, Date.now(), this)
+    return new KeptEntry(message, this.#kept.head + 1, Date.now(), this)
   }
 
   #warnOfTrimming(entry: KeptEntry, idempotencyKey: string | undefined): void {
-    const upTo = this.tail.floorWith(entry, idempotencyKey === undefined ? 0 : bytesOfKey(idempotencyKey))
-    if (upTo > this.tail.floor) for (const follower of this.#followers) follower.trimming?.(upTo)
+    const upTo = this.#kept.floorWith(entry, idempotencyKey === undefined ? 0 : bytesOfKey(idempotencyKey))
+    if (upTo > this.#kept.floor) for (const follower of this.#followers) follower.trimming?.(upTo)
   }
 }
 
