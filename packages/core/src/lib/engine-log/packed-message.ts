@@ -1,5 +1,7 @@
 import type { LogMessage } from '../log/message-log.ts'
-import { dataOf, eventOf } from '../message/block.ts'
+import { dataOf, eventOf, isBlock } from '../message/block.ts'
+
+const LINE_END = /\r\n|\r/g
 
 /** A message as one line of text. What its block says already is not said again. */
 export function packMessage({ block, event, data, isText, topic, key }: LogMessage): string {
@@ -8,16 +10,21 @@ export function packMessage({ block, event, data, isText, topic, key }: LogMessa
   return JSON.stringify(fields)
 }
 
-/** The message that a line was made of; `undefined` for any other text. */
+/**
+ * The message that a line was made of; `undefined` for any other text. Its block goes out as it is, so it has to be one that a channel
+ * encodes, and to say what its event and its data are.
+ */
 export function unpackMessage(packed: string): LogMessage | undefined {
   const fields = parsed(packed)
   if (!Array.isArray(fields)) return undefined
   const [block, isText, topic, key, data, event] = fields
-  if (typeof block !== 'string' || !block.endsWith('\n') || !isName(topic) || !isName(key)) return undefined
+  if (typeof block !== 'string' || !isName(topic) || !isName(key) || !isBlock(block)) return undefined
+  const said = { event: eventOf(block), data: dataOf(block) }
+  if (fields.length > 4 && (event !== said.event || typeof data !== 'string' || data.replace(LINE_END, '\n') !== said.data)) return undefined
   return {
     block,
-    event: typeof event === 'string' ? event : eventOf(block),
-    data: typeof data === 'string' ? data : dataOf(block),
+    event: said.event,
+    data: fields.length > 4 ? data : said.data,
     isText: isText === 1,
     topic: topic ?? undefined,
     key: key ?? undefined,

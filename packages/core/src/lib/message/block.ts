@@ -1,5 +1,9 @@
 const DATA = 'data: '
 const EVENT = 'event: '
+const RETRY = 'retry: '
+/** What the lines of a block begin with, in their order. Event and retry stand there once at most. */
+const LINES = [':', EVENT, RETRY, DATA]
+const DIGITS = /^\d+$/
 
 /** The data that a message's block says: as it was published, but for its line ends. */
 export function dataOf(block: string): string {
@@ -21,4 +25,20 @@ export function eventOf(block: string): string {
 /** Where the lines of data begin; no line of a comment begins like them. */
 function dataIn(block: string): number {
   return block.startsWith(DATA) ? 0 : block.indexOf(`\n${DATA}`) + 1 || -1
+}
+
+/** Whether a text is a block of a message with data, as `encodeBlock` writes it: no id, each field in its place, each line ended by LF. */
+export function isBlock(text: string): boolean {
+  if (!text.endsWith('\n') || text.includes('\r')) return false
+  let place = 0
+  let begin: string | undefined
+  for (let start = 0; start < text.length; ) {
+    const end = text.indexOf('\n', start)
+    while (place < LINES.length && !text.startsWith(LINES[place] as string, start)) place++
+    begin = LINES[place]
+    if (begin === undefined || (begin === RETRY && !DIGITS.test(text.slice(start + RETRY.length, end)))) return false
+    if (begin === EVENT || begin === RETRY) place++
+    start = end + 1
+  }
+  return begin === DATA
 }
