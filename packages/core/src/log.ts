@@ -16,6 +16,7 @@ export {
   type EngineReceipt,
   type EngineSubscription,
   engineId,
+  type PageLimit,
 } from './lib/engine-log/engine.ts'
 export { engineLog } from './lib/engine-log/engine-log.ts'
 export { ENGINE_LOG_OPTIONS, type EngineHistory, type EngineLogOptions, type ResolvedHistory } from './lib/engine-log/engine-log-options.ts'

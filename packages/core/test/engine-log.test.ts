@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createChannel } from '../src/index.ts'
+import { TidingsError } from '../src/lib/errors.ts'
 import { SinkStream } from '../src/lib/stream/sink-stream.ts'
 import { resolveOptions } from '../src/lib/stream/stream-options.ts'
 import { engineLog } from '../src/log.ts'
@@ -258,7 +259,7 @@ describe('a channel whose log is on an engine', () => {
     channel.end()
     await vi.waitFor(async () => expect(await channel.ended('')).toBe(true))
     const read = engine.read.bind(engine)
-    vi.spyOn(engine, 'read').mockImplementation((direction, position, limit) => (limit > 0 ? new Promise(() => {}) : read(direction, position, limit)))
+    vi.spyOn(engine, 'read').mockImplementation((direction, position, limit) => (limit.messages > 0 ? new Promise(() => {}) : read(direction, position, limit)))
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     const asked = [channel.ended(ids[9] as string, { topics: ['z'] }), channel.ended('', { after: 'start', topics: ['z'] })]
     await vi.advanceTimersByTimeAsync(2_000)
@@ -396,6 +397,63 @@ describe('a channel whose log is on an engine', () => {
     expect([...ids, later].map((id) => id.split('-')[2])).toEqual(['1', '2', '3'])
     expect(append.mock.calls.map(([{ sequence }]) => sequence)).toEqual([1, 1, 2])
     expect(store.present.entries).toHaveLength(3)
+  })
+
+  test('G1 a call that takes long is made again, and counts when it answers first', async () => {
+    const store = new Store()
+    const { engine, channel } = machine(store)
+    const reached = engine.append.bind(engine)
+    let answer = (): void => {}
+    const append = vi.spyOn(engine, 'append').mockImplementationOnce(async (batch) => {
+      const receipt = await reached(batch)
+      await new Promise<void>((resolve) => {
+        answer = resolve
+      })
+      return receipt
+    })
+    append.mockImplementation(() => new Promise(() => {}))
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const published = channel.publish('a')
+    await vi.advanceTimersByTimeAsync(2_100)
+    expect(append.mock.calls.map(([{ sequence }]) => sequence)).toEqual([1, 1])
+    answer()
+    expect(await published).toMatch(/-1$/)
+    expect(store.present.entries).toHaveLength(1)
+  })
+
+  test('G8 what the engine refuses for good rejects at once and with its words; else the last failure stands in the rejection', async () => {
+    const { engine, channel } = machine(new Store(), { publishTimeout: 100 })
+    const append = vi.spyOn(engine, 'append').mockRejectedValueOnce(new TidingsError('ERR_SSE_LOG_REFUSED', 'no permission for XADD'))
+    await expect(channel.publish('a')).rejects.toMatchObject({
+      code: 'ERR_SSE_LOG_UNAVAILABLE',
+      message: "The log's engine has not kept the message: no permission for XADD",
+      cause: { code: 'ERR_SSE_LOG_REFUSED' },
+    })
+    expect(append).toHaveBeenCalledOnce()
+    append.mockRejectedValue(new Error('out of memory'))
+    await expect(channel.publish('b')).rejects.toMatchObject({
+      code: 'ERR_SSE_LOG_UNAVAILABLE',
+      message: expect.stringContaining('it failed for 100 ms (out of memory)'),
+      cause: { message: 'out of memory' },
+    })
+  })
+
+  test('G1 what waited for others is not sent when it would be kept after its rejection', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    const { engine, channel } = machine(new Store(), { publishTimeout: 500 })
+    const reached = engine.append.bind(engine)
+    const append = vi.spyOn(engine, 'append').mockImplementation(async (batch) => {
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      return reached(batch)
+    })
+    const first = channel.publish('a')
+    await vi.advanceTimersByTimeAsync(10)
+    const second = channel.publish('b')
+    const rejected = expect(second).rejects.toMatchObject({ code: 'ERR_SSE_LOG_UNAVAILABLE', message: expect.stringContaining('behind others') })
+    await vi.advanceTimersByTimeAsync(300)
+    expect(await first).toMatch(/-1$/)
+    await rejected
+    expect(append).toHaveBeenCalledOnce()
   })
 
   test('G1 closing gives up what waits, and opens nothing again', async () => {

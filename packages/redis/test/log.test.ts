@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto'
+import type { MessageLog } from '@tidings/core'
 import { describeLog } from '@tidings/testing'
 import { afterAll, beforeAll } from 'vitest'
 import { describeWith } from '../../../scripts/requirements.ts'
 import { redisLog } from '../src/index.ts'
 import { type AppClient, LIBRARIES } from './support/clients.ts'
+import { FOREIGN, type LogInRedis } from './support/foreign.ts'
 import { RedisServer } from './support/redis-server.ts'
 
 const url = process.env['REDIS_URL']
@@ -21,5 +23,18 @@ describe.each(Object.entries(LIBRARIES))('by way of %s', (name, connect) => {
     await server?.stop()
   })
 
-  describeLog({ name: `redisLog by way of ${name}`, create: (history) => redisLog(app.client, randomUUID(), { history, expiry: 60_000 }), hasOwnClock: true })
+  const names = new WeakMap<MessageLog, string>()
+  const prefix = name.endsWith('with a prefix') ? 'app:' : ''
+  const foreignTo = (act: (log: LogInRedis) => Promise<unknown>) => (log: MessageLog) => act({ name: names.get(log) ?? '', prefix, run: app.run })
+  describeLog({
+    name: `redisLog by way of ${name}`,
+    create: (history) => {
+      const id = randomUUID()
+      const log = redisLog(app.client, id, { history, expiry: 60_000 })
+      names.set(log, id)
+      return log
+    },
+    hasOwnClock: true,
+    foreign: Object.fromEntries(Object.entries(FOREIGN).map(([what, act]) => [what, foreignTo(act)])),
+  })
 })

@@ -45,6 +45,8 @@ export type ErrorCode =
   | 'ERR_SSE_SNAPSHOT_TIMEOUT'
   | 'ERR_SSE_CHANNEL_ENDED'
   | 'ERR_SSE_LOG_UNAVAILABLE'
+  | 'ERR_SSE_LOG_REFUSED'
+  | 'ERR_SSE_FOREIGN_ENTRY'
   | 'ERR_SSE_UNKNOWN_IDS'
   | 'ERR_SSE_HISTORY_DIFFERS'
 
@@ -115,6 +117,19 @@ export function bodyDropped(): TidingsError {
 /** The error of a message that comes after the end. */
 export function channelEnded(): TidingsError {
   return new TidingsError('ERR_SSE_CHANNEL_ENDED', 'The channel has ended; publish before end() or close()')
+}
+
+/** The error of a message that the log's engine has not kept, and says why. */
+export function notKept(cause: Error): TidingsError {
+  return new TidingsError('ERR_SSE_LOG_UNAVAILABLE', `The log's engine has not kept the message: ${cause.message}`, { cause })
+}
+
+/** The error of something in a log's engine that no log has written. */
+export function foreignEntry(what: string): TidingsError {
+  return new TidingsError(
+    'ERR_SSE_FOREIGN_ENTRY',
+    `The log's engine has something that is not a message of this log, and is skipped: ${what}; let no other program write to the log`,
+  )
 }
 
 /** The error of a message of which nobody can tell whether the engine has it. */

@@ -1,5 +1,15 @@
 import { TidingsError } from '../../src/lib/errors.ts'
-import type { Engine, EngineBatch, EngineEntry, EngineListener, EnginePage, EnginePosition, EngineReceipt, EngineSubscription } from '../../src/log.ts'
+import type {
+  Engine,
+  EngineBatch,
+  EngineEntry,
+  EngineListener,
+  EnginePage,
+  EnginePosition,
+  EngineReceipt,
+  EngineSubscription,
+  PageLimit,
+} from '../../src/log.ts'
 import { engineId, randomEpoch } from '../../src/log.ts'
 import { turn } from './held-sink.ts'
 
@@ -57,11 +67,19 @@ export class Store {
     return receipt
   }
 
-  read(direction: 'after' | 'before', { offset, at }: EnginePosition, limit: number): EnginePage {
+  read(direction: 'after' | 'before', { offset, at }: EnginePosition, { messages, bytes }: PageLimit): EnginePage {
     const kept = this.present.entries.slice(this.#trimmed)
     const isAfter = (entry: EngineEntry) => entry.at > at || (entry.at === at && entry.offset > offset)
     const isBefore = (entry: EngineEntry) => entry.at < at || (entry.at === at && entry.offset < offset)
-    return { ...this.page((direction === 'after' ? kept.filter(isAfter) : kept.filter(isBefore).reverse()).slice(0, limit)), present: this.clock }
+    const found = direction === 'after' ? kept.filter(isAfter) : kept.filter(isBefore).reverse()
+    let length = 0
+    const isFull = ({ packed }: EngineEntry) => {
+      length += packed.length
+      return length - packed.length >= bytes
+    }
+    const most = found.slice(0, messages)
+    const end = most.findIndex(isFull)
+    return { ...this.page(end < 0 ? most : most.slice(0, end)), present: this.clock }
   }
 
   /** Keeps the newest so many. */
@@ -112,7 +130,7 @@ export class FaultyEngine implements Engine {
     return this.#call(() => this.#store.append(batch))
   }
 
-  read(direction: 'after' | 'before', position: EnginePosition, limit: number): Promise<EnginePage> {
+  read(direction: 'after' | 'before', position: EnginePosition, limit: PageLimit): Promise<EnginePage> {
     return this.#call(() => this.#store.read(direction, position, limit))
   }
 

@@ -8,11 +8,13 @@ import {
   type EngineReceipt,
   type EngineSubscription,
   engineId,
+  type PageLimit,
   type ResolvedHistory,
   randomEpoch,
 } from '@tidings/core/log'
 import type { Connector } from './connector.ts'
-import { APPEND, READ, runScript } from './scripts.ts'
+import { explained, refusalOf } from './refusals.ts'
+import { APPEND, READ, runScript, type Script } from './scripts.ts'
 import type { Subscriptions } from './subscriptions.ts'
 
 // Milliseconds. Keys are for a caller's own retries, which come soon.
@@ -48,24 +50,22 @@ export class RedisEngine implements Engine {
     const publish = this.#connector.isSharded ? 'SPUBLISH' : 'PUBLISH'
     const bounds = [String(Math.ceil(history.messages)), String(Math.ceil(history.age ?? 0)), ends ? '1' : '0', String(texts.length), KEYS_KNOWN]
     const args = [randomEpoch(), this.#expiry, writer, String(sequence), publish, ...bounds, ...texts, ...numbers]
-    try {
-      const { others, ...receipt } = receiptOf(String(await runScript(this.#connector, APPEND, keys, args)), texts.length)
-      return others === undefined ? receipt : { ...receipt, warning: this.#historyDiffers(others, history) }
-    } catch (error) {
-      if (String((error as Error | undefined)?.message).startsWith('ENDED'))
-        throw new TidingsError('ERR_SSE_CHANNEL_ENDED', 'The log has ended', { cause: error })
-      throw error
-    }
+    const [outcome = '', untold] = String(await this.#run(APPEND, keys, args)).split('\n')
+    const { others, ...receipt } = receiptOf(outcome, texts.length)
+    if (untold !== undefined) return { ...receipt, isUntold: true, warning: refusalOf(publish, untold, this.#name) }
+    return others === undefined ? receipt : { ...receipt, warning: this.#historyDiffers(others, history) }
   }
 
-  async read(direction: 'after' | 'before', { offset, at }: EnginePosition, limit: number): Promise<EnginePage> {
-    const range = direction === 'after' ? ['XRANGE', `(${at}-${offset}`, '+'] : ['XREVRANGE', `(${at}-${offset}`, '-']
-    const args = [randomEpoch(), this.#expiry, ...range, String(limit)]
-    const [epoch, headAt, head, ended, present, ...rest] = (await runScript(this.#connector, READ, [this.#key('s'), this.#key('m')], args)) as unknown[]
+  async read(direction: 'after' | 'before', { offset, at }: EnginePosition, { messages, bytes }: PageLimit): Promise<EnginePage> {
+    const range = direction === 'after' ? 'XRANGE' : 'XREVRANGE'
+    const args = [randomEpoch(), this.#expiry, range, String(at), String(offset), String(messages), String(bytes)]
+    const [epoch, headAt, head, ended, present, ...rest] = (await this.#run(READ, [this.#key('s'), this.#key('m')], args)) as unknown[]
     const entries = []
     for (let index = 0; index < rest.length; index += 3) {
-      const [entryAt, entryOffset] = String(rest[index]).split('-')
-      entries.push({ offset: Number(entryOffset), at: Number(entryAt), before: Number(rest[index + 2]), packed: String(rest[index + 1]) })
+      const [entryAt = 0, number = 0] = String(rest[index]).split('-').map(Number)
+      // A number that no log gives cannot be asked for either.
+      const entryOffset = Number.isSafeInteger(number) ? number : -1
+      entries.push({ offset: entryOffset, at: entryAt, before: Number(rest[index + 2]), packed: String(rest[index + 1]) })
     }
     return { epoch: String(epoch), offset: Number(head), at: Number(headAt), ended: String(ended) === '1', entries, present: Number(present) }
   }
@@ -73,14 +73,26 @@ export class RedisEngine implements Engine {
   follow(listener: EngineListener): EngineSubscription {
     return this.#subscriptions.add(`${this.#connector.prefix}${this.#key('c')}`, {
       restored: () => listener.restored(),
-      message: (text) => listener.news(newsOf(text)),
-      lost: (error) => listener.lost(error),
+      message: (text) => {
+        const news = newsOf(text)
+        if (news) listener.news(news)
+        else listener.strange(`${JSON.stringify(text.slice(0, 100))} was published on its channel`)
+      },
+      lost: (error) => listener.lost(explained(error, this.#name)),
     })
   }
 
   /** Whether the log has been made, by whoever appended to it or read it first. */
   async exists(): Promise<boolean> {
     return Number(await this.#connector.send(this.#key('m'), ['EXISTS', this.#key('m')])) === 1
+  }
+
+  async #run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+    try {
+      return await runScript(this.#connector, script, keys, args)
+    } catch (error) {
+      throw explained(error, this.#name)
+    }
   }
 
   /** Once in a process: the other one is told, too. */
@@ -117,9 +129,13 @@ function receiptOf(outcome: string, count: number): EngineReceipt & { others: st
   return { epoch, offset, ids, others }
 }
 
-function newsOf(text: string): EnginePage {
+const NEWS_HEAD = /^([0-9a-f]{32}) (\d{1,16}) (\d{1,16}) (\d{1,16}) ([01])$/
+
+/** What was announced; `undefined` for what no log has published. */
+function newsOf(text: string): EnginePage | undefined {
   const [head = '', ...lines] = text.split('\n')
-  const [epoch = '', beforeAt, before, stamp, ended] = head.split(' ')
+  const [, epoch, beforeAt, before, stamp, ended] = NEWS_HEAD.exec(head) ?? []
+  if (epoch === undefined) return undefined
   const first = Number(before) + 1
   const at = Number(stamp)
   const entries = lines.map((packed, index) => ({ offset: first + index, at, before: index === 0 ? Number(beforeAt) : at, packed }))

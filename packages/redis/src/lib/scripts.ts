@@ -12,24 +12,49 @@ function script(source: string): Script {
 }
 
 // A log's keys share a hash tag, and so a node. `meta` outlives the stream: it has the epoch, the time and the number of the newest message, 'ended', how much
-// is kept, and for each writer what became of its last batch. A stream without it is of another life.
+// is kept, the length of the longest message ('largest'), and for each writer what became of its last batch. A stream without it is of another life.
 const STAND = `
+-- The command that is called, for the error that it may fail with.
+local doing
+local function call(...)
+  doing = ...
+  return redis.call(...)
+end
+
+local function refused(reason)
+  return redis.error_reply('REFUSED ' .. doing .. ' ' .. (type(reason) == 'table' and reason.err or tostring(reason)))
+end
+
+local function whole(number)
+  return string.format('%.0f', number)
+end
+
+local function count(text)
+  local number = tonumber(text)
+  return number and number >= 0 and number <= 9007199254740991 and number % 1 == 0 and number
+end
+
 local function stand(stream, meta, epoch)
-  local has = redis.call('HMGET', meta, 'epoch', 'at', 'offset', 'ended')
-  local now = redis.call('TIME')
+  local has = call('HMGET', meta, 'epoch', 'at', 'offset', 'ended', 'largest')
+  local now = call('TIME')
   now = now[1] * 1000 + math.floor(now[2] / 1000)
-  if not has[1] then
-    redis.call('DEL', stream)
-    redis.call('HSET', meta, 'epoch', epoch, 'at', 0, 'offset', 0)
-    has = {epoch, 0, 0, false}
+  local at, offset = count(has[2]), count(has[3])
+  if not (has[1] and #has[1] == 32 and string.match(has[1], '^[0-9a-f]+$') and at and offset) then
+    -- What is there was not written by a log.
+    if has[1] or has[2] or has[3] then call('DEL', meta) end
+    -- Written first, since it is what a Redis out of memory refuses.
+    call('HSET', meta, 'epoch', epoch, 'at', 0, 'offset', 0)
+    call('DEL', stream)
+    return epoch, 0, 0, false, now, 0
   end
-  return has[1], tonumber(has[2]), tonumber(has[3]), has[4], now
+  -- A log that was begun by an earlier version does not know.
+  return has[1], at, offset, has[4], now, count(has[5]) or offset > 0 and 524288 or 0
 end
 
 -- A key that is used lives on for the expiry at least, and a quarter longer at most, so that not each use writes. A Redis that cannot write,
 -- as one out of memory or a replica, is read all the same.
-local function touch(key, expiry)
-  if redis.call('PTTL', key) < expiry then redis.pcall('PEXPIRE', key, string.format('%.0f', expiry * 1.25)) end
+local function touch(key, expiry, run)
+  if call('PTTL', key) < expiry then run('PEXPIRE', key, whole(expiry * 1.25)) end
 end
 `
 
@@ -37,89 +62,171 @@ end
  * KEYS: stream, meta, channel, then those of the idempotency keys. ARGV: epoch if there is none, expiry, writer, sequence, publishing command, most
  * messages, greatest age or 0, '1' to end the log, how many messages, how long idempotency keys are known, the messages, and for each idempotency key the
  * number of its message. Gives 'epoch at offset-before', 'history'
- * and the bounds that the last append was given where they were others, and for each message whose key was known its number and id.
+ * and the bounds that the last append was given where they were others, and for each message whose key was known its number and id; on a second line why
+ * the followers could not be told.
+ *
+ * Redis takes nothing back of a script that fails. So what may be refused comes first, what was written by then is set back, and nothing is announced that
+ * is not kept. Only a right to publish that was withdrawn since this writer's first batch shows when all is kept.
  */
 export const APPEND: Script = script(`${STAND}
 local stream, meta, channel = KEYS[1], KEYS[2], KEYS[3]
-local epoch, at, offset, ended, now = stand(stream, meta, ARGV[1])
-local field = 'w:' .. ARGV[3]
-local sequence = tonumber(ARGV[4])
-
+local expiry, publish, longest, ends, many = tonumber(ARGV[2]), ARGV[5], tonumber(ARGV[7]), ARGV[8] == '1', tonumber(ARGV[9])
+local field, sequence = 'w:' .. ARGV[3], tonumber(ARGV[4])
 local bounds = ARGV[6] .. ' ' .. ARGV[7]
-local last, others = unpack(redis.call('HMGET', meta, field, 'history'))
-if last then
-  local seen, _, outcome = string.match(last, '^(%d+) (%d+) (.*)$')
-  seen = tonumber(seen)
-  if seen == sequence then return outcome end
-  if seen > sequence then return redis.error_reply('STALE a later batch of this writer was appended already') end
-end
-if ended then return redis.error_reply('ENDED the log has ended') end
+local undo = {}
 
--- Writers that are gone: looked for once there are 200, and given ten minutes to come back.
-if not last and redis.call('HLEN', meta) > 200 then
-  local fields = redis.call('HGETALL', meta)
-  for i = 1, #fields, 2 do
-    local written = string.sub(fields[i], 1, 2) == 'w:' and string.match(fields[i + 1], '^%d+ (%d+)')
-    if written and now - tonumber(written) > 600000 then redis.call('HDEL', meta, fields[i]) end
+local function undone()
+  for i = #undo, 1, -1 do redis.pcall(unpack(undo[i])) end
+  undo = {}
+end
+
+-- Writers that are gone are looked for among a few by chance, so that a call takes no longer with thousands of them. They are given ten minutes to come back.
+local function forgetSome(now)
+  if call('HLEN', meta) <= 200 then return end
+  local some = redis.pcall('HRANDFIELD', meta, 8, 'WITHVALUES')
+  for i = 1, #some, 2 do
+    local written = string.sub(some[i], 1, 2) == 'w:' and string.match(some[i + 1], '^%d+ (%d+)')
+    if written and now - tonumber(written) > 600000 then redis.pcall('HDEL', meta, some[i]) end
   end
 end
 
-local before = string.format('%.0f', at)
-if now > at then at = now end
-local stamp = string.format('%.0f', at)
-local stood = string.format('%.0f', offset)
-local news = {epoch .. ' ' .. before .. ' ' .. stood .. ' ' .. stamp .. ' ' .. ARGV[8]}
-local count = tonumber(ARGV[9])
-local keyOf = {}
-for i = 4, #KEYS do keyOf[tonumber(ARGV[10 + count + i - 3])] = KEYS[i] end
-
-local outcome = epoch .. ' ' .. stamp .. ' ' .. stood
-if others and others ~= bounds then outcome = outcome .. ' history ' .. string.gsub(others, ' ', '/') end
-for i = 1, count do
-  local key = keyOf[i]
-  local known = key and redis.call('GET', key)
+local function idKnownBy(key, epoch)
+  local id = call('GET', key)
   -- A key may outlive its log.
-  if known and string.sub(known, 1, #epoch + 1) == epoch .. '-' then
-    outcome = outcome .. ' ' .. i .. ' ' .. known
-  else
-    offset = offset + 1
-    local id = stamp .. '-' .. string.format('%.0f', offset)
-    -- 'b' is when the message before it came, where that was not at the same time.
-    if before ~= stamp then redis.call('XADD', stream, id, 'm', ARGV[10 + i], 'b', before)
-    else redis.call('XADD', stream, id, 'm', ARGV[10 + i]) end
-    before = stamp
-    if key then redis.call('SET', key, epoch .. '-' .. id, 'PX', ARGV[10]) end
-    news[#news + 1] = ARGV[10 + i]
-  end
-end
-if #news > 1 then
-  redis.call('XTRIM', stream, 'MAXLEN', '~', ARGV[6])
-  if ARGV[7] ~= '0' then redis.call('XTRIM', stream, 'MINID', '~', string.format('%.0f', now - tonumber(ARGV[7]))) end
+  return id and string.sub(id, 1, 33) == epoch .. '-' and string.match(id, '^[0-9a-f]+%-%d+%-%d+$')
 end
 
-if #news == 1 then stamp = before end
-redis.call('HSET', meta, 'at', stamp, 'offset', string.format('%.0f', offset), 'history', bounds, field, ARGV[4] .. ' ' .. string.format('%.0f', now) .. ' ' .. outcome)
-if ARGV[8] == '1' then redis.call('HSET', meta, 'ended', 1) end
-touch(meta, tonumber(ARGV[2]))
-touch(stream, tonumber(ARGV[2]))
-if #news > 1 or ARGV[8] == '1' then redis.call(ARGV[5], channel, table.concat(news, '\\n')) end
-return outcome
+local function append(earliest)
+  local epoch, at, offset, ended, now, largest = stand(stream, meta, ARGV[1])
+  local last, others = unpack(call('HMGET', meta, field, 'history'))
+  local before, stood = whole(at), whole(offset)
+  local place = table.concat({epoch, before, stood, before, ended or '0'}, ' ')
+  if last then
+    local seen, _, outcome = string.match(last, '^(%d+) (%d+) (.*)$')
+    seen = tonumber(seen)
+    if seen == sequence then
+      -- Its answer was lost, and it may be that nobody was told.
+      redis.pcall(publish, channel, place)
+      return outcome
+    end
+    if seen and seen > sequence then return redis.error_reply('STALE a later batch of this writer was appended already') end
+  end
+  if ended then return redis.error_reply('ENDED the log has ended') end
+
+  at = math.max(at, now, earliest)
+  local stamp = whole(at)
+  local outcome = epoch .. ' ' .. stamp .. ' ' .. stood
+  if others and others ~= bounds then outcome = outcome .. ' history ' .. string.gsub(others, ' ', '/') end
+  local news = {epoch .. ' ' .. before .. ' ' .. stood .. ' ' .. stamp .. ' ' .. ARGV[8]}
+  local keyOf, idOf, ids, keys = {}, {}, {}, {}
+  for i = 4, #KEYS do keyOf[tonumber(ARGV[10 + many + i - 3])] = KEYS[i] end
+  local longer = largest
+  for i = 1, many do
+    local key, text = keyOf[i], ARGV[10 + i]
+    local known = key and (idOf[key] or idKnownBy(key, epoch))
+    if known then
+      outcome = outcome .. ' ' .. i .. ' ' .. known
+    else
+      offset = offset + 1
+      ids[#ids + 1] = stamp .. '-' .. whole(offset)
+      news[#news + 1] = text
+      longer = math.max(longer, #text)
+      if key then
+        idOf[key] = epoch .. '-' .. ids[#ids]
+        keys[#keys + 1] = key
+      end
+    end
+  end
+
+  -- Says what followers know already: to see whether they can be told at all.
+  if not last then call(publish, channel, place) end
+  -- The first to write, since out of memory, a replica and a full disk refuse the first alone.
+  call('HSET', meta, 'at', #ids > 0 and stamp or before, 'offset', whole(offset), 'history', bounds, field, ARGV[4] .. ' ' .. whole(now) .. ' ' .. outcome)
+  undo[1] = {'HSET', meta, 'at', before, 'offset', stood, field, last or '0 ' .. whole(now) .. ' '}
+  if longer > largest then call('HSET', meta, 'largest', whole(longer)) end
+  touch(meta, expiry, call)
+  for _, key in ipairs(keys) do
+    call('SET', key, idOf[key], 'PX', ARGV[10])
+    undo[#undo + 1] = {'SET', key, '', 'PX', 1}
+  end
+  if longest > 0 and #ids > 0 then call('XTRIM', stream, 'MINID', '~', whole(now - longest), 'LIMIT', 1000) end
+  -- Where the first was added the others can be.
+  doing = 'XADD'
+  for i, id in ipairs(ids) do
+    local entry = {id, 'm', news[i + 1]}
+    -- 'b' is when the message before it came, where that was not at the same time.
+    if i == 1 and before ~= stamp then entry = {id, 'm', news[i + 1], 'b', before} end
+    if i == #ids then redis.call('XADD', stream, 'MAXLEN', '~', ARGV[6], 'LIMIT', 1000, unpack(entry))
+    else redis.call('XADD', stream, unpack(entry)) end
+  end
+  if ends then redis.call('HSET', meta, 'ended', 1) end
+  touch(stream, expiry, redis.pcall)
+  if not last then forgetSome(now) end
+  if #ids == 0 and not ends then return outcome end
+  local told = redis.pcall(publish, channel, table.concat(news, '\\n'))
+  return type(told) == 'table' and outcome .. '\\n' .. told.err or outcome
+end
+
+local isDone, outcome = pcall(append, 0)
+if isDone then return outcome end
+undone()
+local reason = type(outcome) == 'table' and outcome.err or tostring(outcome)
+if not (string.find(reason, 'equal or smaller', 1, true) or string.find(reason, 'last possible ID', 1, true)) then return refused(reason) end
+-- Somebody else has added an entry that is dated later than now. Up to a minute is waited for by the log's clock; behind a later one nothing could be added for so long, so a new life begins.
+local top = call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
+local ahead = top and count(string.match(top[1], '^%d+'))
+local now = call('TIME')
+if not ahead or ahead > now[1] * 1000 + 60000 then
+  call('DEL', meta)
+  ahead = -1
+end
+isDone, outcome = pcall(append, ahead + 1)
+if isDone then return outcome end
+undone()
+return refused(outcome)
 `)
 
-/** KEYS: stream, meta. ARGV: epoch if there is none, expiry, 'XRANGE' or 'XREVRANGE', where it begins, where it ends, most entries. Gives where the log stands and
- * what time it is, then for each message its id, itself, and when the one before it came. */
+/** KEYS: stream, meta. ARGV: epoch if there is none, expiry, 'XRANGE' or 'XREVRANGE', the time and the number of the message that the page begins behind,
+ * most entries, most bytes. Gives where the log stands and what time it is, then for each message its id, itself, and when the one before it came. */
 export const READ: Script = script(`${STAND}
-local epoch, at, offset, ended, now = stand(KEYS[1], KEYS[2], ARGV[1])
-for _, key in ipairs(KEYS) do touch(key, tonumber(ARGV[2])) end
-local page = {epoch, string.format('%.0f', at), string.format('%.0f', offset), ended or '0', string.format('%.0f', math.max(now, at))}
-if ARGV[6] ~= '0' then
-  for _, entry in ipairs(redis.call(ARGV[3], KEYS[1], ARGV[4], ARGV[5], 'COUNT', ARGV[6])) do
-    page[#page + 1] = entry[1]
-    page[#page + 1] = entry[2][2]
-    page[#page + 1] = entry[2][4] or string.match(entry[1], '^%d+')
+local stream, meta = KEYS[1], KEYS[2]
+local expiry, range, left, bytes = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[6]), tonumber(ARGV[7])
+
+local function read()
+  local epoch, at, offset, ended, now, largest = stand(stream, meta, ARGV[1])
+  touch(meta, expiry, redis.pcall)
+  touch(stream, expiry, redis.pcall)
+  local page = {epoch, whole(at), whole(offset), ended or '0', whole(math.max(now, at))}
+  -- What lies behind the newest message was not written by a log.
+  local newest = whole(at) .. '-' .. whole(offset)
+  local from, to = '(' .. ARGV[4] .. '-' .. ARGV[5], '-'
+  if range == 'XRANGE' then to = newest
+  elseif tonumber(ARGV[4]) > at or (tonumber(ARGV[4]) == at and tonumber(ARGV[5]) > offset) then from = newest end
+  while left > 0 and bytes > 0 do
+    -- As many as fit whatever their length.
+    local most = math.min(left, math.max(1, math.floor(bytes / math.max(largest, 1))))
+    local entries = call(range, stream, from, to, 'COUNT', whole(most))
+    for _, entry in ipairs(entries) do
+      local message, before = '', string.match(entry[1], '^%d+')
+      for i = 1, #entry[2], 2 do
+        if entry[2][i] == 'm' then message = entry[2][i + 1]
+        elseif entry[2][i] == 'b' then before = entry[2][i + 1] end
+      end
+      page[#page + 1] = entry[1]
+      page[#page + 1] = message
+      page[#page + 1] = before
+      bytes = bytes - #message
+    end
+    if #entries < most then break end
+    left = left - most
+    from = '(' .. entries[#entries][1]
   end
+  return page
 end
-return page
+
+local isDone, page = pcall(read)
+if isDone then return page end
+return refused(page)
 `)
 
 /** Runs a script on the node of its first key, and sends its source where that does not have it yet. */

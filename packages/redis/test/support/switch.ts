@@ -7,18 +7,21 @@ export class Switch {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   #target: number
+  readonly #delay: number
 
-  private constructor(server: Server, port: number, target: number) {
+  private constructor(server: Server, port: number, target: number, delay: number) {
+    this.#delay = delay
     this.#server = server
     this.port = port
     this.#target = target
     server.on('connection', (socket) => this.#join(socket))
   }
 
-  static async start(target: number): Promise<Switch> {
+  /** @param delay how long each byte takes on its way, there and back, in milliseconds */
+  static async start(target: number, delay = 0): Promise<Switch> {
     const server = createServer().listen(0, '127.0.0.1')
     await once(server, 'listening')
-    return new Switch(server, (server.address() as { port: number }).port, target)
+    return new Switch(server, (server.address() as { port: number }).port, target, delay)
   }
 
   /** Leads to another Redis from now on, and cuts whoever is connected. */
@@ -44,7 +47,8 @@ export class Switch {
         this.#sockets.delete(one)
         other.destroy()
       })
-      one.pipe(other)
+      if (this.#delay === 0) one.pipe(other)
+      else one.on('data', (data) => setTimeout(() => other.write(data), this.#delay))
     }
   }
 }

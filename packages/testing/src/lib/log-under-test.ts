@@ -14,4 +14,10 @@ export interface LogUnderTest {
    * @default false
    */
   hasOwnClock?: boolean
+  /**
+   * What somebody else may do to what the engine has of a log: entries that no log has written, a damaged state, announcements of nothing. Each
+   * stands in the names of the tests; the suite goes on to use the log.
+   * @default {}
+   */
+  foreign?: Readonly<Record<string, (log: MessageLog) => Promise<unknown>>>
 }

@@ -1,8 +1,9 @@
-import { channelEnded, unavailable } from '../errors.ts'
+import { channelEnded, notKept, unavailable } from '../errors.ts'
 import { randomEpoch } from '../log/random-epoch.ts'
 import { byteLength } from '../message/byte-length.ts'
+import { settledWithin } from '../timer.ts'
 import { backOff } from './back-off.ts'
-import { withDeadline } from './deadline.ts'
+import { noAnswer } from './deadline.ts'
 import type { Engine, EngineBatch, EngineReceipt } from './engine.ts'
 import type { ResolvedEngineLogOptions } from './engine-log-options.ts'
 
@@ -19,7 +20,7 @@ interface Pending {
 // One call blocks the engine for as long as it takes.
 const BATCH_MESSAGES = 500
 const BATCH_BYTES = 524_288
-// Milliseconds. An engine that has not answered by then is asked again: it knows the batch if it has it.
+// Milliseconds. A batch that is not answered by then is sent again: the engine knows it if it has it.
 const LONGEST_CALL = 2_000
 
 /**
@@ -34,6 +35,8 @@ export class Appends {
   #waiting: Pending[] = []
   #sequence = 0
   #bytes = 0
+  /** How long the engine took for the last batch, in milliseconds. */
+  #took = 0
   #isSending = false
   #isClosed = false
 
@@ -97,28 +100,76 @@ export class Appends {
   }
 
   async #send(pending: readonly Pending[]): Promise<void> {
-    const until = (pending[0] as Pending).since + this.#options.publishTimeout
+    const { publishTimeout, history } = this.#options
+    const began = performance.now()
+    const until = (pending[0] as Pending).since + publishTimeout
+    // Sent now, it would be kept when it has rejected.
+    if (until - began < this.#took && this.#took < publishTimeout) return fail(pending, unavailable(`it waited for ${publishTimeout} ms behind others`))
     const batch: EngineBatch = {
       writer: this.#writer,
       sequence: ++this.#sequence,
       messages: pending.flatMap(({ packed, idempotencyKey }) => (packed === undefined ? [] : [{ packed, idempotencyKey }])),
       ends: pending.at(-1)?.packed === undefined,
-      history: this.#options.history,
+      history,
     }
-    for (let attempt = 1; ; attempt++) {
-      const left = until - performance.now()
-      try {
-        const receipt = await withDeadline(this.#engine.append(batch), Math.min(LONGEST_CALL, Math.max(left, 1)))
-        this.#onReceipt(receipt)
-        for (const [index, { resolve }] of pending.entries()) resolve(receipt.ids[index] ?? '')
-        return
-      } catch (error) {
-        if ((error as { code?: unknown } | undefined)?.code === 'ERR_SSE_CHANNEL_ENDED') return fail(pending, channelEnded())
-        if (left <= 0 || this.#isClosed) return fail(pending, unavailable(`it failed for ${this.#options.publishTimeout} ms`, error))
-        await backOff(attempt, left)
-      }
+    try {
+      const receipt = await this.#receiptOf(batch, until)
+      this.#took = performance.now() - began
+      this.#onReceipt(receipt)
+      for (const [index, { resolve }] of pending.entries()) resolve(receipt.ids[index] ?? '')
+    } catch (error) {
+      fail(pending, error)
     }
   }
+
+  /** Sends a batch until the engine answers. A call that takes long is made again, and its answer counts whenever it comes. */
+  async #receiptOf(batch: EngineBatch, until: number): Promise<EngineReceipt> {
+    const answer = new Answer<EngineReceipt>()
+    let failure: unknown
+    for (let attempt = 1; ; attempt++) {
+      const left = until - performance.now()
+      if (left <= 0 || this.#isClosed) throw inVain(this.#options.publishTimeout, failure)
+      const failed = this.#engine.append(batch).then(answer.give, (error: unknown) => {
+        if (isCoded(error, 'ERR_SSE_CHANNEL_ENDED')) answer.refuse(channelEnded())
+        else if (isCoded(error, 'ERR_SSE_LOG_REFUSED')) answer.refuse(notKept(error))
+        else failure = error
+      })
+      await settledWithin(Promise.race([answer.given, failed]), Math.min(LONGEST_CALL, left), () => {})
+      if (!answer.isGiven) await Promise.race([answer.given, backOff(attempt, until - performance.now())])
+      if (answer.isGiven) return answer.given
+    }
+  }
+}
+
+/** The first answer of several calls. */
+class Answer<Result> {
+  readonly given: Promise<Result>
+  isGiven = false
+  give: (result: Result) => void = () => {}
+  refuse: (error: unknown) => void = () => {}
+
+  constructor() {
+    this.given = new Promise((resolve, reject) => {
+      this.give = (result) => {
+        this.isGiven = true
+        resolve(result)
+      }
+      this.refuse = (error) => {
+        this.isGiven = true
+        reject(error)
+      }
+    })
+    // A late one may concern nobody any more.
+    this.given.catch(() => {})
+  }
+}
+
+function inVain(milliseconds: number, failure: unknown = noAnswer(milliseconds)): unknown {
+  return unavailable(`it failed for ${milliseconds} ms (${(failure as Error | undefined)?.message})`, failure)
+}
+
+function isCoded(error: unknown, code: string): error is Error {
+  return (error as { code?: unknown } | undefined)?.code === code
 }
 
 function fail(pending: readonly Pending[], error: unknown): void {

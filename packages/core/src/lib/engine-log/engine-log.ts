@@ -1,23 +1,28 @@
-import { channelEnded } from '../errors.ts'
+import { now } from '../clock.ts'
+import { channelEnded, foreignEntry } from '../errors.ts'
 import type { AppendOptions, LogFollower, LogMessage, LogPage, Tail, TailedLog } from '../log/message-log.ts'
 import { ReadableTail } from '../log/readable-tail.ts'
 import { startTimer } from '../timer.ts'
 import { calledUnless, settledUnless } from '../waiting.ts'
 import { Appends } from './appends.ts'
 import { backOff } from './back-off.ts'
-import { withDeadline } from './deadline.ts'
 import { type Engine, type EnginePage, type EngineReceipt, type EngineSubscription, engineId, parseEngineId } from './engine.ts'
 import { type EngineLogOptions, type ResolvedEngineLogOptions, resolveEngineLogOptions } from './engine-log-options.ts'
-import { FollowedTail, type ReadPage } from './followed-tail.ts'
+import { FollowedTail } from './followed-tail.ts'
 import { packMessage } from './packed-message.ts'
+import { PageReader } from './page-reader.ts'
 import { readBack } from './read-back.ts'
 
-// Milliseconds. Until an engine that does not answer is asked anew.
-const LONGEST_CALL = 5_000
 // Milliseconds. For so long the tail keeps what was read back: whoever wanted it needs the time to read it, and others come, too.
 const READ_BACK_KEPT = 60_000
 // While the log finds out where it stands, so much news is kept; with more it just looks again.
 const KEPT_NEWS = 1_000
+const KEPT_NEWS_LENGTH = 4_194_304
+// A look for what the news do not follow that finds nothing is no rarity. After some in a row the next ones wait, up to so many milliseconds.
+const VAIN_LOOKS = 3
+const LONGEST_WAIT = 500
+// Milliseconds. What goes on is told again by then.
+const FOREIGN_TOLD = 600_000
 const GONE = -1
 
 /** A log on an engine: it follows the engine, finds out what it missed, and reaches back where somebody wants more than it has here. */
@@ -28,6 +33,7 @@ class EngineLog implements TailedLog {
   readonly #appends: Appends
   readonly #followers = new Set<LogFollower>()
   readonly #followed: FollowedTail
+  readonly #pages: PageReader
   #subscription: EngineSubscription | undefined
   /** Whether what the engine says reaches this process. */
   #isFollowing = false
@@ -37,6 +43,11 @@ class EngineLog implements TailedLog {
   #readingBack: Promise<void> | undefined
   /** What came while the log found out where it stands. */
   #news: EnginePage[] = []
+  #newsLength = 0
+  /** How many looks in a row found nothing of what the news seemed to follow. */
+  #vainLooks = 0
+  /** Until when nobody is told of what no log has written. */
+  #foreignTold = Number.NEGATIVE_INFINITY
   /** The newest offset that an append was given, and of which epoch. */
   #appended = { epoch: '', offset: 0 }
   /** Who waits for the engine. */
@@ -54,8 +65,9 @@ class EngineLog implements TailedLog {
   constructor(engine: Engine, options: ResolvedEngineLogOptions) {
     this.#engine = engine
     this.#options = options
-    this.#followed = new FollowedTail(options.tail, this.#followers)
+    this.#followed = new FollowedTail(options.tail, this.#followers, (what) => this.#tellOfForeign(what))
     this.tail = new ReadableTail(this.#followed.tail)
+    this.#pages = new PageReader(engine, this.#followed.clock)
     this.#appends = new Appends(engine, options, (receipt) => this.#onReceipt(receipt))
   }
 
@@ -130,6 +142,7 @@ class EngineLog implements TailedLog {
         this.#sync()
       },
       news: (page) => this.#receive(page),
+      strange: (what) => this.#tellOfForeign(what),
       lost: (error) => {
         this.#isFollowing = false
         this.#tellOut(error)
@@ -154,25 +167,43 @@ class EngineLog implements TailedLog {
     this.#finds = 0
     if (this.#syncing || !this.#isFollowing) {
       // What is dropped shows as a hole later, and is looked for.
-      if (this.#news.length === KEPT_NEWS) this.#news = []
+      if (this.#news.length === KEPT_NEWS || this.#newsLength > KEPT_NEWS_LENGTH) this.#dropNews()
       this.#news.push(page)
-    } else if (!this.#followed.take(page)) this.#sync()
-    else if (page.ended) this.#finish()
+      for (const { packed } of page.entries) this.#newsLength += packed.length
+    } else if (!this.#followed.take(page)) this.#look()
+    // An end cannot be taken back, so the log itself is asked.
+    else if (page.ended) this.#sync()
+    else if (page.entries.length > 0) this.#vainLooks = 0
   }
 
-  /** Comes to where the engine's log stands; tries until it can. */
-  #sync(): Promise<void> {
-    this.#syncing ??= this.#syncUntilDone().finally(() => {
+  #dropNews(): EnginePage[] {
+    const news = this.#news
+    this.#news = []
+    this.#newsLength = 0
+    return news
+  }
+
+  /** The news do not follow: some are missing, or no log has published them. */
+  async #look(): Promise<void> {
+    const { head } = this.tail
+    const { epoch } = this.#followed
+    await this.#sync(this.#vainLooks < VAIN_LOOKS ? 0 : this.#vainLooks)
+    if (this.tail.head > head || this.#followed.epoch !== epoch) this.#vainLooks = 0
+    else if (++this.#vainLooks === VAIN_LOOKS) this.#tellOfForeign('news that do not follow it')
+  }
+
+  /** Comes to where the engine's log stands; tries until it can. @param attempt waits before it does, as before this attempt */
+  #sync(attempt = 0): Promise<void> {
+    this.#syncing ??= this.#syncUntilDone(attempt).finally(() => {
       this.#syncing = undefined
-      const news = this.#news
-      this.#news = []
-      for (const page of news) this.#receive(page)
+      for (const page of this.#dropNews()) this.#receive(page)
     })
     return this.#syncing
   }
 
-  async #syncUntilDone(): Promise<void> {
-    const page = await this.#untilDone(() => this.#followed.catchUp(this.#read))
+  async #syncUntilDone(attempt: number): Promise<void> {
+    if (attempt > 0) await backOff(attempt, LONGEST_WAIT)
+    const page = await this.#untilDone(() => this.#followed.catchUp(this.#pages.read))
     if (page) this.#isKnown = true
     if (page?.ended) this.#finish()
     if (this.#isFollowing) this.#isOut = false
@@ -201,10 +232,10 @@ class EngineLog implements TailedLog {
     if (this.#subscription) this.#checkLater()
   }
 
-  #onReceipt({ epoch, offset, warning }: EngineReceipt): void {
+  #onReceipt({ epoch, offset, warning, isUntold }: EngineReceipt): void {
     if (warning !== undefined) for (const follower of this.#followers) follower.warned?.(warning)
     this.#appended = { epoch, offset }
-    if (epoch !== this.#followed.epoch && this.#isFollowing) this.#sync()
+    if ((isUntold || epoch !== this.#followed.epoch) && this.#isFollowing) this.#sync()
   }
 
   // Reaching.
@@ -249,7 +280,7 @@ class EngineLog implements TailedLog {
     this.#followed.tail.setBounds({ ...history, bytes: Number.POSITIVE_INFINITY })
     clearTimeout(this.#shrink)
     this.#shrink = startTimer(() => this.#followed.tail.setBounds(tail), READ_BACK_KEPT)
-    const isSame = await this.#untilDone(() => readBack(this.#followed, after, history, this.#read))
+    const isSame = await this.#untilDone(() => readBack(this.#followed, after, history, this.#pages.read))
     if (isSame === false) await this.#sync()
   }
 
@@ -269,12 +300,6 @@ class EngineLog implements TailedLog {
 
   // Calls.
 
-  readonly #read: ReadPage = async (direction, position, limit) => {
-    const page = await withDeadline(this.#engine.read(direction, position, limit), LONGEST_CALL)
-    this.#followed.clock.hear(page.present ?? page.at)
-    return page
-  }
-
   /** Does it again, ever less often, until it succeeds. `undefined` where nobody follows the log any more. */
   async #untilDone<Result>(act: () => Promise<Result>): Promise<Result | undefined> {
     for (let attempt = 1; this.#subscription; attempt++) {
@@ -286,6 +311,12 @@ class EngineLog implements TailedLog {
       }
     }
     return undefined
+  }
+
+  #tellOfForeign(what: string): void {
+    if (now() < this.#foreignTold) return
+    this.#foreignTold = now() + FOREIGN_TOLD
+    for (const follower of this.#followers) follower.warned?.(foreignEntry(what))
   }
 
   #tellOut(error: unknown): void {

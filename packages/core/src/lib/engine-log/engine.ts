@@ -15,8 +15,14 @@ export interface EnginePosition {
 export interface EngineEntry extends EnginePosition {
   /** The `at` of the message before it: whoever has another one there has missed something. */
   readonly before: number
-  /** One line of text, as `append` was given it. */
+  /** One line of text, as `append` was given it; any other text for what no log has written. */
   readonly packed: string
+}
+
+/** How much one page may hold. Its first entry always fits. */
+export interface PageLimit {
+  readonly messages: number
+  readonly bytes: number
 }
 
 /** Where a log stands, and some of what it has. */
@@ -55,6 +61,8 @@ export interface EngineReceipt {
   readonly ids: readonly string[]
   /** What is wrong and stops nothing: told to `onError` of the channels. Once for each cause. */
   readonly warning?: unknown
+  /** Whether all is kept, but no follower could be told. */
+  readonly isUntold?: boolean
 }
 
 /** Who is told of what an engine gets. */
@@ -63,6 +71,8 @@ export interface EngineListener {
   restored(): void
   /** Something was appended: its entries, and where the log then stood. MAY come twice, late or never. */
   news(page: EnginePage): void
+  /** Something was announced that is no news. @param what says what, for the app's developer */
+  strange(what: string): void
   /** Following does not work at present. The engine goes on trying. */
   lost(error: unknown): void
 }
@@ -82,15 +92,17 @@ export interface EngineSubscription {
 export interface Engine {
   /**
    * MUST append all of a batch or nothing, behind what is there, with offsets that follow without a hole, and MUST have each follower told.
-   * A batch that it has had already MUST add nothing and give the same receipt; one of a lower sequence than it has had of that writer
-   * MUST reject. A message whose key is known adds nothing. MUST reject with `ERR_SSE_CHANNEL_ENDED` where the log has ended.
+   * A batch that it has had already MUST add nothing, give the same receipt, and have followers look again; one of a lower sequence than it
+   * has had of that writer MUST reject. A message whose key is known adds nothing. MUST reject with `ERR_SSE_CHANNEL_ENDED` where the log has
+   * ended, and with `ERR_SSE_LOG_REFUSED` where trying again is in vain.
    */
   append(batch: EngineBatch): Promise<EngineReceipt>
   /**
-   * MUST give at most `limit` entries that follow a position, oldest first, or come before it, newest first, of one state together with where
-   * the log then stands. MUST make a log that does not exist, of a new epoch.
+   * MUST give entries that follow a position, oldest first, or come before it, newest first, of one state together with where the log then
+   * stands, and none behind that. MUST give the first of them where `limit` allows a message, no more messages than it allows, and stop once it
+   * has as many bytes; MUST NOT hold the engine for longer than such a page takes. MUST make a log that does not exist, of a new epoch.
    */
-  read(direction: 'after' | 'before', position: EnginePosition, limit: number): Promise<EnginePage>
+  read(direction: 'after' | 'before', position: EnginePosition, limit: PageLimit): Promise<EnginePage>
   /** Tells of what is appended from when it says `restored`. */
   follow(listener: EngineListener): EngineSubscription
 }

@@ -1,6 +1,8 @@
 import type { KeptEntry } from '../log/kept-entry.ts'
+import { runBefore } from './chain.ts'
 import type { ResolvedHistory } from './engine-log-options.ts'
-import { type FollowedTail, PAGE, type ReadPage } from './followed-tail.ts'
+import type { FollowedTail } from './followed-tail.ts'
+import type { ReadPage } from './page-reader.ts'
 
 /**
  * Reads what lies between an offset and the tail, and puts it in front of it, as far as the engine has it. Returns false where the log has
@@ -22,19 +24,18 @@ export async function readBack(
   let { floorAt } = tail
   let isAll = false
   while (!isAll && top - older.length > after) {
-    const next = top - older.length
-    const page = await read('before', { offset: next + 1, at: floorAt }, PAGE)
+    const next = { offset: top - older.length, at: floorAt }
+    const page = await read('before', { offset: next.offset + 1, at: floorAt })
     if (page.epoch !== epoch) return false
-    isAll = page.entries.length < PAGE
-    for (const packed of page.entries) {
-      const isNext = packed.offset === top - older.length && packed.at === floorAt
-      const entry = isNext ? followed.entryOf(packed) : undefined
-      if (!entry || entry.at < oldest || older.length >= room) {
+    const run = runBefore(next, followed.unpacked(page))
+    isAll = run.messages.length === 0
+    for (const { entry, before } of [...run.messages].reverse()) {
+      if (entry.at < oldest || older.length >= room) {
         isAll = true
         break
       }
       older.push(entry)
-      floorAt = packed.before
+      floorAt = before
     }
   }
   // Meanwhile the tail may have gone on, or begun anew.

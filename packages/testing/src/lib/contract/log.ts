@@ -1,7 +1,7 @@
 import { deepEqual, equal, match, notEqual, ok } from 'node:assert/strict'
 import type { LogEntry, LogMessage, MessageLog } from '@tidings/core'
-import { within } from '../client.ts'
 import type { LogUnderTest } from '../log-under-test.ts'
+import { eventually, within } from '../within.ts'
 import { type ContractSuite, type Sentence, type Stage, sentence, testsOf } from './sentence.ts'
 
 /** What a proof about a log works with. */
@@ -297,14 +297,42 @@ export const logContract: readonly Sentence<LogUnderTest, LogWorld>[] = [
       'by hand) is reported to `onError` and skipped or said as a gap; it never stops the follower for good ' +
       'and never reaches a client.',
     'Tidings',
-    { provedIn: 'packages/redis/test/redis-log.test.ts' },
+    {
+      // Who follows, and who reads, gets what is appended behind it, and nothing else.
+      foreign: {
+        when: ({ foreign = {} }) => Object.keys(foreign).length > 0,
+        each: ({ foreign = {} }) => Object.keys(foreign),
+        proof: async ({ open, foreign = {} }, each) => {
+          const log = await open()
+          const told: LogEntry[] = []
+          log.follow({ entry: (entry) => void told.push(entry) })
+          const datas = ['after', 'later', 'last']
+          await log.append(message('before'))
+          await eventually(() => told.length === 1, 'the first message')
+          await foreign[each]?.(log)
+          const ids: string[] = []
+          for (const data of datas) ids.push(await log.append(message(data)))
+          await eventually(() => told.at(-1)?.data === 'last', 'the last message')
+          // A gap may come before them.
+          const blocks = (entries: readonly LogEntry[]): string[] => entries.map(({ block }) => block)
+          const appended = ['before', ...datas].map((data) => message(data).block)
+          deepEqual(blocks(told), [appended[0], ...appended.slice(1 - told.length)])
+          const { entries } = await log.read(0, 100)
+          deepEqual(blocks(entries), appended.slice(-entries.length))
+          deepEqual(
+            ids.slice(-entries.length),
+            entries.slice(-ids.length).map(({ id }) => id),
+          )
+        },
+      },
+    },
   ),
   sentence(
     'G8',
     "An engine's limits are told when they matter: missing permissions, a read-only replica, out of memory, " +
       'an unsupported client: an error that names the command and what to do, once, at the first call.',
     'Tidings',
-    { provedIn: 'packages/redis/test/redis-log.test.ts' },
+    { provedIn: ['packages/redis/test/append.test.ts', 'packages/redis/test/redis-log.test.ts'] },
   ),
 ]
 

@@ -1,0 +1,61 @@
+import { now } from '../clock.ts'
+import { TidingsError } from '../errors.ts'
+import { withDeadline } from './deadline.ts'
+import type { Engine, EnginePage, EnginePosition, PageLimit } from './engine.ts'
+import type { EngineClock } from './engine-clock.ts'
+
+/** Reads from the engine: see `Engine.read`. As much as a page may hold at present, unless it is told otherwise. */
+export type ReadPage = (direction: 'after' | 'before', position: EnginePosition, limit?: PageLimit) => Promise<EnginePage>
+
+// No page holds an engine, or the client that it shares with others, for long. A thousand small messages take as long as a megabyte does.
+const FULL: PageLimit = { messages: 1_000, bytes: 1_048_576 }
+// Milliseconds. Until an engine that does not answer is asked anew.
+const LONGEST_CALL = 5_000
+const LONGEST_OF_ALL = 60_000
+const EPOCH = /^[0-9a-f]{32}$/
+
+/** Reads pages that are as large as the way to the engine allows. */
+export class PageReader {
+  readonly #engine: Engine
+  readonly #clock: EngineClock
+  #limit = FULL
+  #longestCall = LONGEST_CALL
+
+  constructor(engine: Engine, clock: EngineClock) {
+    this.#engine = engine
+    this.#clock = clock
+  }
+
+  readonly read: ReadPage = async (direction, position, limit = this.#limit) => {
+    const began = now()
+    try {
+      const page = checked(await withDeadline(this.#engine.read(direction, position, limit), this.#longestCall))
+      this.#clock.hear(page.present ?? page.at)
+      if (now() - began < LONGEST_CALL / 4) this.#grow()
+      return page
+    } catch (error) {
+      if (now() - began >= this.#longestCall) this.#shrink()
+      throw error
+    }
+  }
+
+  #grow(): void {
+    const { messages, bytes } = this.#limit
+    this.#limit = { messages: Math.min(messages * 2, FULL.messages), bytes: Math.min(bytes * 2, FULL.bytes) }
+    this.#longestCall = LONGEST_CALL
+  }
+
+  /** What took too long once would do so again. A single message cannot be made smaller: it is waited for longer. */
+  #shrink(): void {
+    const { messages, bytes } = this.#limit
+    if (messages === 1) this.#longestCall = Math.min(this.#longestCall * 2, LONGEST_OF_ALL)
+    this.#limit = { messages: Math.ceil(messages / 4), bytes: Math.ceil(bytes / 4) }
+  }
+}
+
+/** Ids are made of what a page says, and go out as it is. */
+function checked(page: EnginePage): EnginePage {
+  const { epoch, offset, at } = page
+  if (EPOCH.test(epoch) && offset >= 0 && at >= 0 && Number.isSafeInteger(offset) && Number.isSafeInteger(at)) return page
+  throw new TidingsError('ERR_SSE_LOG_UNAVAILABLE', `The log's engine says that it stands at ${JSON.stringify({ epoch, offset, at })}, which is no place`)
+}
