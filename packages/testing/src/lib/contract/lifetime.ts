@@ -274,7 +274,7 @@ export const lifetime: readonly AdapterSentence[] = [
             await Promise.all(Array.from({ length: 16 }, worker))
             await eventually(() => open === 0, 'the end of all streams')
           }
-          await cycle(cycles / 10)
+          await cycle(Math.min(cycles, 500))
           // What is kept would grow each time; the heap grows only until it has what the platform's own code needs.
           let growth = Number.POSITIVE_INFINITY
           for (let time = 0; time < 3 && growth >= mostLeft; time++) {
