@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { instruments, metrics } from '@tidings/core'
+import { metrics } from '@tidings/core'
+import { instruments } from '@tidings/core/instruments'
 import { expect, test } from 'vitest'
 import { clients, type Limits } from '../../packages/tests/support/clients.ts'
 import { markdownFiles, ROOT, readPage, rowsUnder } from './blocks.ts'

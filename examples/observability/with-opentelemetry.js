@@ -1,5 +1,6 @@
 import { metrics as api } from '@opentelemetry/api'
-import { instruments, metrics } from '@tidings/core'
+import { metrics } from '@tidings/core'
+import { instruments } from '@tidings/core/instruments'
 
 /** Has the app's meter provider collect the numbers of `metrics()`. Call it once the provider is set. */
 export function observeTidings(meter = api.getMeter('@tidings/core')) {

@@ -1,4 +1,5 @@
-import { instruments, metrics } from '@tidings/core'
+import { metrics } from '@tidings/core'
+import { instruments } from '@tidings/core/instruments'
 import { Counter, Gauge, Registry } from 'prom-client'
 
 export const registry = new Registry()

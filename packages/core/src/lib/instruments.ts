@@ -27,7 +27,8 @@ const PUBLISHING = { 'messaging.system': 'tidings', 'messaging.operation.name': 
  * All numbers of `metrics()`, for what registers them with OpenTelemetry, Prometheus or another collector: `docs/observability.md` has both.
  *
  * @example
- * import { instruments, metrics } from '@tidings/core'
+ * import { metrics } from '@tidings/core'
+ * import { instruments } from '@tidings/core/instruments'
  *
  * const present = metrics()
  * for (const { name, unit, read } of instruments)
