@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { countOf } from '../../testing/src/lib/count-of.ts'
 import { boundsOf } from '../src/lib/log/history-bounds.ts'
 import type { KeptTail } from '../src/lib/log/kept-tail.ts'
 import { memoryLog } from '../src/lib/log/memory-log.ts'
@@ -77,7 +78,7 @@ describe('C8 whatever is published', () => {
           }
         }
       }),
-      { numRuns: 100 },
+      { numRuns: countOf(100) },
     )
   })
 })

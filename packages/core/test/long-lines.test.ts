@@ -1,13 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
+import { countOf } from '../../testing/src/lib/count-of.ts'
 import { dataOf, eventOf } from '../src/lib/message/block.ts'
 import { byteLength } from '../src/lib/message/byte-length.ts'
 import { prefixLines } from '../src/lib/message/lines.ts'
 import { encodeBlock, encodeComment, encodeFrame, encodeMessage, type Message } from '../src/lib/message/message.ts'
 import { joinLong } from '../src/lib/transport/node-sink.ts'
+import { codePoint } from './support/code-point.ts'
 
 test('W1 W3 W12 a long line goes out as the same bytes as by text', () => {
-  const piece = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 })
+  const piece = fc.string({ unit: codePoint, minLength: 1, maxLength: 20 })
   const message = fc.record({
     data: piece.map((text) => text.repeat(5_000).slice(0, 5_000)),
     event: fc.constantFrom('', 'é'),
@@ -24,7 +26,7 @@ test('W1 W3 W12 a long line goes out as the same bytes as by text', () => {
         expect(Buffer.from(frame as string).equals(Buffer.from(encodeMessage(sent)))).toBe(true)
       },
     ),
-    { numRuns: 200 },
+    { numRuns: countOf(200) },
   )
 })
 
@@ -64,7 +66,7 @@ describe('text of many lines', () => {
   })
 
   // Longer than two pieces, dense and sparse, with each kind of line end at the border of a piece.
-  const unit = fc.oneof(fc.constantFrom('\n', '\r', '\r\n', 'x', 'é', '→', '\ud83c', '\udfc0', '\0'), fc.string({ unit: 'binary', maxLength: 30 }))
+  const unit = fc.oneof(fc.constantFrom('\n', '\r', '\r\n', 'x', 'é', '→', '\ud83c', '\udfc0', '\0'), fc.string({ unit: codePoint, maxLength: 30 }))
   const long = fc
     .array(fc.tuple(fc.array(unit, { minLength: 1, maxLength: 5 }), fc.integer({ min: 1, max: 6_000 })), { minLength: 1, maxLength: 6 })
     .map((parts) => parts.map(([units, length]) => units.join('').repeat(length).slice(0, length)).join(''))
@@ -74,7 +76,7 @@ describe('text of many lines', () => {
       fc.property(long, fc.constantFrom('\ndata: ', '\n: '), (text, prefix) => {
         expect(prefixLines(text, prefix) === text.replace(/\r\n|\r|\n/g, prefix)).toBe(true)
       }),
-      { numRuns: 500 },
+      { numRuns: countOf(500) },
     )
   })
 
@@ -85,7 +87,7 @@ describe('text of many lines', () => {
         expect(dataOf(block) === data.replace(/\r\n?/g, '\n')).toBe(true)
         expect(eventOf(block)).toBe(event || 'message')
       }),
-      { numRuns: 200 },
+      { numRuns: countOf(200) },
     )
     expect([dataOf('id: 1\n'), eventOf('id: 1\n'), eventOf(': c\nevent: e\n')]).toEqual(['', 'message', 'e'])
   })
@@ -97,7 +99,7 @@ describe('text of many lines', () => {
         expect(byteLength(sound)).toBe(Buffer.byteLength(sound))
         expect(byteLength('🎉'.repeat(10_000) + sound)).toBe(40_000 + Buffer.byteLength(sound))
       }),
-      { numRuns: 200 },
+      { numRuns: countOf(200) },
     )
   })
 })

@@ -2,12 +2,13 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { toLogMessage } from '../src/lib/channel/publish.ts'
 import { packMessage, unpackMessage } from '../src/lib/engine-log/packed-message.ts'
+import { codePoint } from './support/code-point.ts'
 
 const packed = (message: Parameters<typeof toLogMessage>[0], options = {}): string => packMessage(toLogMessage(message, options, undefined, new Set()))
 
 describe('a message as an engine keeps it', () => {
   test('G1 W10 what a channel publishes is what comes out, whatever its fields', () => {
-    const text = fc.string({ unit: 'binary' })
+    const text = fc.string({ unit: codePoint })
     const line = text.map((value) => value.replace(/[\r\n]/g, ' '))
     const message = fc.record(
       {
