@@ -48,6 +48,8 @@ export interface Connector {
   send(key: string, command: readonly string[]): Promise<unknown>
   /** The node on which a channel is published; `''` where there is only one. Rejects where that is not known at present. */
   nodeOf(channel: string): Promise<string>
+  /** The same without asking, as far as the client knows by now. */
+  knownNodeOf(channel: string): string | undefined
   /** Opens a connection to a node. */
   connect(node: string, events: SubscriberEvents): Promise<SubscriberConnection>
 }

@@ -43,6 +43,7 @@ export function ioRedisConnector(client: IoRedisClient | IoRedisCluster): Connec
   const isSharded = 'nodes' in client
   const { keyPrefix = '', db } = (client as unknown as Duplicable).options ?? {}
   const send = ([name = '', ...args]: readonly string[]): Promise<unknown> => client.call(name, ...args)
+  const knownNodeOf = (channel: string): string | undefined => (isSharded ? (client as unknown as KnowsSlots).slots[clusterKeySlot(channel)]?.[0] : '')
   return {
     isSharded,
     prefix: String(keyPrefix),
@@ -54,10 +55,11 @@ export function ioRedisConnector(client: IoRedisClient | IoRedisCluster): Connec
       if (!isSharded) return ''
       // It learns that a slot has moved, or that a node is back, from commands only.
       await client.call('EXISTS', channel)
-      const node = (client as unknown as KnowsSlots).slots[clusterKeySlot(channel)]?.[0]
+      const node = knownNodeOf(channel)
       if (node === undefined) throw new Error('The cluster client does not know which node has the channel')
       return node
     },
+    knownNodeOf,
     async connect(node, events) {
       const master = isSharded ? masterAt(client, node) : (client as unknown as Duplicable)
       if (!master) throw new Error(`The cluster client knows no master at ${node}`)
@@ -84,7 +86,7 @@ async function connect(client: Duplicable, events: SubscriberEvents, isSharded: 
   })
   const moves = isSharded ? new Moves(own, events) : undefined
   own.on('error', (error: unknown) => {
-    if (!moves?.tellOf(error)) events.lost(error)
+    if (!moves?.isToldBy(error)) events.lost(error)
   })
   own.on('end', () => events.lost(new Error('The connection was closed')))
   own.on(isSharded ? 'smessage' : 'message', (channel: string, text: string) => events.message(channel, text))
@@ -92,59 +94,56 @@ async function connect(client: Duplicable, events: SubscriberEvents, isSharded: 
   return {
     subscribe: (channel) => moves?.subscribe(channel) ?? own.subscribe(channel),
     unsubscribe: (channel) => moves?.unsubscribe(channel) ?? own.unsubscribe(channel),
-    ping: () => own.ping(),
+    async ping() {
+      await own.ping()
+      // What Redis said while it was asked for something else is taken for an answer.
+      moves?.tell()
+    },
     keepAlive: (isNeeded) => void (isNeeded ? own.stream?.ref?.() : own.stream?.unref?.()),
     destroy: () => own.disconnect(),
   }
 }
 
-/** The channels of a connection to a node of a cluster, which may give them up by itself. */
+/** The channels of a connection to a node of a cluster, which gives some up when their slots move. */
 class Moves {
   readonly #own: Duplicate
   readonly #events: SubscriberEvents
-  readonly #subscribed = new Set<string>()
-  /** Rejects what is asked for and not yet answered. */
-  readonly #asked = new Set<(error: Error) => void>()
+  /** What is subscribed or asked for, with what gives up a call that is not answered. */
+  readonly #channels = new Map<string, (error: Error) => void>()
 
   constructor(own: Duplicate, events: SubscriberEvents) {
     this.#own = own
     this.#events = events
-    own.on('moved', () => this.#tell())
+    own.on('moved', () => this.tell())
   }
 
   async subscribe(channel: string): Promise<void> {
-    let reject: (error: Error) => void = () => {}
-    // Version 5 does not settle a call for a channel that another node has; it says no more than that some channel was moved.
-    const moved = new Promise<never>((_, no) => {
-      reject = no
-      this.#asked.add(no)
-    })
-    try {
-      await Promise.race([this.#own.ssubscribe(channel), moved])
-      this.#subscribed.add(channel)
-    } finally {
-      this.#asked.delete(reject)
-    }
+    // Version 5 never settles a call for a channel that another node has: it says no more than that some channel was moved.
+    const moved = new Promise<never>((_, reject) => this.#channels.set(channel, reject))
+    await Promise.race([this.#own.ssubscribe(channel), moved])
   }
 
   unsubscribe(channel: string): Promise<unknown> {
-    this.#subscribed.delete(channel)
+    this.#channels.delete(channel)
     return this.#own.sunsubscribe(channel)
   }
 
   /** Returns whether an error says that a node has unsubscribed a channel, which version 5 did not expect. */
-  tellOf(error: unknown): boolean {
+  isToldBy(error: unknown): boolean {
     const isMove = /^Command queue state error.* Last reply: sunsubscribe,/.test(String((error as Error | undefined)?.message))
-    if (isMove) this.#tell()
+    if (isMove) this.tell()
     return isMove
   }
 
-  #tell(): void {
-    for (const reject of this.#asked) reject(new Error('Another node has the channel'))
+  /** Tells of the channels that are not subscribed any more, and of those that are not yet: they may be asked for at the wrong node. */
+  tell(): void {
     const { subscriber } = this.#own.condition ?? {}
-    const left = new Set(subscriber ? subscriber.channels('ssubscribe') : [])
-    const moved = [...this.#subscribed].filter((channel) => !left.has(channel))
-    for (const channel of moved) this.#subscribed.delete(channel)
-    if (moved.length > 0) this.#events.moved(moved)
+    const subscribed = new Set(subscriber ? subscriber.channels('ssubscribe') : [])
+    const moved = [...this.#channels].filter(([channel]) => !subscribed.has(channel))
+    for (const [channel, reject] of moved) {
+      this.#channels.delete(channel)
+      reject(new Error('Another node has the channel'))
+    }
+    if (moved.length > 0) this.#events.moved(moved.map(([channel]) => channel))
   }
 }

@@ -107,6 +107,13 @@ export class Line {
     this.#events.moved(moved)
   }
 
+  /** A node's word that it has given up a channel may be lost: in `redis` while a call is under way, or with the node. */
+  #leaveMoved(): void {
+    const moved = [...this.channels].filter((channel) => (this.#connector.knownNodeOf(channel) ?? this.node) !== this.node)
+    for (const channel of moved) this.leave(channel)
+    if (moved.length > 0) this.#events.moved(moved)
+  }
+
   /** Whether it is in use. While it is not, it keeps no process alive. */
   #keep(isUsed: boolean): void {
     clearTimeout(this.#idle)
@@ -120,7 +127,9 @@ export class Line {
       if (this.channels.size === 0 && !this.#connector.isOpen()) return this.close()
       try {
         await withDeadline(connection.ping(), LONGEST_CALL)
-        if (!this.#isLost) this.#pingLater(connection)
+        if (this.#isLost) return
+        this.#leaveMoved()
+        this.#pingLater(connection)
       } catch (error) {
         this.#lose(error)
       }

@@ -62,12 +62,14 @@ export function nodeRedisConnector(client: NodeRedisClient): Connector {
     isOpen: () => isOpen(client),
     send: (_, command) => send(command),
     nodeOf: async () => '',
+    knownNodeOf: () => '',
     connect: (_, events) => connect(client as unknown as Duplicable, events, false),
   }
 }
 
 /** The log's view of a cluster, by way of `redis`. */
 export function nodeRedisClusterConnector(cluster: NodeRedisCluster): Connector {
+  const knownNodeOf = (channel: string): string | undefined => (cluster.slots[clusterKeySlot(channel)] as Shard | undefined)?.master.address
   return {
     isSharded: true,
     prefix: '',
@@ -78,10 +80,11 @@ export function nodeRedisClusterConnector(cluster: NodeRedisCluster): Connector 
     async nodeOf(channel) {
       // It learns that a slot has moved, or that a node is back, from commands only.
       await cluster.sendCommand(channel, false, ['EXISTS', channel])
-      const shard = cluster.slots[clusterKeySlot(channel)] as Shard | undefined
-      if (!shard) throw new Error('The cluster client does not know which node has the channel')
-      return shard.master.address
+      const node = knownNodeOf(channel)
+      if (node === undefined) throw new Error('The cluster client does not know which node has the channel')
+      return node
     },
+    knownNodeOf,
     async connect(node, events) {
       const shard = (cluster.slots as readonly Shard[]).find(({ master }) => master.address === node)
       return connect((await cluster.nodeClient(shard?.master as never)) as Duplicable, events, true)
@@ -91,6 +94,10 @@ export function nodeRedisClusterConnector(cluster: NodeRedisCluster): Connector 
 
 /** The log's view of a single Redis behind Sentinel, by way of `redis`. */
 export function nodeRedisSentinelConnector(sentinel: NodeRedisSentinel): Connector {
+  const knownNodeOf = (): string | undefined => {
+    const { host, port } = (sentinel.getMasterNode() ?? {}) as { host?: string; port?: number }
+    return host === undefined ? undefined : `${host}:${port}`
+  }
   const send = (command: readonly string[]): Promise<unknown> => sentinel.sendCommand(false, [...command])
   return {
     isSharded: false,
@@ -101,9 +108,11 @@ export function nodeRedisSentinelConnector(sentinel: NodeRedisSentinel): Connect
     async nodeOf() {
       // It learns that another node is the master from commands, too.
       await send(['PING'])
-      const { host, port } = (sentinel.getMasterNode() ?? {}) as { host?: string; port?: number }
-      return `${host}:${port}`
+      const node = knownNodeOf()
+      if (node === undefined) throw new Error('The sentinel client knows no master')
+      return node
     },
+    knownNodeOf,
     // What it subscribes by itself is subscribed anew after a failover without a word, and what was published between is not told.
     connect: async (_, events) => connect(await (sentinel as unknown as RunsOnMaster)._execute(false, async (client) => client), events, false),
   }

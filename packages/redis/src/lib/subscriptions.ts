@@ -93,7 +93,8 @@ export class Subscriptions {
     const line: Line = new Line(this.connector, node, this.#failures.get(node) ?? 0, {
       message: (channel, text) => {
         const followed = this.#followed.get(channel)
-        for (const listener of followed?.listeners ?? []) listener.message(text)
+        // What a node says of a channel that another one has by now counts no more.
+        if (followed?.line === line) for (const listener of followed.listeners) listener.message(text)
       },
       moved: (channels) => this.#move(line, channels),
       lost: (error) => this.#lose(line, error),
@@ -118,14 +119,15 @@ export class Subscriptions {
     }
   }
 
-  /** What was announced meanwhile is read once the channel is subscribed on its new node. */
+  /** Subscribes on the nodes that have the channels now. What was announced meanwhile is read then. */
   #move(line: Line, channels: readonly string[]): void {
     for (const channel of channels) {
       const followed = this.#followed.get(channel)
-      // One that is about to be subscribed is told by its node where it belongs.
-      if (followed?.line !== line || !followed.isLive) continue
-      followed.isLive = false
+      if (followed?.line !== line) continue
       followed.line = undefined
+      // One that is about to be subscribed looks again by itself.
+      if (!followed.isLive) continue
+      followed.isLive = false
       this.#follow(followed)
     }
   }
