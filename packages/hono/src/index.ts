@@ -6,6 +6,7 @@
 import type { AnyEvents, EventStream, StreamOptions } from '@tidings/core'
 import {
   answerOnce,
+  boundCallback,
   branded,
   MISLEADING_HEADERS,
   optionLayer,
@@ -14,7 +15,6 @@ import {
   refusalResponse,
   refuseBody,
   resolveOptions,
-  runCallback,
   setHeaders,
   webStreamBody,
 } from '@tidings/core/adapter'
@@ -87,6 +87,6 @@ function open(c: Context, callback: StreamCallback<EventStream>, options: Resolv
   const res = nodeResponseIn(c.env)
   if (!res) return c.body(webStreamBody(c.req.raw, options, callback))
   const refuse = (): void => refuseBody(c.req.raw)
-  takeOver(res, options, (stream) => runCallback(callback, stream), refuse)
+  takeOver(res, options, boundCallback(callback), refuse)
   return c.body(null)
 }

@@ -1,3 +1,5 @@
+import { runOutside } from './async-context.ts'
+
 /**
  * Whether a timer that one request started serves others, too. On Cloudflare Workers a timer, and what it calls, is its request's: it ends with it,
  * and a stream that waits for another's is taken to wait for nothing.
@@ -5,9 +7,9 @@
  */
 export const sharesTimers: boolean = (globalThis as { navigator?: { userAgent?: string } }).navigator?.userAgent !== 'Cloudflare-Workers'
 
-/** A timer that keeps no process alive. */
+/** A timer that keeps no process alive, and nothing of the request that starts it. */
 export function startTimer(callback: () => void, milliseconds: number): ReturnType<typeof setTimeout> {
-  const timer = setTimeout(callback, milliseconds)
+  const timer = runOutside(setTimeout, callback, milliseconds)
   // Node, Bun and Deno hand out an object; elsewhere a number, and no process to keep alive.
   ;(timer as { unref?: () => void }).unref?.()
   return timer

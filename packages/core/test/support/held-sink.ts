@@ -106,8 +106,8 @@ export class HeldSink implements Sink {
 }
 
 /** A stream over a sink in memory, without the heartbeats that would disturb the rest. */
-export function openStream(options: StreamOptions = {}): { stream: SinkStream; sink: HeldSink } {
-  const stream = new SinkStream(resolveOptions({ heartbeat: false, ...options }), '')
+export function openStream(options: StreamOptions = {}, lastEventId = ''): { stream: SinkStream; sink: HeldSink } {
+  const stream = new SinkStream(resolveOptions({ heartbeat: false, ...options }), lastEventId)
   const sink = new HeldSink(stream)
   stream.open(sink)
   return { stream, sink }

@@ -42,7 +42,9 @@ function listener(create: typeof express, app: AppUnderTest): Listener {
       )
     }
     const own = route.options ? [sse(route.options)] : []
-    server[route.method === 'POST' ? 'post' : 'get'](route.path, ...own, (req, res, next) => {
+    const { around = (handler) => handler() } = route
+    const within: RequestHandler = (_req, _res, next) => around(next)
+    server[route.method === 'POST' ? 'post' : 'get'](route.path, ...own, within, (req, res, next) => {
       // Express 4 does not look at what a handler returns.
       handle(req, res, next).catch(next)
     })

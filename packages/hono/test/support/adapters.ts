@@ -35,7 +35,9 @@ function build(app: AppUnderTest): Hono {
   server.use(sse(app.options))
   for (const route of app.routes) {
     const own = route.options ? sse(route.options) : (((_c, next) => next()) satisfies MiddlewareHandler)
-    server.on(route.method ?? 'GET', route.path, own, async (c) => {
+    const { around = (handler) => handler() } = route
+    const within: MiddlewareHandler = (_c, next) => around(next)
+    server.on(route.method ?? 'GET', route.path, own, within, async (c) => {
       for (const [name, value] of Object.entries(route.headers ?? {})) c.header(name, value)
       if (route.readsBody) await c.req.text()
       await route.before?.()

@@ -25,6 +25,8 @@ function listener(create: typeof Koa, app: AppUnderTest): Listener {
   for (const route of app.routes) {
     server.use((ctx, next) => (ctx.path === route.path && [route.method ?? 'GET', 'HEAD'].includes(ctx.method) ? next() : undefined))
     if (route.options) server.use(sse(route.options))
+    const { around = (handler) => handler() } = route
+    server.use((_ctx, next) => around(next))
     server.use(async (ctx) => {
       for (const [name, value] of Object.entries(route.headers ?? {})) ctx.set(name, value)
       if (route.readsBody) await ctx.req.forEach(() => {})

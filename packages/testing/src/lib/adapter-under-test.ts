@@ -17,6 +17,8 @@ export interface RouteUnderTest {
   headers?: Record<string, string>
   /** Read the whole body of the request before the stream opens. */
   readsBody?: boolean
+  /** Run the handler of the route in this, as middleware runs what comes after it in a context (`AsyncLocalStorage`). */
+  around?: <Result>(handler: () => Result) => Result
   /** Await this before the stream opens. What it throws is thrown before the head. */
   before?: () => unknown
   /** Send something else first, so that the head is out when the stream is asked for. */

@@ -10,12 +10,7 @@ function routeFor(app: AppUnderTest, url: string | undefined, method: string | u
 
 function nodeListener(app: AppUnderTest): Listener {
   resolveOptions(app.options)
-  return async (req, res) => {
-    const route = routeFor(app, req.url, req.method)
-    if (!route) {
-      res.writeHead(404).end()
-      return
-    }
+  const handle = async (route: RouteUnderTest, ...[req, res]: Parameters<Listener>): Promise<void> => {
     const options = { ...app.options, ...route.callOptions }
     let stream: EventStream | undefined
     try {
@@ -35,6 +30,12 @@ function nodeListener(app: AppUnderTest): Listener {
       if (res.headersSent) res.destroy()
       else res.writeHead(500).end()
     }
+  }
+  return (req, res) => {
+    const route = routeFor(app, req.url, req.method)
+    if (!route) return res.writeHead(404).end()
+    const { around = (handler) => handler() } = route
+    return around(() => handle(route, req, res))
   }
 }
 

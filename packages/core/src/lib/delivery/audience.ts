@@ -1,3 +1,4 @@
+import { type AsyncContext, runIn } from '../async-context.ts'
 import { wholeMilliseconds } from '../clock.ts'
 import type { Tail } from '../log/message-log.ts'
 import type { SharedWriter } from '../message/shared-frames.ts'
@@ -16,6 +17,8 @@ export interface AudienceHub {
 export interface AudienceMember {
   /** Where it stands among those that are written to together. */
   seat: number
+  /** In which its filter and its snapshot were given. */
+  readonly context: AsyncContext | undefined
   /** From now on it is written to with all others at the shared place. */
   share(seat: number): void
   /** Goes on by itself from where it stands. */
@@ -152,7 +155,9 @@ export class Audience {
 
   #batchAfter(cursor: number): Batch | undefined {
     try {
-      return this.view.batchAfter(cursor)
+      const { view } = this
+      // The filter is that of each of them.
+      return view.filter ? runIn(this.#together[0]?.context, () => view.batchAfter(cursor)) : view.batchAfter(cursor)
     } catch {
       return undefined
     }

@@ -1,3 +1,4 @@
+import { runOutside } from '../async-context.ts'
 import { now } from '../clock.ts'
 import { sharesTimers } from '../timer.ts'
 
@@ -38,7 +39,7 @@ class Pacer {
     if (this.#state === 'waiting') this.#gathered = true
     if (this.#state !== 'idle') return
     this.#state = 'scheduled'
-    nextTurn(() => this.#flushOrWait())
+    runOutside(nextTurn, () => this.#flushOrWait())
   }
 
   #flushOrWait(): void {

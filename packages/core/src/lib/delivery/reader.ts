@@ -1,3 +1,4 @@
+import { type AsyncContext, currentContext, runIn } from '../async-context.ts'
 import { type ResetReason, TidingsError } from '../errors.ts'
 import type { TailedLog } from '../log/message-log.ts'
 import { encodeMessage, type Message } from '../message/message.ts'
@@ -7,6 +8,7 @@ import type { Audience, AudienceHub, AudienceMember } from './audience.ts'
 import type { Batch } from './batch.ts'
 import { neededBy, type Start } from './reader-start.ts'
 import { type RunningSnapshots, type Snapshot, type SnapshotResult, type SnapshotTaker, snapshotParts } from './snapshot.ts'
+import type { View } from './view.ts'
 
 /** What a reader that is behind gets: all that is kept, its end once something is gone, or only the newest of each key. */
 export type Lag = 'reset' | 'close' | 'conflate'
@@ -56,6 +58,7 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
   /** Whether it came when its channel had ended, and has found no message. */
   #findsNothing = false
   seat = 0
+  readonly context: AsyncContext | undefined
   #isShared = false
   /** Of the writes to all of them, those that are in its own books. */
   #sharedWrites = 0
@@ -66,6 +69,7 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
     this.#audience = audience
     this.#take = take
     this.#lag = lag
+    this.context = take || audience.view.filter ? currentContext() : undefined
   }
 
   get audience(): Audience {
@@ -243,7 +247,12 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
 
   #nextBatch(): Batch | undefined {
     if (this.#cursor >= this.#hub.tail.head) return undefined
-    return this.#lag === 'conflate' && this.#behind ? this.#audience.view.conflatedAfter(this.#cursor, this) : this.#audience.view.batchAfter(this.#cursor)
+    const { view } = this.#audience
+    return view.filter ? runIn(this.context, () => this.#batchOf(view)) : this.#batchOf(view)
+  }
+
+  #batchOf(view: View): Batch {
+    return this.#lag === 'conflate' && this.#behind ? view.conflatedAfter(this.#cursor, this) : view.batchAfter(this.#cursor)
   }
 
   #catchUp(stream: FedStream): void {

@@ -1,3 +1,4 @@
+import { type AsyncContext, runIn } from '../async-context.ts'
 import { TidingsError } from '../errors.ts'
 import type { Message } from '../message/message.ts'
 import { startTimer } from '../timer.ts'
@@ -19,6 +20,8 @@ export type Snapshot = (context: SnapshotContext) => SnapshotResult | Promise<Sn
 
 /** A reader that a snapshot is taken for. */
 export interface SnapshotTaker {
+  /** In which its snapshot was given. */
+  readonly context: AsyncContext | undefined
   snapshotTaken(result: SnapshotResult): void
   snapshotFailed(error: unknown): void
 }
@@ -34,13 +37,13 @@ export function snapshotParts(result: SnapshotResult): { messages: readonly Mess
 class Run {
   readonly cursor: number
   readonly #takers = new Set<SnapshotTaker>()
-  readonly #aborting: AbortController
+  readonly #abort: (error?: unknown) => void
   readonly #onEnd: () => void
   readonly #timer: ReturnType<typeof setTimeout>
 
-  constructor(cursor: number, aborting: AbortController, timeout: number, onEnd: () => void) {
+  constructor(cursor: number, abort: (error?: unknown) => void, timeout: number, onEnd: () => void) {
     this.cursor = cursor
-    this.#aborting = aborting
+    this.#abort = abort
     this.#onEnd = onEnd
     this.#timer = startTimer(() => this.#giveUp(timeout), timeout)
   }
@@ -51,7 +54,7 @@ class Run {
     return () => {
       if (this.#takers.delete(taker) && this.#takers.size === 0) {
         this.#end()
-        this.#aborting.abort()
+        this.#abort()
       }
     }
   }
@@ -67,7 +70,7 @@ class Run {
       `snapshot took longer than ${timeout} ms; give its signal to what it waits for, make that faster, or raise the channel's snapshotTimeout`,
     )
     const takers = this.#end()
-    this.#aborting.abort(error)
+    this.#abort(error)
     for (const taker of takers) taker.snapshotFailed(error)
   }
 
@@ -99,8 +102,10 @@ export class RunningSnapshots {
     if (running?.cursor === cursor) return running.join(taker)
     const aborting = new AbortController()
     try {
-      const result = snapshot({ signal: aborting.signal })
-      if (isPromise(result)) return this.#start(snapshot, cursor, aborting, result).join(taker)
+      const { context } = taker
+      const result = runIn(context, snapshot, { signal: aborting.signal })
+      const abort = (error?: unknown): void => runIn(context, () => aborting.abort(error))
+      if (isPromise(result)) return this.#start(snapshot, cursor, abort, result).join(taker)
       taker.snapshotTaken(result)
     } catch (error) {
       taker.snapshotFailed(error)
@@ -113,8 +118,8 @@ export class RunningSnapshots {
     this.#runs.clear()
   }
 
-  #start(snapshot: Snapshot, cursor: number, aborting: AbortController, result: Promise<SnapshotResult>): Run {
-    const run = new Run(cursor, aborting, this.#timeout, () => {
+  #start(snapshot: Snapshot, cursor: number, abort: (error?: unknown) => void, result: Promise<SnapshotResult>): Run {
+    const run = new Run(cursor, abort, this.#timeout, () => {
       if (this.#runs.get(snapshot) === run) this.#runs.delete(snapshot)
     })
     this.#runs.set(snapshot, run)

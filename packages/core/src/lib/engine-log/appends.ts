@@ -1,3 +1,4 @@
+import { runOutside } from '../async-context.ts'
 import { channelEnded, notKept, unavailable } from '../errors.ts'
 import { randomEpoch } from '../log/random-epoch.ts'
 import { byteLength } from '../message/byte-length.ts'
@@ -72,7 +73,7 @@ export class Appends {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ packed, bytes, idempotencyKey, since: performance.now(), resolve, reject })
       this.#bytes += bytes
-      if (!this.#isSending) this.#sendAll()
+      if (!this.#isSending) runOutside(() => this.#sendAll())
     })
   }
 

@@ -1,3 +1,4 @@
+import { runOutside } from '../async-context.ts'
 import { now } from '../clock.ts'
 import { channelEnded, foreignEntry } from '../errors.ts'
 import type { AppendOptions, LogFollower, LogMessage, LogPage, Tail, TailedLog } from '../log/message-log.ts'
@@ -136,7 +137,12 @@ class EngineLog implements TailedLog {
 
   #open(): void {
     if (this.#isClosed) return
-    this.#subscription ??= this.#engine.follow({
+    this.#subscription ??= runOutside(() => this.#follow())
+    if (!this.#check) this.#checkLater()
+  }
+
+  #follow(): EngineSubscription {
+    return this.#engine.follow({
       restored: () => {
         this.#isFollowing = true
         this.#sync()
@@ -148,7 +154,6 @@ class EngineLog implements TailedLog {
         this.#tellOut(error)
       },
     })
-    if (!this.#check) this.#checkLater()
   }
 
   #shut(): void {
@@ -194,7 +199,7 @@ class EngineLog implements TailedLog {
 
   /** Comes to where the engine's log stands; tries until it can. @param attempt waits before it does, as before this attempt */
   #sync(attempt = 0): Promise<void> {
-    this.#syncing ??= this.#syncUntilDone(attempt).finally(() => {
+    this.#syncing ??= runOutside(() => this.#syncUntilDone(attempt)).finally(() => {
       this.#syncing = undefined
       for (const page of this.#dropNews()) this.#receive(page)
     })
@@ -264,7 +269,7 @@ class EngineLog implements TailedLog {
       const place = this.#placeOf(after)
       // Of what another life or the future has, nothing lies further back.
       if (!place || place.epoch !== this.#followed.epoch || place.offset >= this.#followed.tail.floor) return
-      this.#readingBack ??= this.#readBack(place.offset).finally(() => {
+      this.#readingBack ??= runOutside(() => this.#readBack(place.offset)).finally(() => {
         this.#readingBack = undefined
       })
       await settledUnless(this.#readingBack, signal)

@@ -1,3 +1,4 @@
+import { type AsyncContext, currentContext, runIn } from '../async-context.ts'
 import { type Clock, clockOfStream, type Watched, wholeMilliseconds } from '../clock.ts'
 import { type CloseReason, closedError, TidingsError } from '../errors.ts'
 import { encodeComment, encodeFrame, encodeMessage, type Message } from '../message/message.ts'
@@ -32,8 +33,9 @@ export class SinkStream implements EventStream, SinkOwner, Watched, FedStream, M
   /** There from `open` until the transport is gone, which after `close()` may take as long as bytes wait. */
   #sink: Sink | undefined
   #ending: End | undefined
-  #callbacks: Set<(reason: TidingsError) => unknown> | undefined
-  #controller: AbortController | undefined
+  /** What `onClose` was given, and in which context. */
+  #callbacks: Map<(reason: TidingsError) => unknown, AsyncContext | undefined> | undefined
+  #abort: { controller: AbortController; context: AsyncContext | undefined } | undefined
   #waiting: { promise: Promise<boolean>; settle: (taken: boolean) => void } | undefined
   #feed: Feeder | undefined
   /** From a write that the sink could not take at once until it has. */
@@ -105,17 +107,18 @@ export class SinkStream implements EventStream, SinkOwner, Watched, FedStream, M
       this.#call(callback, this.#closedError(this.#ending))
       return () => {}
     }
-    this.#callbacks ??= new Set()
-    this.#callbacks.add(callback)
+    this.#callbacks ??= new Map()
+    if (!this.#callbacks.has(callback)) this.#callbacks.set(callback, currentContext())
     return () => this.#callbacks?.delete(callback)
   }
 
   get signal(): AbortSignal {
-    if (!this.#controller) {
-      this.#controller = new AbortController()
-      if (this.#ending) this.#controller.abort(this.#closedError(this.#ending))
+    if (!this.#abort) {
+      // Listeners run in the context in which a signal is aborted. That is then the one in which it was asked for.
+      this.#abort = { controller: new AbortController(), context: currentContext() }
+      if (this.#ending) this.#abort.controller.abort(this.#closedError(this.#ending))
     }
-    return this.#controller.signal
+    return this.#abort.controller.signal
   }
 
   get closed(): boolean {
@@ -324,10 +327,19 @@ export class SinkStream implements EventStream, SinkOwner, Watched, FedStream, M
     if (this.#options.signal) forgetOnAbort(this.#options.signal, this)
     this.#feed?.closed()
     this.#feed = undefined
-    this.#controller?.abort(this.#closedError(end))
-    for (const callback of this.#callbacks ?? []) this.#call(callback, this.#closedError(end))
-    this.#callbacks = undefined
+    if (this.#abort || this.#callbacks) this.#tellEnd(this.#closedError(end))
     return end
+  }
+
+  /** The error is made before: what it keeps of its stack would keep the contexts. */
+  #tellEnd(reason: TidingsError): void {
+    if (this.#abort) {
+      const { context, controller } = this.#abort
+      this.#abort.context = undefined
+      runIn(context, () => controller.abort(reason))
+    }
+    for (const [callback, context] of this.#callbacks ?? []) runIn(context, () => this.#call(callback, reason))
+    this.#callbacks = undefined
   }
 
   #closedError(end: End): TidingsError {

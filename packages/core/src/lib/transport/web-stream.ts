@@ -1,3 +1,4 @@
+import { currentContext, runIn } from '../async-context.ts'
 import { alreadyBegun, bodyDropped } from '../errors.ts'
 import { checkCallback } from '../option-checks.ts'
 import type { EventStream } from '../stream/event-stream.ts'
@@ -25,11 +26,12 @@ export function answerOnce(request: object & { [ANSWERED]?: true }, callback: un
 /** The body of an event stream's response. `callback` runs when the platform first reads from it, and never otherwise. */
 export function webStreamBody(request: WebRequest, options: ResolvedOptions, callback: StreamCallback<EventStream>): ReadableStream<Uint8Array<ArrayBuffer>> {
   const stream = new SinkStream(options, webLastEventId(request))
+  const run = boundCallback(callback)
   const sink = new WebSink(stream, request.signal, () => {
     // The peer may have left before its response was read.
     if (!stream.closed) stream.open(sink)
     dropUnreadBody(request)
-    runCallback(callback, new PublicStream(stream))
+    run(new PublicStream(stream))
   })
   return sink.readable
 }
@@ -65,8 +67,15 @@ export function refuseBody(request: object): void {
   Object.defineProperty(request, 'body', { get: () => new ReadableStream({ start: (controller) => controller.error(bodyDropped()) }) })
 }
 
-/** Hands the stream to a route's callback. */
-export async function runCallback(callback: StreamCallback<EventStream>, stream: EventStream): Promise<void> {
+/** Hands a stream to a route's callback, in the async context in which it was given. */
+export function boundCallback(callback: StreamCallback<EventStream>): (stream: EventStream) => void {
+  const context = currentContext()
+  return (stream) => {
+    runIn(context, runCallback, callback, stream)
+  }
+}
+
+async function runCallback(callback: StreamCallback<EventStream>, stream: EventStream): Promise<void> {
   try {
     await callback(stream)
   } catch (error) {

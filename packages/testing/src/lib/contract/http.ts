@@ -2,6 +2,7 @@ import { deepEqual, equal, match, notEqual, ok } from 'node:assert/strict'
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { ask, eventually, rawExchange, within } from '../client.ts'
+import { asyncContext } from './async-context.ts'
 import { codeOf } from './code-of.ts'
 import { matches } from './matches.ts'
 import { reasonOf } from './reason-of.ts'
@@ -397,4 +398,5 @@ export const http: readonly AdapterSentence[] = [
       matches(headers, { incremental: '?1', 'x-accel-buffering': 'no' })
     },
   }),
+  asyncContext,
 ]
