@@ -16,7 +16,6 @@ const RETRY = 250
 describeWith('chromium', 'nginx')('In Chromium', () => {
   let browser: Browser
   beforeAll(async () => {
-    process.stdout.write(`random messages: TIDINGS_SEED=${seed}\n`)
     browser = await launchChromium()
   })
   afterAll(() => browser?.close())
