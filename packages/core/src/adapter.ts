@@ -5,12 +5,11 @@
  * @module @tidings/core/adapter
  */
 
-export { encodeFrame, type JoinLong } from './lib/message/message.ts'
 export { branded, optionLayer } from './lib/stream/option-layer.ts'
 export { failStream, followsFromEnd } from './lib/stream/public-stream.ts'
 export { type ResolvedOptions, resolveOptions } from './lib/stream/stream-options.ts'
 export { refusalOf, refusalResponse } from './lib/transport/accept.ts'
-export { isHttp2, joinLong, type NodeRequest, type NodeResponse } from './lib/transport/node-sink.ts'
+export { isHttp2, type NodeRequest, type NodeResponse } from './lib/transport/node-sink.ts'
 export { openNodeStream, streamOver } from './lib/transport/node-stream.ts'
 export { MISLEADING_HEADERS, setHeaders } from './lib/transport/response-head.ts'
 export { answerOnce, boundCallback, refuseBody, type StreamCallback, webStreamBody } from './lib/transport/web-stream.ts'

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { clock, now, type Watched } from '../src/lib/clock.ts'
+import { clock, type Watched } from '../src/lib/clock.ts'
+import { now } from '../src/lib/time-source.ts'
 import { watchTimers } from './support/timers.ts'
 
 /** Watched by the clock, it notes when it is looked at. */

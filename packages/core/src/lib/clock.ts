@@ -1,3 +1,4 @@
+import { now, timerMaker } from './time-source.ts'
 import { sharesTimers, startTimer } from './timer.ts'
 
 /** Something that wants to be looked at from time to time: an open stream. */
@@ -11,9 +12,6 @@ export interface Watched {
 // What a 32-bit timer can hold. Whatever lies further off is reached in several sleeps.
 const LONGEST_SLEEP = 2 ** 31 - 1
 
-/** Milliseconds on a clock that never goes back. */
-export const now = (): number => performance.now()
-
 /** The same rounded up, so that nothing that is counted from it comes early; a whole number is kept in place, where another is an object of its own. */
 export const wholeMilliseconds = (): number => Math.ceil(now())
 
@@ -25,11 +23,16 @@ export const wholeMilliseconds = (): number => Math.ceil(now())
 export class Clock {
   readonly #slots = new Map<number, Set<Watched>>()
   #timer: ReturnType<typeof setTimeout> | undefined
+  #madeBy: unknown
   #wakesAt = Number.POSITIVE_INFINITY
+  /** How many milliseconds its timer has been late, in all: for so long this process was not run, or did something else. */
+  lateness = 0
 
   watch(watched: Watched, delay: number): void {
     this.#place(watched, delay, now())
-    if (watched.slot < this.#wakesAt) this.#sleepUntil(watched.slot)
+    // A timer that was faked, or made before a fake came, may never fire.
+    if (this.#madeBy !== timerMaker()) this.#sleepUntil(Math.min(...this.#slots.keys()))
+    else if (watched.slot < this.#wakesAt) this.#sleepUntil(watched.slot)
   }
 
   unwatch(watched: Watched): void {
@@ -49,6 +52,7 @@ export class Clock {
 
   #tick(): void {
     const present = now()
+    this.lateness += Math.max(0, present - this.#wakesAt)
     for (const [time, slot] of [...this.#slots]) {
       if (time > present) continue
       // A look may end any stream, which then leaves its slot: what is still there is still open.
@@ -65,11 +69,13 @@ export class Clock {
   #sleepUntil(time: number): void {
     this.#stop()
     this.#wakesAt = time
+    this.#madeBy = timerMaker()
     this.#timer = startTimer(() => this.#tick(), Math.min(Math.max(0, Math.ceil(time - now())), LONGEST_SLEEP))
   }
 
   #stop(): void {
-    clearTimeout(this.#timer)
+    // One that another maker made is not for this one to clear. Its tick does no harm.
+    if (this.#madeBy === timerMaker()) clearTimeout(this.#timer)
     this.#timer = undefined
     this.#wakesAt = Number.POSITIVE_INFINITY
   }

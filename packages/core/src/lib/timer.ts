@@ -1,4 +1,5 @@
 import { runOutside } from './async-context.ts'
+import { makeTimer } from './time-source.ts'
 
 /**
  * Whether a timer that one request started serves others, too. On Cloudflare Workers a timer, and what it calls, is its request's: it ends with it,
@@ -9,9 +10,9 @@ export const sharesTimers: boolean = (globalThis as { navigator?: { userAgent?: 
 
 /** A timer that keeps no process alive, and nothing of the request that starts it. */
 export function startTimer(callback: () => void, milliseconds: number): ReturnType<typeof setTimeout> {
-  const timer = runOutside(setTimeout, callback, milliseconds)
+  const timer = runOutside(makeTimer, callback, milliseconds) as ReturnType<typeof setTimeout>
   // Node, Bun and Deno hand out an object; elsewhere a number, and no process to keep alive.
-  ;(timer as { unref?: () => void }).unref?.()
+  ;(timer as { unref?: () => void } | undefined)?.unref?.()
   return timer
 }
 

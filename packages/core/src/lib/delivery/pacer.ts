@@ -1,5 +1,5 @@
 import { runOutside } from '../async-context.ts'
-import { now } from '../clock.ts'
+import { now } from '../time-source.ts'
 import { sharesTimers } from '../timer.ts'
 
 /** A channel with something to deliver. */
@@ -51,7 +51,7 @@ class Pacer {
       this.#state = 'waiting'
       this.#gathered = false
       // Not unref'd: what was published is to go out before the process ends.
-      setTimeout(() => nextTurn(() => this.#flushAfterWait()), Math.min(this.#took * WAIT, LONGEST_WAIT))
+      wait(() => nextTurn(() => this.#flushAfterWait()), Math.min(this.#took * WAIT, LONGEST_WAIT))
     }
   }
 
@@ -78,6 +78,9 @@ class Pacer {
 
 /** The one pacer of this copy of the package. */
 export const pacer: Pacer = new Pacer()
+
+/** The timer of when modules loaded: one that a test fakes may never fire once the fake is gone. */
+const wait: typeof setTimeout = setTimeout
 
 /** Calls back in the next turn. Where timers are a request's, the end of what runs now is the last that is sure to come. */
 export const nextTurn: (callback: () => void) => unknown = !sharesTimers

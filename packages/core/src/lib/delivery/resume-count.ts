@@ -1,4 +1,5 @@
 import { TidingsError } from '../errors.ts'
+import { now } from '../time-source.ts'
 
 // Fewer say nothing yet.
 const ENOUGH = 20
@@ -15,7 +16,7 @@ export class ResumeCount {
 
   /** Returns a warning when more than a tenth were unknown, and again where that goes on after a pause. */
   add(isKnown: boolean): TidingsError | undefined {
-    const present = performance.now()
+    const present = now()
     if (present < this.#pausesUntil) return undefined
     if (isKnown) this.#known++
     else this.#unknown++

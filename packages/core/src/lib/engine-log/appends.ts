@@ -2,6 +2,7 @@ import { runOutside } from '../async-context.ts'
 import { channelEnded, notKept, unavailable } from '../errors.ts'
 import { randomEpoch } from '../log/random-epoch.ts'
 import { byteLength } from '../message/byte-length.ts'
+import { now } from '../time-source.ts'
 import { settledWithin } from '../timer.ts'
 import { backOff } from './back-off.ts'
 import { noAnswer } from './deadline.ts'
@@ -71,7 +72,7 @@ export class Appends {
   #push(packed: string | undefined, bytes: number, idempotencyKey: string | undefined): Promise<string> {
     if (this.#isClosed) return Promise.reject(unavailable('the log was closed'))
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ packed, bytes, idempotencyKey, since: performance.now(), resolve, reject })
+      this.#waiting.push({ packed, bytes, idempotencyKey, since: now(), resolve, reject })
       this.#bytes += bytes
       if (!this.#isSending) runOutside(() => this.#sendAll())
     })
@@ -102,7 +103,7 @@ export class Appends {
 
   async #send(pending: readonly Pending[]): Promise<void> {
     const { publishTimeout, history } = this.#options
-    const began = performance.now()
+    const began = now()
     const until = (pending[0] as Pending).since + publishTimeout
     // Sent now, it would be kept when it has rejected.
     if (until - began < this.#took && this.#took < publishTimeout) return fail(pending, unavailable(`it waited for ${publishTimeout} ms behind others`))
@@ -115,7 +116,7 @@ export class Appends {
     }
     try {
       const receipt = await this.#receiptOf(batch, until)
-      this.#took = performance.now() - began
+      this.#took = now() - began
       this.#onReceipt(receipt)
       for (const [index, { resolve }] of pending.entries()) resolve(receipt.ids[index] ?? '')
     } catch (error) {
@@ -128,7 +129,7 @@ export class Appends {
     const answer = new Answer<EngineReceipt>()
     let failure: unknown
     for (let attempt = 1; ; attempt++) {
-      const left = until - performance.now()
+      const left = until - now()
       if (left <= 0 || this.#isClosed) throw inVain(this.#options.publishTimeout, failure)
       const failed = this.#engine.append(batch).then(answer.give, (error: unknown) => {
         if (isCoded(error, 'ERR_SSE_CHANNEL_ENDED')) answer.refuse(channelEnded())
@@ -136,7 +137,7 @@ export class Appends {
         else failure = error
       })
       await settledWithin(Promise.race([answer.given, failed]), Math.min(LONGEST_CALL, left), () => {})
-      if (!answer.isGiven) await Promise.race([answer.given, backOff(attempt, until - performance.now())])
+      if (!answer.isGiven) await Promise.race([answer.given, backOff(attempt, until - now())])
       if (answer.isGiven) return answer.given
     }
   }

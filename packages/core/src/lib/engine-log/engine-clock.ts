@@ -1,4 +1,4 @@
-import { now } from '../clock.ts'
+import { now } from '../time-source.ts'
 
 /** The engine's clock as this process last heard it, carried on by a clock that nobody sets. */
 export class EngineClock {

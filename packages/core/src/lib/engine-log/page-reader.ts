@@ -1,5 +1,5 @@
-import { now } from '../clock.ts'
 import { TidingsError } from '../errors.ts'
+import { now } from '../time-source.ts'
 import { withDeadline } from './deadline.ts'
 import type { Engine, EnginePage, EnginePosition, PageLimit } from './engine.ts'
 import type { EngineClock } from './engine-clock.ts'

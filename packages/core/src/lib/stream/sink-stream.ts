@@ -47,6 +47,10 @@ export class SinkStream implements EventStream, SinkOwner, Watched, FedStream, M
   #expiresAt = NEVER
   #waitsSince = NEVER
   #asksAt = 0
+  /** How late the clock had been in all when the wait began. */
+  #latenessBefore = 0
+  /** Whether the peer has taken nothing for so long that it is cut if it has still taken nothing a turn later. */
+  #isSuspected = false
   #progress = 0
 
   constructor(options: ResolvedOptions, lastEventId: string) {
@@ -265,7 +269,13 @@ export class SinkStream implements EventStream, SinkOwner, Watched, FedStream, M
     this.#asksAt = present + this.#options.stallTimeout / 2
     if (sink.bufferedAmount === 0) this.#waitsSince = NEVER
     else if (this.#waitsSince === NEVER || sink.progress() !== this.#progress) this.#beginWait(sink, present)
-    return present - this.#waitsSince >= this.#options.stallTimeout
+    const { stallTimeout } = this.#options
+    // While this process was not run, it could not see what the peer took.
+    const held = Math.min((this.#clock?.lateness ?? 0) - this.#latenessBefore, stallTimeout)
+    const wasSuspected = this.#isSuspected
+    this.#isSuspected = present - this.#waitsSince >= stallTimeout + held
+    // Timers run before sockets are looked at, so the transport gets a turn before the stream is cut.
+    return wasSuspected && this.#isSuspected
   }
 
   /** When it was last written to, by itself or past it. */
@@ -275,13 +285,15 @@ export class SinkStream implements EventStream, SinkOwner, Watched, FedStream, M
 
   #beginWait(sink: Sink, present: number): void {
     this.#waitsSince = present
+    this.#latenessBefore = this.#clock?.lateness ?? 0
+    this.#isSuspected = false
     this.#progress = sink.progress()
   }
 
   #nextLook(present: number): number {
     const { heartbeat, stallTimeout } = this.#options
     // Bytes can wait unseen by `write`; a look at half the timeout finds them well before its double.
-    let delay = stallTimeout / 2
+    let delay = this.#isSuspected ? 1 : stallTimeout / 2
     if (this.#ending) return delay
     if (heartbeat) {
       const left = this.#lastWrite + heartbeat.interval - present

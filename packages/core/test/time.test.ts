@@ -1,0 +1,168 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { createChannel } from '../src/index.ts'
+import { withClock } from '../src/internal.ts'
+import { SinkStream } from '../src/lib/stream/sink-stream.ts'
+import { resolveOptions } from '../src/lib/stream/stream-options.ts'
+import { openEventStream } from '../src/node.ts'
+import { HeldSink } from './support/held-sink.ts'
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+/** A clock that goes on when it is told to, and that may be late, as one whose process was held. */
+class DrivenClock {
+  #present = 1_000
+  readonly #timers: Array<{ at: number; callback: () => void }> = []
+  readonly restore = withClock({
+    now: () => this.#present,
+    setTimeout: (callback, milliseconds) => void this.#timers.push({ at: this.#present + milliseconds, callback }),
+  })
+
+  /** Goes on, timer by timer. */
+  advance(milliseconds: number): void {
+    const end = this.#present + milliseconds
+    for (;;) {
+      const due = this.#timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0]
+      if (!due) break
+      this.#timers.splice(this.#timers.indexOf(due), 1)
+      this.#present = Math.max(this.#present, due.at)
+      due.callback()
+    }
+    this.#present = end
+  }
+
+  /** Goes on at once: what has come due then comes late. */
+  hold(milliseconds: number): void {
+    this.#present += milliseconds
+    this.advance(0)
+  }
+}
+
+/** A stream with bytes that its peer has yet to take. */
+function waitingStream(stallTimeout: number): { stream: SinkStream; sink: HeldSink } {
+  const stream = new SinkStream(resolveOptions({ heartbeat: false, stallTimeout }), '')
+  const sink = new HeldSink(stream)
+  stream.open(sink)
+  sink.hold()
+  stream.send('waits')
+  return { stream, sink }
+}
+
+describe('B3 a process that was not run', () => {
+  test('B3 cuts a peer that takes nothing after stallTimeout, a turn later', () => {
+    const clock = new DrivenClock()
+    try {
+      const { stream } = waitingStream(1_000)
+      clock.advance(999)
+      expect(stream.closed).toBe(false)
+      clock.advance(600)
+      expect(stream.closed).toBe(true)
+    } finally {
+      clock.restore()
+    }
+  })
+
+  test('B3 gives the time that it was held to the peer, up to one stallTimeout', () => {
+    const clock = new DrivenClock()
+    try {
+      const { stream } = waitingStream(1_000)
+      clock.hold(60_000)
+      clock.advance(5)
+      // 60 s have passed, of which the clock was late for almost all: two stallTimeouts are over.
+      expect(stream.closed).toBe(true)
+      const other = waitingStream(1_000)
+      clock.hold(1_500)
+      clock.advance(5)
+      expect(other.stream.closed).toBe(false)
+      clock.advance(1_000)
+      expect(other.stream.closed).toBe(true)
+    } finally {
+      clock.restore()
+    }
+  })
+
+  test('B3 looks at the transport once more before it cuts', () => {
+    const clock = new DrivenClock()
+    try {
+      const { stream, sink } = waitingStream(1_000)
+      clock.hold(60_000)
+      expect(stream.closed).toBe(false)
+      // What the socket tells in the turn after: the peer has read.
+      sink.take(1)
+      clock.advance(600)
+      expect(stream.closed).toBe(false)
+    } finally {
+      clock.restore()
+    }
+  })
+
+  test('B3 leaves a peer alone that has read all while this process was busy for long', { timeout: 60_000 }, async () => {
+    const reasons: string[] = []
+    const server = createServer((req, res) => {
+      const stream = openEventStream(req, res, { heartbeat: false, stallTimeout: 500, maxBufferedBytes: 100_000_000 })
+      stream.onClose(({ reason }) => reasons.push(String(reason)))
+      stream.send('x'.repeat(30_000_000))
+      // One turn, in which nothing is written and no socket is looked at.
+      setImmediate(() => {
+        for (const end = performance.now() + 3_000; performance.now() < end; );
+        stream.send('end').then(() => stream.close())
+      })
+    })
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const reader = fork(new URL('support/counting-reader.mjs', import.meta.url), [String((server.address() as AddressInfo).port)])
+    const [count] = await once(reader, 'message')
+    await once(reader, 'exit')
+    server.close()
+    expect(reasons).toEqual(['local'])
+    expect(count).toBeGreaterThan(30_000_000)
+  })
+})
+
+describe('L9 timers that a test framework has faked and taken back', () => {
+  test('L9 change nothing for later streams: they have their heartbeats', async () => {
+    const frames: string[] = []
+    vi.useFakeTimers()
+    const faked = new SinkStream(resolveOptions({ heartbeat: 50 }), '')
+    faked.open(new HeldSink(faked))
+    vi.useRealTimers()
+    const stream = new SinkStream(resolveOptions({ heartbeat: 50 }), '')
+    const sink = new HeldSink(stream)
+    stream.open(sink)
+    await vi.waitFor(() => {
+      frames.push(...sink.frames.slice(frames.length).map(String))
+      expect(frames.filter((frame) => frame === ':\n\n').length).toBeGreaterThan(1)
+    }, 10_000)
+    faked.close()
+    stream.close()
+  })
+
+  test('L9 change nothing for later messages of a channel', async () => {
+    const channel = createChannel()
+    const stream = new SinkStream(resolveOptions({ heartbeat: false }), '')
+    const sink = new HeldSink(stream)
+    stream.open(sink)
+    channel.subscribe(stream)
+    vi.useFakeTimers()
+    await channel.publish('while faked')
+    vi.useRealTimers()
+    await channel.publish('later')
+    await vi.waitFor(() => expect(sink.frames.join('')).toMatch(/data: while faked\n[\s\S]*data: later\n/), 10_000)
+    channel.close()
+  })
+
+  test('L9 drive the streams that are opened while they are faked', () => {
+    vi.useFakeTimers()
+    const stream = new SinkStream(resolveOptions({ heartbeat: 1_000 }), '')
+    const sink = new HeldSink(stream)
+    stream.open(sink)
+    const before = sink.frames.length
+    vi.advanceTimersByTime(1_250)
+    expect(sink.frames.slice(before).map(String)).toEqual([':\n\n'])
+    stream.close()
+  })
+})
