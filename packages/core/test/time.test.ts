@@ -96,6 +96,7 @@ describe('B3 a process that was not run', () => {
       sink.take(1)
       clock.advance(600)
       expect(stream.closed).toBe(false)
+      sink.leave()
     } finally {
       clock.restore()
     }
