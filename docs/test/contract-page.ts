@@ -83,5 +83,9 @@ function linked(source: string): string {
 }
 
 function limits(): string[] {
-  return ADAPTERS.flatMap(({ name, cannot = {} }) => Object.entries(cannot).map(([of, why]) => `| ${name} | \`${of}\` | <${why}> |`))
+  return ADAPTERS.flatMap(({ name, cannot = {} }) => Object.entries(cannot).map(([of, limit]) => `| ${name} | \`${of}\` | ${reasonOf(limit)} |`))
+}
+
+function reasonOf(limit: string | { why: string; beforeNode: number }): string {
+  return typeof limit === 'string' ? `<${limit}>` : `<${limit.why}>, before Node ${limit.beforeNode}`
 }

@@ -7,7 +7,7 @@
 import type { AnyEvents } from './lib/message/message.ts'
 import type { EventStream } from './lib/stream/event-stream.ts'
 import { resolveOptions, type StreamOptions } from './lib/stream/stream-options.ts'
-import type { NodeRequest, NodeResponse } from './lib/transport/node-sink.ts'
+import type { NodeRequest, NodeResponse } from './lib/transport/node-messages.ts'
 import { nodeLastEventId, openNodeStream } from './lib/transport/node-stream.ts'
 
 export type { NodeRequest, NodeResponse }

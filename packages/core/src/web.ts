@@ -8,7 +8,7 @@ import type { AnyEvents } from './lib/message/message.ts'
 import type { EventStream } from './lib/stream/event-stream.ts'
 import { resolveOptions, type StreamOptions } from './lib/stream/stream-options.ts'
 import { refusalOf, refusalResponse } from './lib/transport/accept.ts'
-import { setHeaders } from './lib/transport/response-head.ts'
+import { HOP_BY_HOP_HEADERS, setHeaders } from './lib/transport/response-head.ts'
 import { answerOnce, type StreamCallback, type WebRequest, webLastEventId, webStreamBody } from './lib/transport/web-stream.ts'
 
 export type { StreamCallback, WebRequest }
@@ -43,6 +43,8 @@ export function eventStreamResponse<Events extends object = AnyEvents>(
   answerOnce(request, callback)
   const headers = new Headers()
   setHeaders(resolved, (name, value, { append }) => (append ? headers.append(name, value) : headers.set(name, value)))
+  // What serves it may speak HTTP/2.
+  for (const name of HOP_BY_HOP_HEADERS) headers.delete(name)
   const body = request.method === 'HEAD' ? null : webStreamBody(request, resolved, (stream) => callback(stream as EventStream<Events>))
   return new Response(body, { status: resolved.status, headers })
 }

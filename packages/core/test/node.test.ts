@@ -343,6 +343,28 @@ describe('openEventStream over HTTP/1.1', () => {
     expect(listeners).toEqual([listeners[0], listeners[0], listeners[0]])
   })
 
+  test('B1 a response that tells of room while its socket has none settles nothing', async () => {
+    const opened: Array<{ stream: EventStream; res: ServerResponse }> = []
+    const { port } = await serve((req, res) => {
+      opened.push({ res, stream: openEventStream(req, res, { heartbeat: false, maxBufferedBytes: 100_000_000 }) })
+    })
+    const { socket, until } = await raw(port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    await until(':\n\n')
+    socket.pause()
+    const [{ stream, res }] = opened as [(typeof opened)[0]]
+    let settled = 0
+    // More than the kernel takes.
+    for (let count = 0; count < 500; count++) stream.send('x'.repeat(100_000)).then(() => settled++)
+    for (let turn = 0; turn < 10; turn++) await delay(1)
+    // As Node does when further requests arrive on the connection.
+    res.emit('drain')
+    await delay(1)
+    expect([settled, res.socket?.writableNeedDrain]).toEqual([0, true])
+    socket.resume()
+    while (settled < 500) await delay(1)
+    socket.destroy()
+  })
+
   test('B3 cuts a peer that takes nothing also where the server was given a stream that is no socket', async () => {
     const { server } = await serve((req, res) => {
       const stream = openEventStream(req, res, { stallTimeout: 100, heartbeat: false })
@@ -449,6 +471,29 @@ describe('openEventStream over HTTP/2', () => {
     await Promise.all(requests.map((request) => new Promise((resolve) => request.on('data', resolve))))
     session.destroy()
     expect(await Promise.all(reasons)).toEqual(['peer', 'peer', 'peer'])
+    await new Promise((resolve) => server.close(resolve))
+  })
+
+  test('W9 B1 frames of all sizes arrive whole and in order at a peer that is slow', async () => {
+    const frames = Array.from({ length: 200 }, (_, count) => `${count} ${'äx'.repeat((count * 7_919) % 60_000)}`)
+    const results: Promise<boolean>[] = []
+    const server = createHttp2Server((req, res) => {
+      const stream = openEventStream(req, res, { maxBufferedBytes: 100_000_000 })
+      for (const frame of frames) results.push(stream.send(frame))
+      stream.close()
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const session = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+    const request = session.request({ ':path': '/' })
+    let read = ''
+    for await (const chunk of request.setEncoding('utf8')) {
+      read += chunk
+      if (read.length < 100_000) await delay(1)
+    }
+    expect(read === `:\n\n${frames.map((frame) => `data: ${frame}\n\n`).join('')}`).toBe(true)
+    // Closed while they waited.
+    expect(new Set(await Promise.all(results))).toEqual(new Set([true, false]))
+    session.close()
     await new Promise((resolve) => server.close(resolve))
   })
 })

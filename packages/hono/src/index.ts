@@ -8,6 +8,8 @@ import {
   answerOnce,
   boundCallback,
   branded,
+  closeOnReset,
+  HOP_BY_HOP_HEADERS,
   MISLEADING_HEADERS,
   optionLayer,
   type ResolvedOptions,
@@ -21,7 +23,7 @@ import {
 import { type StreamCallback, lastEventIdOf as webLastEventIdOf } from '@tidings/core/web'
 import type { Context, MiddlewareHandler } from 'hono'
 import { HTTPException } from 'hono/http-exception'
-import { nodeResponseIn, takeOver } from './lib/take-over.ts'
+import { canTakeOver, dropHopByHop, nodeResponseIn, takeOver } from './lib/take-over.ts'
 
 export type * from './augment.ts'
 
@@ -83,9 +85,15 @@ function open(c: Context, callback: StreamCallback<EventStream>, options: Resolv
   for (const name of MISLEADING_HEADERS) c.header(name, undefined)
   setHeaders(options, (name, value, how) => c.header(name, value, how))
   c.status(options.status as 200)
-  if (c.req.method === 'HEAD') return c.body(null)
   const res = nodeResponseIn(c.env)
-  if (!res) return c.body(webStreamBody(c.req.raw, options, callback))
+  if (res) dropHopByHop(res)
+  // What serves it may speak HTTP/2.
+  else for (const name of HOP_BY_HOP_HEADERS) c.header(name, undefined)
+  if (c.req.method === 'HEAD') return c.body(null)
+  if (!res || !canTakeOver(res)) {
+    if (res) closeOnReset(res)
+    return c.body(webStreamBody(c.req.raw, options, callback))
+  }
   const refuse = (): void => refuseBody(c.req.raw)
   takeOver(res, options, boundCallback(callback), refuse)
   return c.body(null)

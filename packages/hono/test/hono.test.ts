@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
 import { type AddressInfo, connect } from 'node:net'
 import { serve } from '@hono/node-server'
 import { readEventStream } from '@tidings/testing'
@@ -116,6 +117,32 @@ test('H10 leaves the rest of a dropped body to the server, for the next request 
   socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
   while (!read.includes('next')) await once(socket, 'data')
   socket.destroy()
+  server.close()
+})
+
+test.each(['GET', 'POST'])('H12 drops hop-by-hop headers that middleware sets after next(), where %s is answered over HTTP/2', async (method) => {
+  const app = new Hono()
+  app.use(async (c, next) => {
+    await next()
+    c.header('Keep-Alive', 'timeout=5')
+    c.header('X-Late', 'late')
+  })
+  app.use(sse())
+  app.on(method, '/', (c) => c.var.sse((stream) => void stream.send('here')))
+  const server = serve({ fetch: app.fetch, port: 0, createServer: createHttp2Server })
+  await once(server, 'listening')
+  const session = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  const asked = session.request({ ':path': '/', ':method': method }, { endStream: method === 'GET' })
+  if (method === 'POST') asked.write('not the end')
+  const [headers] = await once(asked, 'response')
+  expect(headers).toMatchObject({ ':status': 200, 'x-late': 'late' })
+  expect(headers).not.toHaveProperty('keep-alive')
+  let text = ''
+  for await (const chunk of asked) {
+    text += chunk
+    if (text.includes('data: here')) break
+  }
+  session.destroy()
   server.close()
 })
 

@@ -60,9 +60,9 @@ export interface AdapterUnderTest {
   middleware?: readonly string[]
   /**
    * Cases of the contract that the platform cannot keep, by protocol and name (`'HTTP/2 H5/refuses-head'`), each with the link that says
-   * so. Such a case is expected to fail, and its test fails when one day it does not.
+   * so, and with the major version of Node from which on it can. Such a case is expected to fail, and its test fails when one day it does not.
    */
-  cannot?: Readonly<Record<string, string>>
+  cannot?: Readonly<Record<string, string | { why: string; beforeNode: number }>>
   /**
    * Whether there is middleware that adds a helper, which can be mounted more than once.
    * @default true

@@ -1,19 +1,20 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
+import type { ServerResponse } from 'node:http'
+import { constants, type Http2ServerResponse } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { JoinLong } from '../message/message.ts'
 import { counts } from '../metrics.ts'
 import type { Sink, SinkOwner } from '../stream/sink.ts'
+import { now } from '../time-source.ts'
+import { closeOnReset, isHttp2, type NodeRequest, type NodeResponse } from './node-messages.ts'
+import { Pieces } from './pieces.ts'
 import { RawSocket } from './raw-socket.ts'
 import { offSocketEnd, onSocketEnd } from './socket-end.ts'
 
-/** A request as `node:http` or the compatibility API of `node:http2` hands it to a listener. */
-export type NodeRequest = IncomingMessage | Http2ServerRequest
-/** A response as `node:http` or the compatibility API of `node:http2` hands it to a listener. */
-export type NodeResponse = ServerResponse | Http2ServerResponse
-
-// Above this, one HTTP/2 write takes many frames, and its own length stays the same until the last of them is out.
-const LONG_WRITE = 65_536
+// Bytes that an HTTP/2 stream is given at a time: to a peer that is fast, and to one that is slow, whose every step is to be seen.
+const LONG_PIECE = 65_536
+const SHORT_PIECE = 16_384
+// Milliseconds that a piece takes to a peer that is slow.
+const SLOW = 250
 
 /** Node's response as a sink. One class for both protocols; the few places where they differ ask `#http2`. */
 export class NodeSink implements Sink {
@@ -25,8 +26,10 @@ export class NodeSink implements Sink {
   #full: 'response' | 'socket' | undefined
   /** What was handed over since there is none: wrapped responses hold it where `writableLength` does not look. */
   #heldBack = 0
-  /** Bytes, on HTTP/2 alone, where no other count says what the peer has taken. */
-  #written = 0
+  /** On HTTP/2 alone: how many bytes the response was given, and those that it will be given when it has room. */
+  #given = 0
+  #later: Pieces | undefined
+  #gaveAt = 0
   /** Of which of both it is told when there is room. */
   #listensTo: 'nothing' | 'response' | 'both' = 'nothing'
   /** There from when nobody was found to have wrapped the response. */
@@ -39,27 +42,53 @@ export class NodeSink implements Sink {
     this.#socket = req.socket as Socket
     this.#http2 = isHttp2(res) ? res.stream : undefined
     res.on('close', this.#onClose)
-    if (!this.#http2) res.on('prefinish', this.#onEnd)
+    if (this.#http2) closeOnReset(res)
+    else res.on('prefinish', this.#onEnd)
     // A pipelined response has no socket before its turn, and hears nothing of the connection's end.
     if (!this.#http2 && res.socket === null) onSocketEnd(this.#socket, this.#onClose)
   }
 
   write(frames: string | Uint8Array): boolean {
     const res = this.#res
-    if (res.writableEnded || this.#http2?.destroyed) {
+    if (res.writableEnded || this.#http2?.closed) {
       this.#onClose()
       return false
     }
     const length = Buffer.byteLength(frames)
     counts.bytes += length
-    if (this.#http2) this.#written += length
+    const taken = this.#http2 && (this.#full || length > LONG_PIECE) ? this.#giveLater(frames) : this.#give(frames, length)
+    // The response tells of room after its socket does, whose word would not be enough for one that is wrapped.
+    if (!taken) this.#waits('response', length)
+    return taken
+  }
+
+  #give(frames: string | Uint8Array, length: number): boolean {
+    const res = this.#res
+    this.#given += length
     // Some that wrap it return nothing.
     const taken = (res as ServerResponse).write(frames) !== false
     // `compression` holds what is written until it is told to pass it on.
     if ('flush' in res && typeof res.flush === 'function') res.flush()
-    // The response tells of room after its socket does, whose word would not be enough for one that is wrapped.
-    if (!taken) this.#waits('response', length)
     return taken
+  }
+
+  /**
+   * An HTTP/2 stream joins all that waits in it into one write, whose length stays the same until the peer has taken the last byte. So it has one piece at a
+   * time: no other number tells what the peer takes of this stream, and not of another on the same connection.
+   */
+  #giveLater(frames: string | Uint8Array): boolean {
+    this.#later ??= new Pieces()
+    this.#later.add(frames)
+    return !this.#full && this.#givePieces(LONG_PIECE)
+  }
+
+  /** Whether there is room behind the last of them. */
+  #givePieces(longest: number): boolean {
+    for (let piece = this.#later?.next(longest); piece !== undefined; piece = this.#later?.next(longest)) {
+      this.#gaveAt = now()
+      if (!this.#give(piece, Buffer.byteLength(piece))) return false
+    }
+    return true
   }
 
   /**
@@ -96,9 +125,7 @@ export class NodeSink implements Sink {
   }
 
   progress(): number {
-    if (!this.#http2) return (this.#socket.bytesWritten ?? 0) - this.#socket.writableLength - unsentBytes(this.#socket)
-    const waiting = this.#http2.writableLength
-    return waiting > LONG_WRITE ? this.#socket.bytesWritten : this.#written - waiting
+    return this.#http2 ? this.#given - this.#http2.writableLength : sentBytes(this.#socket)
   }
 
   /** So many bytes that went past the response wait in its socket. */
@@ -128,6 +155,8 @@ export class NodeSink implements Sink {
       this.#res.once('finish', () => (session ? session.close() : this.#socket.end()))
     }
     this.#res.end()
+    // A reset with NO_ERROR closes a stream only once its body was read to the end, where there is one or not.
+    this.#http2?.resume()
   }
 
   /** The last chunk of all is written, by whomever: nothing may follow it. */
@@ -136,7 +165,10 @@ export class NodeSink implements Sink {
   }
 
   readonly #onDrain = (): void => {
-    if (this.#full === 'response') this.#drained()
+    if (this.#full !== 'response') return
+    // Node says so also when another request arrives on the connection.
+    if (!this.#http2 && this.#socket.writableNeedDrain) this.#waits('socket', 0)
+    else if (!this.#later || this.#givePieces(now() - this.#gaveAt < SLOW ? LONG_PIECE : SHORT_PIECE)) this.#drained()
   }
 
   readonly #onSocketDrain = (): void => {
@@ -181,19 +213,11 @@ export function joinLong(before: string, line: string, after: string): Buffer {
   return frame
 }
 
-/** Whether the peer is gone already, so that nothing would ever say that it left. */
-export function hasLeft(req: NodeRequest, res: NodeResponse): boolean {
-  if (isHttp2(res)) return !res.stream || res.stream.destroyed || res.stream.closed
-  // After a FIN, Node ends its own side, and closes when that is flushed.
-  return res.destroyed || req.socket.destroyed || req.socket.writableEnded
-}
-
-/** Whether it is of `node:http2`. */
-export function isHttp2(message: NodeRequest | NodeResponse): message is Http2ServerRequest & Http2ServerResponse {
-  return 'stream' in message && 'createPushResponse' in message
-}
-
-/** What the operating system has not taken of the write under way. Node's own socket timeout asks the same field. */
-function unsentBytes(socket: Socket): number {
-  return (socket as { _handle?: { writeQueueSize?: number } | null })._handle?.writeQueueSize ?? 0
+/**
+ * What the operating system has taken. (The socket's own `bytesWritten` counts what waits in it, too, and its `writableLength` counts that in other units where it
+ * is text.) Node's socket timeout asks the same handle.
+ */
+function sentBytes(socket: Socket): number {
+  const { bytesWritten = 0, writeQueueSize = 0 } = (socket as { _handle?: { bytesWritten?: number; writeQueueSize?: number } | null })._handle ?? {}
+  return bytesWritten - writeQueueSize
 }

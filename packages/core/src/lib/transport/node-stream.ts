@@ -7,8 +7,9 @@ import { SinkStream } from '../stream/sink-stream.ts'
 import type { ResolvedOptions } from '../stream/stream-options.ts'
 import { refusalOf } from './accept.ts'
 import { readLastEventId } from './last-event-id.ts'
-import { hasLeft, type NodeRequest, type NodeResponse, NodeSink } from './node-sink.ts'
-import { MISLEADING_HEADERS, responseHeaders } from './response-head.ts'
+import { hasLeft, isHttp2, type NodeRequest, type NodeResponse } from './node-messages.ts'
+import { NodeSink } from './node-sink.ts'
+import { HOP_BY_HOP_HEADERS, MISLEADING_HEADERS, responseHeaders } from './response-head.ts'
 import { dropUnreadBody } from './unread-body.ts'
 
 /**
@@ -59,5 +60,6 @@ export function nodeLastEventId(req: NodeRequest): string {
 function setHead(res: NodeResponse, options: ResolvedOptions): void {
   for (const name of MISLEADING_HEADERS) res.removeHeader(name)
   for (const [name, value] of responseHeaders(options)) res.setHeader(name, value)
+  if (isHttp2(res)) for (const name of HOP_BY_HOP_HEADERS) res.removeHeader(name)
   res.statusCode = options.status
 }

@@ -3,6 +3,9 @@ import type { ResolvedOptions } from '../stream/stream-options.ts'
 /** Headers of an earlier handler that would be wrong on an endless body. */
 export const MISLEADING_HEADERS = ['Content-Length', 'Content-Encoding', 'ETag', 'Last-Modified'] as const
 
+/** Headers of one HTTP/1.1 connection, which HTTP/2 has none of: Node throws when a head with one of them is to leave (RFC 9113 8.2.2). */
+export const HOP_BY_HOP_HEADERS = ['Connection', 'Keep-Alive', 'Proxy-Connection', 'Transfer-Encoding', 'Upgrade', 'HTTP2-Settings', 'TE'] as const
+
 const OURS: ReadonlyArray<readonly [string, string]> = [
   ['Content-Type', 'text/event-stream'],
   // no-transform keeps proxies and compression middleware from buffering; no-cache keeps caches from answering.

@@ -1,6 +1,6 @@
 import type { Http2ServerRequest } from 'node:http2'
 import { bodyDropped } from '../errors.ts'
-import type { NodeRequest, NodeResponse } from './node-sink.ts'
+import type { NodeRequest, NodeResponse } from './node-messages.ts'
 
 // What a reader of a body listens to. Some begin with the end, and could not cope with an error behind that: `Readable.toWeb`.
 const READING: ReadonlySet<string | symbol> = new Set(['data', 'readable', 'end'])

@@ -48,10 +48,15 @@ export function adapterSuites(adapter: AdapterUnderTest, { protocols = protocols
     parts.map((part) => {
       const { title, sentences } = adapterContract[part]
       const subject = { adapter, protocol }
-      const cannot = (test: string): string | undefined => adapter.cannot?.[`${protocol} ${test}`]
+      const cannot = (test: string): string | undefined => limitHere(adapter.cannot?.[`${protocol} ${test}`])
       return { name: `${adapter.name} over ${protocol}, ${part}: ${title}`, tests: testsOf(sentences, subject, stageFor(subject), cannot) }
     }),
   )
+}
+
+function limitHere(limit: NonNullable<AdapterUnderTest['cannot']>[string] | undefined): string | undefined {
+  if (typeof limit !== 'object') return limit
+  return Number(process.versions.node.split('.')[0]) < limit.beforeNode ? limit.why : undefined
 }
 
 const partNames = Object.keys(adapterContract) as AdapterPart[]

@@ -398,5 +398,33 @@ export const http: readonly AdapterSentence[] = [
       matches(headers, { incremental: '?1', 'x-accel-buffering': 'no' })
     },
   }),
+  sentence(
+    'H12',
+    'Hop-by-hop headers that the app has set (`Transfer-Encoding`, `Keep-Alive`, `Connection`, `Upgrade`, `Proxy-Connection`) ' +
+      'MUST NOT reach an HTTP/2 head, and MUST NOT break the response or the process.',
+    'RFC 9113 8.2.2',
+    {
+      'set-by-the-app': {
+        each: () => ['GET', 'POST', 'HEAD'],
+        proof: async ({ start, protocol }, method) => {
+          const common = { 'Keep-Alive': 'timeout=5', 'Transfer-Encoding': 'chunked' }
+          const further = { Connection: 'keep-alive', Upgrade: 'h2c', 'Proxy-Connection': 'keep-alive', 'HTTP2-Settings': 'AAMAAABk' }
+          // An HTTP/1.1 client takes an upgrade at its word.
+          for (const hopByHop of protocol === 'HTTP/2' ? [{ ...common, ...further }] : [common, { Connection: 'close' }]) {
+            const headers = { ...hopByHop, 'X-Request-Id': 'r1' }
+            const app = await start({ route: { method: method === 'POST' ? 'POST' : 'GET', headers }, run: (stream) => stream.send('whole') })
+            const client = await ask(app, { method, ...(method === 'POST' ? { body: 'x' } : {}) })
+            equal(client.status, 200)
+            equal(client.headers['x-request-id'], 'r1')
+            if (protocol === 'HTTP/2') for (const name of Object.keys(hopByHop)) equal(client.headers[name.toLowerCase()], undefined)
+            if (method === 'HEAD') equal(await client.ended, '')
+            else await client.until('data: whole\n\n')
+            deepEqual(app.frameworkErrors, [])
+            deepEqual(app.errors, [])
+          }
+        },
+      },
+    },
+  ),
   asyncContext,
 ]

@@ -1,12 +1,14 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { getEventListeners } from 'node:events'
+import type { Http2ServerResponse } from 'node:http2'
 import { createConnection } from 'node:net'
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 import type { EventStream, TidingsError } from '@tidings/core'
 import { ask, askAndLeave, type Client, eventually, SOON, within } from '../client.ts'
 import { countOf } from '../count-of.ts'
 import { livingHeap } from '../garbage.ts'
-import type { RunningApp } from '../running-app.ts'
+import { connectHttp2Peer, type Http2Peer } from '../http2-peer.ts'
+import type { AppOptions, RunningApp } from '../running-app.ts'
 import { captureStderr } from '../stderr.ts'
 import { matches } from './matches.ts'
 import { reasonOf } from './reason-of.ts'
@@ -16,6 +18,24 @@ import type { AdapterSentence, Start } from './world.ts'
 
 // Bytes, after all opens and closes.
 const MOST_LEFT = 2_000_000
+
+/** Why an HTTP/2 stream is reset (RFC 9113 7). */
+const HTTP2_CODES = {
+  NO_ERROR: 0,
+  PROTOCOL_ERROR: 1,
+  INTERNAL_ERROR: 2,
+  FLOW_CONTROL_ERROR: 3,
+  SETTINGS_TIMEOUT: 4,
+  STREAM_CLOSED: 5,
+  FRAME_SIZE_ERROR: 6,
+  REFUSED_STREAM: 7,
+  CANCEL: 8,
+  COMPRESSION_ERROR: 9,
+  CONNECT_ERROR: 10,
+  ENHANCE_YOUR_CALM: 11,
+  INADEQUATE_SECURITY: 12,
+  HTTP_1_1_REQUIRED: 13,
+}
 
 /** An open stream with its client. */
 async function opened(app: RunningApp, asked = {}): Promise<{ stream: EventStream; client: Client }> {
@@ -27,16 +47,25 @@ async function opened(app: RunningApp, asked = {}): Promise<{ stream: EventStrea
 }
 
 async function seesPeerGo(way: 'leave' | 'reset', start: Start): Promise<void> {
+  await seesGoing(start, {}, async (app) => {
+    const { client } = await opened(app)
+    return () => client[way]()
+  })
+}
+
+/** @param come opens the one stream of the app, and gives what makes its peer go */
+async function seesGoing(start: Start, { route = {} }: Pick<AppOptions, 'route'>, come: (app: RunningApp) => Promise<() => void>): Promise<void> {
   const stderr = captureStderr()
   try {
-    const app = await start({ options: { heartbeat: false } })
-    const { stream, client } = await opened(app)
+    const app = await start({ options: { heartbeat: false }, route })
+    const go = await come(app)
+    const [stream] = app.streams as [EventStream]
     const reasons: TidingsError[] = []
     let aborts = 0
     stream.onClose((error) => reasons.push(error))
     stream.signal.addEventListener('abort', () => aborts++)
     const reason = reasonOf(stream)
-    client[way]()
+    go()
     equal(await reason, 'peer')
     // Whatever else the leaving sets off has had its turns by then.
     await delay(50)
@@ -98,6 +127,30 @@ async function toldAfterEnd(start: Start, make: (reason: unknown) => unknown, en
   return [...app.frameworkErrors, ...app.errors]
 }
 
+/** What a stream over HTTP/2 may be doing while its peer goes. */
+const BUSY_WITH = ['nothing', 'messages', 'bytes that wait', 'a body that does not end'] as const
+
+/** Sees the peer of an HTTP/2 stream go, whatever the stream does. */
+async function seesHttp2PeerGo(start: Start, go: (peer: Http2Peer, app: RunningApp) => void): Promise<void> {
+  for (const doing of BUSY_WITH) {
+    const withBody = doing === 'a body that does not end'
+    await seesGoing(start, withBody ? { route: { method: 'POST' } } : {}, async (app) => {
+      const peer = connectHttp2Peer(app.port)
+      await peer.ask(1, withBody ? 'POST' : 'GET')
+      const [stream] = app.streams as [EventStream]
+      if (doing === 'messages') {
+        const timer = setInterval(() => stream.send('x'), 1)
+        stream.onClose(() => clearInterval(timer))
+      } else if (doing !== 'nothing') {
+        // More than a stream may send to a peer that grants no more.
+        for (let count = 0; count < 100; count++) stream.send('x'.repeat(1_000))
+        await eventually(() => peer.received(1) === 65_535, 'all that the peer takes')
+      }
+      return () => go(peer, app)
+    })
+  }
+}
+
 /** L: lifetime. */
 export const lifetime: readonly AdapterSentence[] = [
   sentence('L1', "The stream MUST stay open until `close()`, the peer's leaving, a limit or shutdown: never because the handler returned.", 'WHATWG HTML 9.2', {
@@ -143,6 +196,40 @@ export const lifetime: readonly AdapterSentence[] = [
           const told = await toldAfterEnd(start, make, (client) => client.leave())
           ok(told.length > 0, `${name} was not told`)
         }
+      },
+      // Sees a peer go that resets its stream with any code, whatever the stream does.
+      'http2-reset': {
+        when: ({ protocol }) => protocol === 'HTTP/2',
+        each: () => Object.keys(HTTP2_CODES),
+        proof: ({ start }, name) => seesHttp2PeerGo(start, (peer) => peer.reset(1, HTTP2_CODES[name as keyof typeof HTTP2_CODES])),
+      },
+      // Lets a stream go that was closed while bytes wait, when its peer resets it.
+      'http2-closed': {
+        when: ({ protocol }) => protocol === 'HTTP/2',
+        each: () => ['NO_ERROR', 'CANCEL'],
+        proof: async ({ start }, name) => {
+          const app = await start({ options: { heartbeat: false } })
+          const next = app.nextStream()
+          const peer = connectHttp2Peer(app.port, 0)
+          await peer.ask(1)
+          const stream = await within(next, 'the stream')
+          const gone = new Promise((resolve) => app.exchanges[0]?.res.on('close', resolve))
+          await stream.send('few bytes, which the peer does not take')
+          stream.close()
+          peer.reset(1, HTTP2_CODES[name as keyof typeof HTTP2_CODES])
+          await within(gone, 'the end of the response')
+        },
+      },
+      // Sees a peer go whose connection ends, on either side.
+      'http2-connection': {
+        when: ({ protocol }) => protocol === 'HTTP/2',
+        each: () => ['goes away', 'is cut', 'is destroyed'],
+        proof: ({ start }, way) =>
+          seesHttp2PeerGo(start, (peer, { exchanges }) => {
+            if (way === 'goes away') peer.goAway(HTTP2_CODES.PROTOCOL_ERROR)
+            else if (way === 'is cut') peer.cut()
+            else (exchanges[0]?.res as unknown as Http2ServerResponse | undefined)?.stream.session?.destroy()
+          }),
       },
       // Sees a peer go that has asked for many streams on one connection, without a warning of too many listeners.
       pipelined: {

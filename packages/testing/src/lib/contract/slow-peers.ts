@@ -1,10 +1,12 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
+import { createConnection } from 'node:net'
 import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createChannel, type EventStream } from '@tidings/core'
 import { ask, type Client, eventually, within } from '../client.ts'
 import { countOf } from '../count-of.ts'
 import { collectGarbage } from '../garbage.ts'
+import { connectHttp2Peer, type Http2Peer } from '../http2-peer.ts'
 import type { RunningApp } from '../running-app.ts'
 import { reasonOf } from './reason-of.ts'
 import { sentence } from './sentence.ts'
@@ -12,6 +14,7 @@ import type { AdapterSentence } from './world.ts'
 
 const CHUNK = 'x'.repeat(65_536)
 // Bytes.
+const GRANTED = 65_535
 const ALL_PUBLISHED = 200_000_000
 const PUBLISHED = countOf(ALL_PUBLISHED)
 const MOST_ON_ITS_WAY = 4_000_000
@@ -29,6 +32,11 @@ async function waiting(app: RunningApp): Promise<{ stream: EventStream; client: 
   const next = app.nextStream()
   const client = await ask(app, { reads: false })
   const stream = await within(next, 'the stream')
+  return { stream, client, sent: (await sendUntilOneWaits(stream)).sent }
+}
+
+/** Sends to a peer that takes nothing until a send has to wait. */
+async function sendUntilOneWaits(stream: EventStream): Promise<{ sent: Promise<boolean> }> {
   for (;;) {
     const sent = stream.send(CHUNK)
     // What the kernel takes it takes at once; only a peer that does not read makes a send wait so long. In four parts, since a process that
@@ -38,9 +46,26 @@ async function waiting(app: RunningApp): Promise<{ stream: EventStream; client: 
       return true
     }
     const waits = await Promise.race([sent.then(() => false), waited()])
-    if (waits) return { stream, client, sent }
+    if (waits) return { sent }
     if (stream.closed) throw new Error(`the stream ended before a send had to wait: ${await reasonOf(stream)}`)
   }
+}
+
+/** A stream over HTTP/2 that has sent all that its peer granted, with more that waits. */
+async function heldBack(app: RunningApp, window: number = GRANTED): Promise<{ stream: EventStream; peer: Http2Peer }> {
+  const next = app.nextStream()
+  const peer = connectHttp2Peer(app.port, window)
+  await peer.ask(1)
+  const stream = await within(next, 'the stream')
+  await sendUntilOneWaits(stream)
+  return { stream, peer }
+}
+
+/** What a peer may do that takes no bytes of its stream. */
+const BUSY_PEERS: Readonly<Record<string, (peer: Http2Peer) => void>> = {
+  PING: (peer) => peer.ping(),
+  SETTINGS: (peer) => peer.settings(GRANTED),
+  'WINDOW_UPDATE of the connection': (peer) => peer.grant(0, 1_000),
 }
 
 const patient = { stallTimeout: 60_000, maxBufferedBytes: 16 * 1024 * 1024, heartbeat: false } as const
@@ -117,7 +142,7 @@ export const slowPeers: readonly AdapterSentence[] = [
     'sent-and-closed': async ({ start }) => {
       const app = await start({ options: { ...patient, stallTimeout: 300 } })
       const sending = await waiting(app)
-      const timer = setInterval(() => sending.stream.send('more'), 20)
+      const timer = setInterval(() => sending.stream.send('ä'), 20)
       equal(await reasonOf(sending.stream), 'stalled')
       clearInterval(timer)
 
@@ -138,6 +163,23 @@ export const slowPeers: readonly AdapterSentence[] = [
       const last = stream.send('the last')
       equal(await within(last, 'the last send'), true)
       equal(stream.closed, false)
+    },
+    // Leaves a peer alone that grants an HTTP/2 stream a little at a time.
+    'grants-a-little': {
+      when: ({ protocol }) => protocol === 'HTTP/2',
+      proof: async ({ start }) => {
+        const app = await start({ options: { ...patient, stallTimeout: 1_000 } })
+        const { peer, stream } = await heldBack(app)
+        const before = peer.received(1)
+        for (let count = 0; count < 100; count++) stream.send(CHUNK)
+        const timer = setInterval(() => {
+          peer.grant(0, 16_384)
+          peer.grant(1, 16_384)
+        }, 50)
+        await eventually(() => peer.received(1) > before + 1_000_000, 'what the peer granted')
+        clearInterval(timer)
+        equal(stream.closed, false)
+      },
     },
   }),
   sentence(
@@ -262,6 +304,81 @@ export const slowPeers: readonly AdapterSentence[] = [
         await delay(0)
         deepEqual(ends.sort(), ['cancel', 'destroy', 'return'])
         deepEqual(results, [false, false, false])
+      },
+    },
+  ),
+  sentence(
+    'B6',
+    "A peer that takes no bytes of the stream MUST be cut as `'stalled'` whatever else it sends or acknowledges " +
+      '(HTTP/2 PING, SETTINGS, WINDOW_UPDATE of nothing, other streams of its session).',
+    'RFC 9113 5.2',
+    {
+      'busy-peer': {
+        when: ({ protocol }) => protocol === 'HTTP/2',
+        each: () => Object.keys(BUSY_PEERS),
+        proof: async ({ start }, what) => {
+          const app = await start({ options: { ...patient, stallTimeout: 300 } })
+          const { peer, stream } = await heldBack(app)
+          const before = peer.received(1)
+          const timer = setInterval(() => BUSY_PEERS[what]?.(peer), 10)
+          equal(await reasonOf(stream), 'stalled')
+          clearInterval(timer)
+          equal(peer.received(1), before)
+        },
+      },
+      // Cuts a stream also while another of its session gets all of its bytes, and leaves that one alone.
+      'busy-session': {
+        when: ({ protocol }) => protocol === 'HTTP/2',
+        proof: async ({ start }) => {
+          const app = await start({ options: { ...patient, stallTimeout: 300 } })
+          const { peer, stream } = await heldBack(app)
+          peer.grant(0, CHUNK.length)
+          await peer.ask(3)
+          const busy = app.streams[1] as EventStream
+          let sent = 0
+          const timer = setInterval(() => {
+            for (const id of [0, 3]) peer.grant(id, CHUNK.length)
+            sent++
+            busy.send(CHUNK.slice(100))
+          }, 10)
+          equal(await reasonOf(stream), 'stalled')
+          clearInterval(timer)
+          await eventually(() => peer.received(3) > (sent - 1) * 60_000, 'what the other stream sent')
+          equal(busy.closed, false)
+        },
+      },
+      // Cuts a peer that lets its stream send nothing from the start.
+      'no-window': {
+        when: ({ protocol }) => protocol === 'HTTP/2',
+        proof: async ({ start }) => {
+          const app = await start({ options: { ...patient, stallTimeout: 300 } })
+          const { peer, stream } = await heldBack(app, 0)
+          const timer = setInterval(() => peer.ping(), 10)
+          equal(await reasonOf(stream), 'stalled')
+          clearInterval(timer)
+        },
+      },
+      // Cuts a peer that asks for more and more and reads nothing.
+      'asks-for-more': {
+        when: ({ protocol }) => protocol === 'HTTP/1.1',
+        proof: async ({ start }) => {
+          const app = await start({ options: { ...patient, stallTimeout: 300 } })
+          const next = app.nextStream()
+          const socket = createConnection({ host: '127.0.0.1', port: app.port })
+          socket.on('error', () => {})
+          socket.pause()
+          const request = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
+          socket.write(request)
+          const stream = await within(next, 'the stream')
+          await sendUntilOneWaits(stream)
+          const timer = setInterval(() => {
+            stream.send('more')
+            socket.write(request)
+          }, 10)
+          equal(await reasonOf(stream), 'stalled')
+          clearInterval(timer)
+          socket.destroy()
+        },
       },
     },
   ),
