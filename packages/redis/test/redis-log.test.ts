@@ -42,10 +42,10 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
     return its
   }
   /** Another Redis, and a client of it. */
-  const startAnother = async (...options: string[]): Promise<AppClient> => {
+  const startAnother = async (...options: string[]): Promise<AppClient & { url: string }> => {
     const another = await RedisServer.start(...options)
     ended.push(() => another.stop())
-    return connectTo(another.url)
+    return { ...(await connectTo(another.url)), url: another.url }
   }
 
   test('exists once somebody has appended to it or followed it, and not for having been asked', async () => {
@@ -134,6 +134,42 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
     )
     await log.close()
     await there.close()
+  })
+
+  test('G8 a follower that is refused after its connection was cut is told why, once, and goes on when it is let in', async () => {
+    const boss = await startAnother()
+    await boss.run('ACL', 'SETUSER', 'app', 'on', '>old', '~*', '&*', '+@all')
+    const [port] = /\d+$/.exec(boss.url) ?? []
+    const its = await connectTo(`redis://app:old@127.0.0.1:${port}`)
+    const log = redisLog(its.client, 'x', { checkInterval: 600_000 })
+    const [told, failures]: [string[], string[]] = [[], []]
+    log.follow({
+      entry: ({ data }) => void told.push(data),
+      failed: (error) => void failures.push((error as { code?: string }).code === 'ERR_SSE_LOG_REFUSED' ? String(error) : 'cut'),
+    })
+    await log.read(0, 1)
+    /** Cuts the connection that follows; what is published then comes when the follower is let in. */
+    const refuse = async (data: string, says: string, letIn: () => unknown): Promise<void> => {
+      failures.length = 0
+      await boss.run('CLIENT', 'KILL', 'TYPE', 'pubsub')
+      await until(
+        () => failures.length === 2,
+        () => failures.join(),
+      )
+      expect(failures).toEqual(['cut', expect.stringContaining(says)])
+      await log.append(message(data))
+      await letIn()
+      await until(
+        () => told.includes(data),
+        () => `told ${told}, failures ${failures}`,
+      )
+      expect(failures).toHaveLength(2)
+    }
+    await boss.run('ACL', 'SETUSER', 'app', '<old', '>new')
+    await refuse('after the password was changed', 'Redis refuses SUBSCRIBE for the log "x": WRONGPASS', () => boss.run('ACL', 'SETUSER', 'app', '>old'))
+    await boss.run('ACL', 'SETUSER', 'app', '-subscribe')
+    await refuse('after a right was withdrawn', "give the client's user +subscribe", () => boss.run('ACL', 'SETUSER', 'app', '+subscribe'))
+    await log.close()
   })
 
   test('G1 an idempotency key that has outlived its log is not known', async () => {

@@ -85,12 +85,19 @@ async function connect(client: Duplicable, events: SubscriberEvents, isSharded: 
     keyPrefix: '',
   })
   const moves = isSharded ? new Moves(own, events) : undefined
+  let failure: unknown
   own.on('error', (error: unknown) => {
+    failure ??= error
     if (!moves?.isToldBy(error)) events.lost(error)
   })
   own.on('end', () => events.lost(new Error('The connection was closed')))
   own.on(isSharded ? 'smessage' : 'message', (channel: string, text: string) => events.message(channel, text))
-  await own.connect()
+  try {
+    await own.connect()
+  } catch (error) {
+    // Of a wrong password its rejection says no more than that the connection is closed.
+    throw failure ?? error
+  }
   return {
     subscribe: (channel) => moves?.subscribe(channel) ?? own.subscribe(channel),
     unsubscribe: (channel) => moves?.unsubscribe(channel) ?? own.unsubscribe(channel),

@@ -78,7 +78,7 @@ export class RedisEngine implements Engine {
         if (news) listener.news(news)
         else listener.strange(`${JSON.stringify(text.slice(0, 100))} was published on its channel`)
       },
-      lost: (error) => listener.lost(explained(error, this.#name)),
+      lost: (error) => listener.lost(explained(error, this.#name, this.#connector.isSharded ? 'SSUBSCRIBE' : 'SUBSCRIBE')),
     })
   }
 

@@ -31,12 +31,12 @@ export function refusalOf(command: string, reason: string, name: string, cause?:
   return new TidingsError(code, `Redis refuses ${command} for the log ${JSON.stringify(name)}: ${reason}${help}`, cause === undefined ? {} : { cause })
 }
 
-/** What a client's error means for the log: the same error, unless Redis refuses something. */
-export function explained(error: unknown, name: string): unknown {
+/** What a client's error means for the log: the same error, unless Redis refuses something. @param command where the error names none */
+export function explained(error: unknown, name: string, command = 'a command'): unknown {
   const text = String((error as Error | undefined)?.message)
   if (text.startsWith('ENDED')) return new TidingsError('ERR_SSE_CHANNEL_ENDED', 'The log has ended', { cause: error })
   const [, inScript, reason = ''] = /^REFUSED ([A-Z]+) (.*)$/s.exec(text) ?? []
   if (inScript !== undefined) return refusalOf(inScript, reason, name, error)
   if (!REFUSALS.some(({ says }) => says.test(text.replace(/^ERR /, '')))) return error
-  return refusalOf(/'([\w|]+)' command/.exec(text)?.[1]?.toUpperCase() ?? 'a command', text, name, error)
+  return refusalOf(/'([\w|]+)' command/.exec(text)?.[1]?.toUpperCase() ?? command, text, name, error)
 }

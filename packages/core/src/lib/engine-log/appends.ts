@@ -170,7 +170,8 @@ function inVain(milliseconds: number, failure: unknown = noAnswer(milliseconds))
   return unavailable(`it failed for ${milliseconds} ms (${(failure as Error | undefined)?.message})`, failure)
 }
 
-function isCoded(error: unknown, code: string): error is Error {
+/** Whether an error has a code, of whichever copy of this package it is. */
+export function isCoded(error: unknown, code: string): error is Error {
   return (error as { code?: unknown } | undefined)?.code === code
 }
 

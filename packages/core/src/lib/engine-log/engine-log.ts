@@ -5,7 +5,7 @@ import { ReadableTail } from '../log/readable-tail.ts'
 import { now } from '../time-source.ts'
 import { startTimer } from '../timer.ts'
 import { calledUnless, settledUnless } from '../waiting.ts'
-import { Appends } from './appends.ts'
+import { Appends, isCoded } from './appends.ts'
 import { backOff } from './back-off.ts'
 import { type Engine, type EnginePage, type EngineReceipt, type EngineSubscription, engineId, parseEngineId } from './engine.ts'
 import { type EngineLogOptions, type ResolvedEngineLogOptions, resolveEngineLogOptions } from './engine-log-options.ts'
@@ -59,6 +59,8 @@ class EngineLog implements TailedLog {
   #finds = 0
   #shrink: ReturnType<typeof setTimeout> | undefined
   #isOut = false
+  /** Whether the engine has refused something since, which was told as well. */
+  #isRefused = false
   #isEnding = false
   #isEnded = false
   #isClosed = false
@@ -325,8 +327,11 @@ class EngineLog implements TailedLog {
   }
 
   #tellOut(error: unknown): void {
-    if (this.#isOut) return
+    // That a connection was closed says little where the next one is refused.
+    const isRefused = isCoded(error, 'ERR_SSE_LOG_REFUSED')
+    if (this.#isOut && (!isRefused || this.#isRefused)) return
     this.#isOut = true
+    this.#isRefused = isRefused
     for (const follower of this.#followers) follower.failed?.(error)
   }
 }
