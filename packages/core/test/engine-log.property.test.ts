@@ -6,9 +6,10 @@ import { unpackMessage } from '../src/lib/engine-log/packed-message.ts'
 import { SinkStream } from '../src/lib/stream/sink-stream.ts'
 import { resolveOptions } from '../src/lib/stream/stream-options.ts'
 import { engineLog } from '../src/log.ts'
-import { FaultyEngine, type Lineage, type Random, Store } from './support/faulty-engine.ts'
+import { FaultyEngine, type Lineage, Store } from './support/faulty-engine.ts'
 import { HeldSink, turn } from './support/held-sink.ts'
 import { EventStreamParser } from './support/parsers.ts'
+import { randomOf } from './support/random.ts'
 
 /** `TIDINGS_RUNS=10000 npx vitest run engine-log.property` runs longer, and `TIDINGS_SEED` repeats a run. */
 const RUNS = Number(process.env['TIDINGS_RUNS'] ?? countOf(240))
@@ -17,17 +18,6 @@ const LONGEST_WAIT = 120_000
 const SEED = Number(process.env['TIDINGS_SEED'] ?? Date.now() % 2 ** 31)
 const AT_ONCE = 60
 const TOPICS = ['a', 'b', 'c']
-
-/** A generator of numbers that a seed repeats (mulberry32). */
-function randomOf(seed: number): Random {
-  let state = seed | 0
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 /** A client that goes from process to process, and looks at each block that it gets. */
 class Client {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { createChannel } from '../src/index.ts'
+import { type Channel, createChannel } from '../src/index.ts'
 import { TidingsError } from '../src/lib/errors.ts'
 import { SinkStream } from '../src/lib/stream/sink-stream.ts'
 import { resolveOptions } from '../src/lib/stream/stream-options.ts'
@@ -17,6 +17,30 @@ async function fill(store: Store, count: number, topics: readonly string[] = [])
   const ids = await Promise.all(published)
   channel.close()
   return ids
+}
+
+/** Has calls of an engine wait. Returns what lets them go on. */
+function hold(engine: FaultyEngine, name: 'read' | 'append'): () => void {
+  const call = engine[name].bind(engine) as (...args: never[]) => Promise<unknown>
+  let goOn = (): void => {}
+  const held = new Promise<void>((resolve) => {
+    goOn = resolve
+  })
+  vi.spyOn(engine, name as 'read').mockImplementation((async (...args: never[]) => {
+    await held
+    return call(...args)
+  }) as never)
+  return goOn
+}
+
+/** What a process reads by `messages()`, as it comes. */
+function collected(channel: Channel): string[] {
+  const read: string[] = []
+  const collect = async (): Promise<void> => {
+    for await (const { data } of channel.messages()) read.push(String(data))
+  }
+  collect().catch((error: Error) => read.push(error.message))
+  return read
 }
 
 afterEach(async () => {
@@ -339,6 +363,149 @@ describe('a channel whose log is on an engine', () => {
     await fill(store, 9)
     await here.log.read(0, 1)
     await expect(other.next()).rejects.toMatchObject({ code: 'ERR_SSE_GAP' })
+  })
+
+  describe('C16 from now on is the call', () => {
+    test('C16 a stream and messages() get what the process publishes once they were asked for, of a log that is not known yet', async () => {
+      const store = new Store()
+      await fill(store, 3)
+      const here = machine(store)
+      const { lines } = here.join()
+      const read = collected(here.channel)
+      expect(await here.channel.publish('a')).toMatch(/-4$/)
+      await here.channel.publish('b')
+      await vi.waitFor(() =>
+        expect([lines(), read]).toEqual([
+          ['@3', 'a@4', 'b@5'],
+          ['a', 'b'],
+        ]),
+      )
+    })
+
+    const disturbances: [string, (engine: FaultyEngine) => () => void][] = [
+      [
+        'is away and comes back',
+        (engine) => {
+          engine.cut()
+          return () => engine.connect()
+        },
+      ],
+      ['answers late', (engine) => hold(engine, 'read')],
+      ['confirms late', (engine) => hold(engine, 'append')],
+      [
+        'is followed late',
+        (engine) => {
+          engine.deafen()
+          return () => engine.hear()
+        },
+      ],
+    ]
+    test.each(disturbances)('C16 also where the engine %s, and others publish at once', async (_, disturb) => {
+      const store = new Store()
+      await fill(store, 3)
+      const [here, there] = [machine(store), machine(store)]
+      const settle = disturb(here.engine)
+      const before = here.join()
+      const published = here.channel.publish('a')
+      await there.channel.publish('of another')
+      const after = here.join()
+      const read = collected(here.channel)
+      const more = [here.channel.publish('b'), here.channel.publish('c')]
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      settle()
+      await Promise.all([published, ...more])
+      const dataOf = (lines: string[]): (string | undefined)[] => lines.map((line) => line.split('@')[0])
+      await vi.waitFor(() => {
+        for (const data of [dataOf(before.lines()), dataOf(after.lines()), read]) expect(data.slice(-2)).toEqual(['b', 'c'])
+      })
+      expect(dataOf(before.lines()).filter((data) => data === 'a' || data === 'b' || data === 'c')).toEqual(['a', 'b', 'c'])
+      for (const { lines } of [before, after]) expect(lines()[0]).toMatch(/^@/)
+    })
+
+    test('C16 what was published after the call and then lost is said', async () => {
+      const store = new Store()
+      const here = machine(store)
+      here.engine.deafen()
+      const { lines } = here.join()
+      const read = collected(here.channel)
+      await here.channel.publish('a')
+      store.loseAll()
+      await here.channel.publish('b')
+      here.engine.hear()
+      await vi.waitFor(() => expect(lines()).toEqual(['reset lost@0', 'b@1']))
+      expect(read).toEqual([expect.stringContaining('not kept any more')])
+    })
+
+    test('C16 with a snapshot, of state that is changed before it is published', async () => {
+      const store = new Store()
+      const here = machine(store)
+      let state = 0
+      const { lines } = here.join({ snapshot: () => ({ event: 'state', data: `state ${state}` }) })
+      const publish = (): Promise<string> => here.channel.publish(`${++state}`)
+      await Promise.all([publish(), publish()])
+      await vi.waitFor(() => expect(lines().at(-1)).toBe('2@2'))
+      expect(lines()).toEqual(['state 2@', '@0', '1@1', '2@2'])
+    })
+
+    test('C16 a publish waits for no reader, whatever that waits for', async () => {
+      const { engine, channel, join } = machine(new Store())
+      const read = vi.spyOn(engine, 'read').mockImplementation(() => new Promise(() => {}))
+      for (let count = 0; count < 10; count++) {
+        join()
+        void channel.messages().next()
+      }
+      await channel.publish('a')
+      expect(read).toHaveBeenCalledTimes(1)
+    })
+
+    test('C16 where a message of a known key, or one that is not kept, comes first, the next one counts', async () => {
+      const store = new Store()
+      const here = machine(store, { publishTimeout: 60 })
+      const first = await here.channel.publish('known', { idempotencyKey: 'k' })
+      await here.channel.publish('before')
+      here.engine.deafen()
+      here.engine.cut()
+      const away = here.join()
+      const kept = here.channel.publish('not kept').catch(() => 'rejected')
+      expect(await kept).toBe('rejected')
+      here.engine.connect()
+      const { lines } = here.join()
+      const ids = await Promise.all([here.channel.publish('known', { idempotencyKey: 'k' }), here.channel.publish('a'), here.channel.publish('b')])
+      expect(ids[0]).toBe(first)
+      here.engine.hear()
+      await vi.waitFor(() => expect(lines()).toEqual(['@2', 'a@3', 'b@4']))
+      expect(away.lines()).toEqual(['@2', 'a@3', 'b@4'])
+    })
+
+    test('C16 a log that is closed has nobody wait', async () => {
+      const { engine, channel, log } = machine(new Store())
+      engine.cut()
+      const messages = channel.messages()
+      const next = messages.next()
+      const published = channel.publish('a').catch((error: { code: unknown }) => error.code)
+      channel.close()
+      await log.close()
+      expect(await next).toEqual({ done: true, value: undefined })
+      expect(await published).toBe('ERR_SSE_LOG_UNAVAILABLE')
+    })
+
+    test('C16 what was published before the call is not for it, and many who come at once ask no more than one', async () => {
+      const store = new Store()
+      await fill(store, 3)
+      const here = machine(store)
+      const read = vi.spyOn(here.engine, 'read')
+      const join = () => Array.from({ length: 50 }, () => here.join())
+      const before = join()
+      const published = [here.channel.publish('a')]
+      const between = join()
+      published.push(here.channel.publish('b'))
+      await Promise.all(published)
+      await vi.waitFor(() => {
+        for (const { lines } of before) expect(lines()).toEqual(['@3', 'a@4', 'b@5'])
+        for (const { lines } of between) expect(lines()).toEqual(['@4', 'b@5'])
+      })
+      expect(read.mock.calls.length).toBeLessThan(10)
+    })
   })
 
   test('C1 whoever subscribes once a publish has resolved does not get that message', async () => {

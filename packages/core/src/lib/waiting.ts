@@ -33,6 +33,7 @@ function watched(promise: Promise<unknown>): Set<() => void> {
   const callbacks = new Set<() => void>()
   callbacksByPromise.set(promise, callbacks)
   const settled = (): void => {
+    callbacksByPromise.delete(promise)
     for (const callback of callbacks) callback()
   }
   promise.then(settled, settled)

@@ -113,6 +113,7 @@ export class FaultyEngine implements Engine {
   readonly #random: Random
   readonly #listeners = new Set<EngineListener>()
   #isConnected = true
+  #isDeaf = false
   /** Which connection it is: what was on its way on another one is gone. */
   #connection = 0
   /** The share of calls, and of news, that something happens to. */
@@ -138,7 +139,7 @@ export class FaultyEngine implements Engine {
     this.#listeners.add(listener)
     const restore = async (): Promise<void> => {
       await this.#delay()
-      if (this.#isConnected && this.#listeners.has(listener)) listener.restored()
+      if (this.#isConnected && !this.#isDeaf && this.#listeners.has(listener)) listener.restored()
     }
     restore()
     const renew = (): void => {
@@ -158,12 +159,22 @@ export class FaultyEngine implements Engine {
   connect(): void {
     if (this.#isConnected) return
     this.#isConnected = true
-    for (const listener of this.#listeners) listener.restored()
+    if (!this.#isDeaf) for (const listener of this.#listeners) listener.restored()
+  }
+
+  /** Calls work, and nothing is heard until `hear`. */
+  deafen(): void {
+    this.#isDeaf = true
+  }
+
+  hear(): void {
+    this.#isDeaf = false
+    if (this.#isConnected) for (const listener of this.#listeners) listener.restored()
   }
 
   async publish(news: EnginePage): Promise<void> {
     const connection = this.#connection
-    if (!this.#isConnected) return
+    if (!this.#isConnected || this.#isDeaf) return
     await this.#delay()
     const times = this.#random() < this.faults ? (this.#random() < 0.5 ? 0 : 2) : 1
     for (let time = 0; time < times; time++) {

@@ -3,7 +3,7 @@ import { DueAudiences } from '../delivery/due-audiences.ts'
 import { type Flushable, pacer } from '../delivery/pacer.ts'
 import { ParsedValues } from '../delivery/parsed-values.ts'
 import { type Hub, Reader } from '../delivery/reader.ts'
-import { neededBy, type Start, startOf } from '../delivery/reader-start.ts'
+import { isNow, neededBy, offsetOf, startOf } from '../delivery/reader-start.ts'
 import { ResumeCount } from '../delivery/resume-count.ts'
 import { RunningSnapshots } from '../delivery/snapshot.ts'
 import type { ChannelMessage, Source, View } from '../delivery/view.ts'
@@ -170,19 +170,30 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
 
   messages(options: MessagesOptions = {}): AsyncIterableIterator<ChannelMessage> {
     checkNames('messages', options, MESSAGES_OPTIONS)
-    this.#trimAged()
+    const { view } = this.#audiences.find(topicsOf(options.topics, this.#maxTopics), undefined)
+    const signal = checkedSignal(options.signal)
     const start = startOf('', options.after)
+    this.#trimAged()
     const leaving = new AbortController()
     const load = (after: string | number): Promise<void> | undefined => this.log.load?.(after, leaving.signal)
-    const reaching = load(neededBy(start))
-    // From this call on and not from the first `next`, where the log can tell by now.
-    const from: Start = start === 'now' && !reaching ? { id: this.log.idOf(this.tail.head), comesBack: false } : start
+    let from = start
+    // From this call on, and not from the first `next`.
+    const place = isNow(start) ? this.log.now?.(leaving.signal) : undefined
+    let reaching = place?.then((now) => {
+      from = { now }
+      return load(neededBy(from))
+    })
+    reaching ??= load(neededBy(start))
+    if (isNow(start) && !reaching) from = { now: this.log.idOf(this.tail.head) }
     const beginning: Beginning = {
-      load: () => reaching ?? load(neededBy(from)),
-      cursor: () => this.#offsetOf(from),
+      load: () => {
+        const begun = reaching
+        reaching = undefined
+        return begun ?? load(neededBy(from))
+      },
+      cursor: () => offsetOf(from, this.log),
     }
-    const { view } = this.#audiences.find(topicsOf(options.topics, this.#maxTopics), undefined)
-    return readMessages(this, view, beginning, leaving, checkedSignal(options.signal))
+    return readMessages(this, view, beginning, leaving, signal)
   }
 
   end(): void {
@@ -205,7 +216,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     const isKnown = waits.length === 0 || (await settledWithin<unknown>(Promise.all(waits), LONGEST_ASKING, () => LATE)) !== LATE
     leaving.abort()
     if (!this.#ended || !isKnown) return false
-    return start === 'now' || this.#hasAll(view, this.#offsetOf(start))
+    return isNow(start) || this.#hasAll(view, offsetOf(start, this.log))
   }
 
   close(): void {
@@ -326,11 +337,6 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
       this.report(error, 'filter')
       return false
     }
-  }
-
-  #offsetOf(start: Start): number | undefined {
-    if (start === 'now') return this.tail.head
-    return start === 'start' ? this.tail.floor : this.log.locate(start.id)
   }
 
   /** Drops what is too old, once those have had it for whom it came. */

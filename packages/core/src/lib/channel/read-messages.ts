@@ -20,7 +20,7 @@ export interface Place {
 
 /** Where a reader in the process begins. */
 export interface Beginning {
-  /** Has what follows it brought here, as the log does. */
+  /** Has what follows it brought here, as the log does. It began to at the call. */
   load(): Promise<void> | undefined
   /** Its offset, once that is done; `undefined` where it is gone or never was. */
   cursor(): number | undefined
@@ -73,6 +73,13 @@ export function readMessages(
   async function* read(): AsyncGenerator<ChannelMessage, undefined> {
     await reached(beginning.load())
     const here: Place = { cursor: beginning.cursor() }
+    // What was brought here may have been dropped again.
+    while (here.cursor !== undefined && view.hasGap(here.cursor) && !isLeft()) {
+      const reaching = beginning.load()
+      if (!reaching) break
+      await reached(reaching)
+      here.cursor = beginning.cursor()
+    }
     const leave = source.enter(here)
     try {
       yield* readFrom(here)

@@ -6,7 +6,7 @@ import { counts } from '../metrics.ts'
 import type { FedStream, Feeder } from '../stream/feeder.ts'
 import type { Audience, AudienceHub, AudienceMember } from './audience.ts'
 import type { Batch } from './batch.ts'
-import { neededBy, type Start } from './reader-start.ts'
+import { isNow, neededBy, offsetOf, type Start } from './reader-start.ts'
 import { type RunningSnapshots, type Snapshot, type SnapshotResult, type SnapshotTaker, snapshotParts } from './snapshot.ts'
 import type { View } from './view.ts'
 
@@ -91,12 +91,15 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
   /** Begins to write. A reader whose id is unknown, or of which something is gone, is told so before anything else. */
   begin(stream: FedStream, start: Start): void {
     this.#stream = stream
-    this.#replays = start !== 'now'
-    this.#whenHere(start, () => {
-      this.#hasBegun = true
-      this.#findsNothing = this.#hub.isOver
-      this.#beginAt(start)
-    })
+    this.#replays = !isNow(start)
+    const leaving = new AbortController()
+    const reaching = isNow(start) ? this.#hub.log.now?.(leaving.signal) : undefined
+    if (reaching) this.#hold(reaching, leaving, (now) => this.#beginWhenHere({ now }))
+    else this.#beginWhenHere(start)
+  }
+
+  #beginWhenHere(start: Start): void {
+    this.#whenHere(start, () => this.#beginAt(start))
   }
 
   /** Writes what follows the cursor until the stream is full or nothing is left. Returns false where it is about that already. */
@@ -280,52 +283,48 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
   }
 
   #beginAt(start: Start): void {
-    if (start === 'now') {
-      this.#cursor = this.#hub.tail.head
-      if (this.#take) this.#takeSnapshot(this.#take)
+    const offset = offsetOf(start, this.#hub.log)
+    const hasGap = offset !== undefined && this.#audience.view.hasGap(offset)
+    // What was brought here may have been dropped again.
+    if (hasGap && this.#loads(neededBy(start), () => this.#beginAt(start))) return
+    this.#hasBegun = true
+    this.#findsNothing = this.#hub.isOver
+    const isNew = isNow(start)
+    const id = isNew || start === 'start' ? '' : start.id
+    if (!isNew && start !== 'start' && start.comesBack) this.#hub.resumed(offset !== undefined)
+    if (offset === undefined) this.#reset(isNew ? 'lost' : 'unknown', id)
+    else if (hasGap) this.#reset(isNew ? 'lagged' : 'trimmed', id)
+    else {
+      this.#cursor = offset
+      if (isNew && this.#take) this.#takeSnapshot(this.#take)
       else this.#tellPosition()
-    } else if (start === 'start') {
-      this.#cursor = this.#hub.tail.floor
-      this.#tellPosition()
-    } else {
-      const offset = this.#hub.log.locate(start.id)
-      if (start.comesBack) this.#hub.resumed(offset !== undefined)
-      if (offset === undefined) this.#reset('unknown', start.id)
-      else if (this.#audience.view.hasGap(offset)) this.#reset('trimmed', start.id)
-      else {
-        this.#cursor = offset
-        this.#tellPosition()
-      }
     }
   }
 
   /** Goes on at once where the log has here what follows, and otherwise once it has. */
   #whenHere(start: Start, goOn: () => void): void {
-    const reaching = this.#load(neededBy(start))
-    if (reaching) {
-      this.#hold(reaching, goOn)
-      return
+    if (!this.#loads(neededBy(start), goOn)) {
+      goOn()
+      this.deliver()
     }
-    goOn()
-    this.deliver()
   }
 
-  #load(after: string | number): Promise<void> | undefined {
-    const { log } = this.#hub
-    if (!log.load) return undefined
+  /** Goes on once the log has here what follows. False where it has. */
+  #loads(after: string | number, goOn: () => void): boolean {
     const leaving = new AbortController()
-    const reaching = log.load(after, leaving.signal)
-    if (reaching) this.#leaving = leaving
-    return reaching
+    const reaching = this.#hub.log.load?.(after, leaving.signal)
+    if (reaching) this.#hold(reaching, leaving, goOn)
+    return reaching !== undefined
   }
 
-  #hold(reaching: Promise<void>, goOn: () => void): void {
+  #hold<Result>(reaching: Promise<Result>, leaving: AbortController, goOn: (result: Result) => void): void {
     this.#held = true
-    reaching.then(() => {
+    this.#leaving = leaving
+    reaching.then((result) => {
       this.#held = false
       this.#leaving = undefined
       if (!this.#stream) return
-      goOn()
+      goOn(result)
       this.deliver()
     })
   }
@@ -334,10 +333,9 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
   #meetGap(stream: FedStream): void {
     const isLost = this.#lostAt !== undefined
     const id = this.#lostAt ?? this.#hub.log.idOf(this.#cursor)
-    const reaching = isLost ? undefined : this.#load(this.#cursor)
     const reason = isLost ? 'lost' : 'lagged'
-    if (reaching) this.#hold(reaching, () => {})
-    else if (this.#lag === 'close') {
+    if (!isLost && this.#loads(this.#cursor, () => {})) return
+    if (this.#lag === 'close') {
       counts.gaps[reason]++
       stream['~end'](true)
     } else this.#reset(reason, id)

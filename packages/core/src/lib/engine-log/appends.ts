@@ -6,8 +6,9 @@ import { now } from '../time-source.ts'
 import { settledWithin } from '../timer.ts'
 import { backOff } from './back-off.ts'
 import { noAnswer } from './deadline.ts'
-import type { Engine, EngineBatch, EngineReceipt } from './engine.ts'
+import { type Engine, type EngineBatch, type EngineReceipt, parseEngineId } from './engine.ts'
 import type { ResolvedEngineLogOptions } from './engine-log-options.ts'
+import { Mark } from './mark.ts'
 
 interface Pending {
   /** `undefined` for the end of the log. */
@@ -15,6 +16,8 @@ interface Pending {
   readonly bytes: number
   readonly idempotencyKey: string | undefined
   readonly since: number
+  /** Those that it is the first message after. */
+  mark: Mark | undefined
   resolve(id: string): void
   reject(error: unknown): void
 }
@@ -34,7 +37,11 @@ export class Appends {
   readonly #options: ResolvedEngineLogOptions
   readonly #onReceipt: (receipt: EngineReceipt) => void
   readonly #writer = randomEpoch()
+  /** The newest offset that a message was given, and of which epoch. */
+  newest: Pick<EngineReceipt, 'epoch' | 'offset'> = { epoch: '', offset: 0 }
   #waiting: Pending[] = []
+  /** Behind all that was added. */
+  #mark: Mark | undefined
   #sequence = 0
   #bytes = 0
   /** How long the engine took for the last batch, in milliseconds. */
@@ -56,6 +63,12 @@ export class Appends {
     return this.#push(packed, bytes, idempotencyKey)
   }
 
+  /** Marks a place behind all that was added and before all that will be. */
+  mark(): Mark {
+    this.#mark ??= new Mark()
+    return this.#mark
+  }
+
   /** Ends the log behind all that was added. */
   async end(): Promise<void> {
     await this.#push(undefined, 0, undefined)
@@ -64,15 +77,14 @@ export class Appends {
   /** Gives up what waits. */
   close(): void {
     this.#isClosed = true
-    const waiting = this.#waiting
-    this.#waiting = []
-    fail(waiting, unavailable('the log was closed'))
+    this.#fail(this.#waiting.splice(0), unavailable('the log was closed'))
   }
 
   #push(packed: string | undefined, bytes: number, idempotencyKey: string | undefined): Promise<string> {
     if (this.#isClosed) return Promise.reject(unavailable('the log was closed'))
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ packed, bytes, idempotencyKey, since: now(), resolve, reject })
+      this.#waiting.push({ packed, bytes, idempotencyKey, since: now(), mark: this.#mark?.carry(), resolve, reject })
+      this.#mark = undefined
       this.#bytes += bytes
       if (!this.#isSending) runOutside(() => this.#sendAll())
     })
@@ -106,7 +118,7 @@ export class Appends {
     const began = now()
     const until = (pending[0] as Pending).since + publishTimeout
     // Sent now, it would be kept when it has rejected.
-    if (until - began < this.#took && this.#took < publishTimeout) return fail(pending, unavailable(`it waited for ${publishTimeout} ms behind others`))
+    if (until - began < this.#took && this.#took < publishTimeout) return this.#fail(pending, unavailable(`it waited for ${publishTimeout} ms behind others`))
     const batch: EngineBatch = {
       writer: this.#writer,
       sequence: ++this.#sequence,
@@ -117,10 +129,12 @@ export class Appends {
     try {
       const receipt = await this.#receiptOf(batch, until)
       this.#took = now() - began
+      this.#settleMarks(pending, receipt)
+      this.newest = receipt
       this.#onReceipt(receipt)
       for (const [index, { resolve }] of pending.entries()) resolve(receipt.ids[index] ?? '')
     } catch (error) {
-      fail(pending, error)
+      this.#fail(pending, error)
     }
   }
 
@@ -140,6 +154,35 @@ export class Appends {
       if (!answer.isGiven) await Promise.race([answer.given, backOff(attempt, until - now())])
       if (answer.isGiven) return answer.given
     }
+  }
+
+  #fail(pending: readonly Pending[], error: unknown): void {
+    this.#settleMarks(pending, undefined)
+    for (const { reject } of pending) reject(error)
+  }
+
+  /** Tells the marks which message of a batch came first after them. Where none did, that is up to the next batch. */
+  #settleMarks(pending: readonly Pending[], receipt: EngineReceipt | undefined): void {
+    if (pending.every(({ mark }) => !mark)) return
+    const { ids = [] } = receipt ?? {}
+    let { offset = 0 } = receipt ?? {}
+    let next: string | undefined
+    for (const [index, { mark }] of [...pending.entries()].reverse()) {
+      // New ones have the offsets up to the receipt's, without a hole. One whose key was known has an older one.
+      const id = ids[index] ?? ''
+      if (parseEngineId(id)?.offset === offset) {
+        offset--
+        next = id
+      }
+      mark?.settle(next ?? this.#nextMark)
+    }
+  }
+
+  get #nextMark(): Mark {
+    const [first] = this.#waiting
+    if (!first) return this.mark()
+    first.mark ??= new Mark().carry()
+    return first.mark
   }
 }
 
@@ -173,8 +216,4 @@ function inVain(milliseconds: number, failure: unknown = noAnswer(milliseconds))
 /** Whether an error has a code, of whichever copy of this package it is. */
 export function isCoded(error: unknown, code: string): error is Error {
   return (error as { code?: unknown } | undefined)?.code === code
-}
-
-function fail(pending: readonly Pending[], error: unknown): void {
-  for (const { reject } of pending) reject(error)
 }

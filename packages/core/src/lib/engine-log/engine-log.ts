@@ -7,9 +7,10 @@ import { startTimer } from '../timer.ts'
 import { calledUnless, settledUnless } from '../waiting.ts'
 import { Appends, isCoded } from './appends.ts'
 import { backOff } from './back-off.ts'
-import { type Engine, type EnginePage, type EngineReceipt, type EngineSubscription, engineId, parseEngineId } from './engine.ts'
+import { type Engine, type EnginePage, type EnginePosition, type EngineReceipt, type EngineSubscription, engineId, parseEngineId } from './engine.ts'
 import { type EngineLogOptions, type ResolvedEngineLogOptions, resolveEngineLogOptions } from './engine-log-options.ts'
 import { FollowedTail } from './followed-tail.ts'
+import type { Mark } from './mark.ts'
 import { packMessage } from './packed-message.ts'
 import { PageReader } from './page-reader.ts'
 import { readBack } from './read-back.ts'
@@ -49,8 +50,6 @@ class EngineLog implements TailedLog {
   #vainLooks = 0
   /** Until when nobody is told of what no log has written. */
   #foreignTold = Number.NEGATIVE_INFINITY
-  /** The newest offset that an append was given, and of which epoch. */
-  #appended = { epoch: '', offset: 0 }
   /** Who waits for the engine. */
   readonly #waiting = new Set<() => void>()
   #check: ReturnType<typeof setTimeout> | undefined
@@ -121,6 +120,11 @@ class EngineLog implements TailedLog {
     const { epoch } = this.#followed
     // Of what is gone from here nobody reads on.
     return epoch === undefined ? '' : engineId(epoch, { offset, at: this.#followed.atOf(offset, this.#followed.tail.floorAt) })
+  }
+
+  now(signal?: AbortSignal): Promise<string | undefined> | undefined {
+    const reaching = this.load('', signal)
+    return reaching && this.#begin(reaching, this.#appends.mark(), signal)
   }
 
   load(after: string | number, signal?: AbortSignal): Promise<void> | undefined {
@@ -239,9 +243,8 @@ class EngineLog implements TailedLog {
     if (this.#subscription) this.#checkLater()
   }
 
-  #onReceipt({ epoch, offset, warning, isUntold }: EngineReceipt): void {
+  #onReceipt({ epoch, warning, isUntold }: EngineReceipt): void {
     if (warning !== undefined) for (const follower of this.#followers) follower.warned?.(warning)
-    this.#appended = { epoch, offset }
     if ((isUntold || epoch !== this.#followed.epoch) && this.#isFollowing) this.#sync()
   }
 
@@ -251,7 +254,7 @@ class EngineLog implements TailedLog {
     const { epoch, lostUpTo } = this.#followed
     const { head, floor } = this.#followed.tail
     if (!this.#isKnown || epoch === undefined) return false
-    if (after === '') return this.#isFollowing && !(this.#appended.epoch === epoch && this.#appended.offset > head)
+    if (after === '') return this.#isFollowing && !(this.#appends.newest.epoch === epoch && this.#appends.newest.offset > head)
     const place = this.#placeOf(after)
     // What is no id need not be waited for.
     if (!place) return true
@@ -276,6 +279,27 @@ class EngineLog implements TailedLog {
       })
       await settledUnless(this.#readingBack, signal)
     }
+  }
+
+  /** Where a reader begins that came at the mark: at the head, once that is here, or before the first message after the mark. */
+  async #begin(reaching: Promise<void>, mark: Mark, signal: AbortSignal | undefined): Promise<string | undefined> {
+    await reaching
+    const head = this.idOf(this.tail.head)
+    const first = await mark.first(signal)
+    if (first === undefined || isBefore(head, first)) return head
+    // Once for all who came at the mark.
+    mark.place ??= this.#before(first)
+    await settledUnless(mark.place, signal)
+    return signal?.aborted ? '' : mark.place
+  }
+
+  /** The id of the place before a message. `undefined`: the engine has it no more. */
+  async #before(id: string): Promise<string | undefined> {
+    const { epoch, offset, at } = parseEngineId(id) as EnginePosition & { epoch: string }
+    const page = await this.#untilDone(() => this.#pages.read('before', { offset: offset + 1, at }, { messages: 1, bytes: 1 }))
+    if (!page) return ''
+    const [entry] = page.entries
+    return page.epoch === epoch && entry?.offset === offset && entry.at === at ? engineId(epoch, { offset: offset - 1, at: entry.before }) : undefined
   }
 
   #placeOf(after: string | number): { epoch: string | undefined; offset: number } | undefined {
@@ -344,4 +368,10 @@ class EngineLog implements TailedLog {
  */
 export function engineLog(engine: Engine, options: EngineLogOptions = {}): TailedLog {
   return new EngineLog(engine, resolveEngineLogOptions(options))
+}
+
+/** Whether one id of a log comes before another, in the same life of it. */
+function isBefore(id: string, other: string): boolean {
+  const [place, otherPlace] = [parseEngineId(id), parseEngineId(other)]
+  return place !== undefined && place.epoch === otherPlace?.epoch && place.offset < otherPlace.offset
 }

@@ -123,6 +123,12 @@ export interface Tail {
 export interface TailedLog extends MessageLog {
   readonly tail: Tail
   /**
+   * Where a reader begins that comes now: the id of a place before all that this process appends after the call, and behind all whose append had
+   * resolved. MUST be `undefined` where that is the head. The promise MUST NOT reject, and waits as that of `load` does. It resolves to `undefined`
+   * where something is gone that was appended after the call, and to `''` where the log was closed, or the signal aborted.
+   */
+  now?(signal?: AbortSignal): Promise<string | undefined> | undefined
+  /**
    * Brings the tail to where it holds what follows an id or an offset, or what of that the log still has: forward to what this process
    * has not heard of yet, and back to what it no longer keeps. `''`: to the head. MUST be `undefined` where the tail is as far as
    * it can be; the promise MUST NOT reject, and waits for as long as the log has lost its engine. Once the signal is aborted it MUST resolve, and
