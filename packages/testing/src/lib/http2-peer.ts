@@ -9,7 +9,10 @@ const END_OF_STREAM = 1
 const INITIAL_WINDOW_SIZE = 4
 const FRAME_HEAD = 9
 /** `GET http://a/` and `POST http://a/` by the static table of HPACK. */
-const HEADERS: Readonly<Record<'GET' | 'POST', Buffer>> = { GET: Buffer.from([0x82, 0x86, 0x84, 0x41, 0x01, 0x61]), POST: Buffer.from([0x83, 0x86, 0x84, 0x41, 0x01, 0x61]) }
+const HEADERS: Readonly<Record<'GET' | 'POST', Buffer>> = {
+  GET: Buffer.from([0x82, 0x86, 0x84, 0x41, 0x01, 0x61]),
+  POST: Buffer.from([0x83, 0x86, 0x84, 0x41, 0x01, 0x61]),
+}
 
 /** A peer on one HTTP/2 connection that says frame by frame what it sends, as no client's library does. */
 export interface Http2Peer {
