@@ -8,6 +8,7 @@ class QuietCluster implements Connector {
   readonly prefix = ''
   /** The node that has all channels. */
   node = 'a'
+  ping = async (): Promise<unknown> => undefined
   isOpen = (): boolean => true
   readonly calls: string[] = []
   readonly events = new Map<string, SubscriberEvents>()
@@ -24,7 +25,7 @@ class QuietCluster implements Connector {
     return {
       subscribe: call('subscribe'),
       unsubscribe: call('unsubscribe'),
-      ping: async () => undefined,
+      ping: () => this.ping(),
       keepAlive: () => {},
       destroy: () => void this.calls.push(`${node} destroy`),
     }
@@ -102,4 +103,18 @@ test('G4 a connection that nobody uses is closed at the next look when the app h
   kept.close()
   await vi.advanceTimersByTimeAsync(3_000)
   expect(cluster.calls.at(-1)).toBe('a destroy')
+})
+
+test('G8 a node that refuses to answer a ping, as one whose disk is full, is not lost; one whose connection is closed is', async () => {
+  const { close } = subscriptions.add('c', listener)
+  await vi.advanceTimersByTimeAsync(0)
+  for (const says of ['MISCONF Errors writing to the AOF file: No space left on device', "NOPERM this user has no permissions to run the 'ping' command"]) {
+    cluster.ping = async () => Promise.reject(new Error(says))
+    await vi.advanceTimersByTimeAsync(6_000)
+  }
+  expect(told).toEqual(['restored'])
+  cluster.ping = async () => Promise.reject(new Error('Connection is closed.'))
+  await vi.advanceTimersByTimeAsync(3_000)
+  expect(told.slice(0, 2)).toEqual(['restored', 'lost'])
+  close()
 })

@@ -126,7 +126,7 @@ export class Line {
       // The app has closed its client, and so is done with the log.
       if (this.channels.size === 0 && !this.#connector.isOpen()) return this.close()
       try {
-        await withDeadline(connection.ping(), LONGEST_CALL)
+        await withDeadline(connection.ping().catch(throwUnlessAnswered), LONGEST_CALL)
         if (this.#isLost) return
         this.#leaveMoved()
         this.#pingLater(connection)
@@ -144,4 +144,9 @@ export class Line {
     this.#connection.then((connection) => connection.destroy()).catch(() => {})
     this.#events.lost(error)
   }
+}
+
+/** A Redis whose disk is full refuses even PING, and a user may lack the right to it: the connection lives all the same. */
+function throwUnlessAnswered(error: unknown): void {
+  if (!/^[A-Z]+ /.test(String((error as Error | undefined)?.message))) throw error
 }

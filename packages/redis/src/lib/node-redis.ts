@@ -105,9 +105,9 @@ export function nodeRedisSentinelConnector(sentinel: NodeRedisSentinel): Connect
     tag: databaseTag(send, undefined),
     isOpen: () => isOpen(sentinel),
     send: (_, command) => send(command),
-    async nodeOf() {
+    async nodeOf(channel) {
       // It learns that another node is the master from commands, too.
-      await send(['PING'])
+      await send(['EXISTS', channel])
       const node = knownNodeOf()
       if (node === undefined) throw new Error('The sentinel client knows no master')
       return node
