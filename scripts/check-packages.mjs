@@ -1,6 +1,6 @@
-// What users get is the packed tarball, not this repository: pack every public package, lint what was packed, install it into empty
-// folders beside the frameworks it is for, compile programs against its types there, and run them. `--keep <folder>` leaves the tarballs
-// there when all checks have passed.
+// What users get is the packed tarball, not this repository: pack every public package, lint what was packed, install
+// it into empty folders beside the frameworks it is for, compile programs against its types there, and run them.
+// `--keep <folder>` leaves the tarballs there when all checks have passed.
 import { spawn } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
@@ -22,7 +22,8 @@ const command = (name, bin) => [process.execPath, join(root, 'node_modules', nam
 const publint = command('publint', 'publint')
 const attw = command('@arethetypeswrong/cli', 'attw')
 const vitest = command('vitest', 'vitest')
-// The older compiler leaves the packages' own declarations to the newer one: checking them takes it three times as long.
+// The older compiler leaves the packages' own declarations to the newer one: checking them takes it three times as
+// long.
 const compilers = [
   { compiler: command('typescript', 'tsc'), skipLibCheck: 'false' },
   { compiler: command('typescript6', 'tsc6'), skipLibCheck: 'true' },
@@ -37,8 +38,8 @@ const tarball = (name) => {
 const EVENT = ':\n\nevent: goal\ndata: {"minute":12}\nid: 42\n\n'
 const node = { lib: ['ES2023'], types: ['node'] }
 const web = { lib: ['ES2023', 'DOM', 'DOM.Iterable'], types: [] }
-// Each has a folder to itself, so that a package which needs another's framework fails. `beside` are dependencies of the package in
-// this repository, whose versions are taken, under the names that users install them by.
+// Each has a folder to itself, so that a package which needs another's framework fails. `beside` are dependencies of
+// the package in this repository, whose versions are taken, under the names that users install them by.
 const consumers = [
   { source: 'express.ts', tidings: 'express', beside: { express: 'express', '@types/express': '@types/express' }, options: node },
   { source: 'express.ts', tidings: 'express', beside: { express: 'express4', '@types/express': '@types/express4' }, options: node },
@@ -151,7 +152,10 @@ async function install(folder, tidings, beside) {
   await run(['npm'], [...INSTALL, ...[...names].map(tarball), ...others], folder)
 }
 
-/** The versions that a package of this repository (or the root, as for @types/node) has of what its users install beside it. */
+/**
+ * The versions that a package of this repository (or the root, as for @types/node) has of what its users install
+ * beside it.
+ */
 function versionsOf(tidings, beside) {
   const installedAt = (name) => [join(root, 'packages', tidings), root].map((each) => join(each, 'node_modules', name)).find(existsSync)
   return Object.fromEntries(Object.entries(beside).map(([name, here]) => [name, manifest(installedAt(here)).version]))

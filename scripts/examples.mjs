@@ -1,4 +1,5 @@
-// What a first read of each example asks for, and what it must have read to have run. None of it knows of the repository that it came from.
+// What a first read of each example asks for, and what it must have read to have run. None of it knows of the
+// repository that it came from.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
@@ -41,7 +42,8 @@ export const FIRST_READS = {
 }
 
 /**
- * What package.json of an example becomes outside of this repository: nothing but what it runs with, and the packages as tarballs.
+ * What package.json of an example becomes outside of this repository: nothing but what it runs with, and the packages
+ * as tarballs.
  *
  * @param {(name: string) => string} tarball where a package of ours was packed
  */

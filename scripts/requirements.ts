@@ -17,8 +17,8 @@ type Describe = typeof describe | typeof describe.skip
 const OPTIONAL: readonly Binary[] = ['haproxy']
 
 /**
- * `describe` where the binaries are installed. Where one is missing: an error in CI, whose green must mean something, and
- * elsewhere `describe.skip` with a line that says what to install. Call it once in a file.
+ * `describe` where the binaries are installed. Where one is missing: an error in CI, whose green must mean something,
+ * and elsewhere `describe.skip` with a line that says what to install. Call it once in a file.
  */
 export function describeWith(...needed: Binary[]): Describe {
   const missing = needed.filter((binary) => !installed(BINARIES[binary]))

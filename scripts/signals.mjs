@@ -3,8 +3,8 @@ import { constants } from 'node:os'
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP']
 
 /**
- * Ends this process with the shell that it was started in: npm hands a signal on to that shell alone, and some shells (Debian's) die of
- * it without telling their child.
+ * Ends this process with the shell that it was started in: npm hands a signal on to that shell alone, and some shells
+ * (Debian's) die of it without telling their child.
  */
 export function endWithParent() {
   const parent = process.ppid
@@ -17,8 +17,8 @@ export function endWithParent() {
 }
 
 /**
- * Hands this process's signals on to a child and everything below it, for which it has to be `detached`. The function that comes back
- * stops that, and tells the exit code of the signal that came, 0 for none.
+ * Hands this process's signals on to a child and everything below it, for which it has to be `detached`. The function
+ * that comes back stops that, and tells the exit code of the signal that came, 0 for none.
  */
 export function handSignalsOn(child) {
   let code = 0

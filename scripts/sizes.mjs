@@ -1,5 +1,5 @@
-// What an app pays for each entry of @tidings/core: everything that the entry exports and all that it stands on, in one file, minified and
-// gzipped. README.md states sizes and budgets, and nothing else does.
+// What an app pays for each entry of @tidings/core: everything that the entry exports and all that it stands on, in
+// one file, minified and gzipped. README.md states sizes and budgets, and nothing else does.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'

@@ -1,4 +1,5 @@
-// Runs a script of package.json under the pnpm that package.json names, so that `npm start` and `npm test` need Node and npm alone.
+// Runs a script of package.json under the pnpm that package.json names, so that `npm start` and `npm test` need Node
+// and npm alone.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -13,8 +14,8 @@ export async function withPnpm(...args) {
     stdio: 'inherit',
     shell: windows,
     detached: !windows,
-    // A test that passed on one Node says nothing of another, so turbo has to tell them apart. And who tries a project out has not
-    // agreed to be counted.
+    // A test that passed on one Node says nothing of another, so turbo has to tell them apart. And who tries a
+    // project out has not agreed to be counted.
     env: { ...process.env, TIDINGS_NODE_VERSION: process.version, TURBO_TELEMETRY_DISABLED: '1' },
   })
   const stop = handSignalsOn(child)

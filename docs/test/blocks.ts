@@ -30,7 +30,8 @@ export function pages(): string[] {
   const packages = publishedPackages().map(({ folder }) => `packages/${folder}/README.md`)
   const docs = readdirSync(`${ROOT}/docs`).filter((name) => name.endsWith('.md'))
   const decisions = readdirSync(`${ROOT}/docs/decisions`).filter((name) => name.endsWith('.md'))
-  // A package that is not ready to be told of has no page yet; the package checks want one of those that are published.
+  // A package that is not ready to be told of has no page yet; the package checks want one of those that are
+  // published.
   return ['README.md', ...packages, ...docs.map((name) => `docs/${name}`), ...decisions.map((name) => `docs/decisions/${name}`)].filter((page) =>
     existsSync(`${ROOT}/${page}`),
   )

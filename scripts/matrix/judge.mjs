@@ -1,6 +1,7 @@
 /**
- * What the tests of a suite mean, given what is known of the runtime: unexpected failures, tests that did not run, limits that were met, and limits that are no
- * more. A limit marked `sometimes` depends on timing and may be met or not.
+ * What the tests of a suite mean, given what is known of the runtime: unexpected failures, tests that did not run,
+ * limits that were met, and limits that are no more. A limit marked `sometimes` depends on timing and may be met or
+ * not.
  */
 export function judge(tests, limits) {
   const failed = tests.filter(({ status }) => status === 'failed')

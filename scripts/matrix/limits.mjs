@@ -1,4 +1,5 @@
-// What a runtime cannot do, by the test that shows it. `limit` is the row of docs/runtimes.md that says why, with the platform's own word.
+// What a runtime cannot do, by the test that shows it. `limit` is the row of docs/runtimes.md that says why, with the
+// platform's own word.
 const CONTRACTS = ['express', 'koa', 'hono']
 
 const LIMITS = [

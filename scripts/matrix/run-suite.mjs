@@ -9,7 +9,10 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 // The slowest takes three minutes on two processors that others use as well.
 const LONGEST = 600_000
 
-/** Runs one suite for a runtime. Resolves to its tests as vitest tells of them, each with its name, status and first failure. */
+/**
+ * Runs one suite for a runtime. Resolves to its tests as vitest tells of them, each with its name, status and first
+ * failure.
+ */
 export async function runSuite({ executable, before }, { folder, file, server }) {
   const work = mkdtempSync(join(tmpdir(), 'tidings-matrix-'))
   const report = join(work, 'report.json')

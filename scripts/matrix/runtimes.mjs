@@ -1,4 +1,5 @@
-// The runtimes, as npm brings them. (Newer Nodes come as packages of one binary for Linux x64; Node 20 is what the repository itself needs.)
+// The runtimes, as npm brings them. (Newer Nodes come as packages of one binary for Linux x64; Node 20 is what the
+// repository itself needs.)
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -25,8 +26,8 @@ export function named(names) {
 }
 
 /**
- * The runtime with where its program is and which version it says it is. What is not there is installed into a folder of its own beside
- * no project, which is kept: each is up to 190 MB. `TIDINGS_RUNTIMES` names another folder.
+ * The runtime with where its program is and which version it says it is. What is not there is installed into a folder
+ * of its own beside no project, which is kept: each is up to 190 MB. `TIDINGS_RUNTIMES` names another folder.
  */
 export function installed({ name, spec, binary, before = [] }) {
   if (!spec) {

@@ -1,4 +1,5 @@
-// Which suite runs where. The contract's own suites run inside the runtime, by vitest; the server of a runtime is read from outside.
+// Which suite runs where. The contract's own suites run inside the runtime, by vitest; the server of a runtime is
+// read from outside.
 const SUITES = [
   { suite: 'core web', folder: 'packages/core', file: 'test/web.test.ts' },
   { suite: 'express', folder: 'packages/express', file: 'test/contract' },

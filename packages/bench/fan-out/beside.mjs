@@ -7,8 +7,9 @@ const CONNECTIONS = 5000
 const MESSAGES = 10
 
 /**
- * What the channel adds to the writes themselves. In one process and on the same connections, so that neither the machine's mood nor where memory lies tells the
- * two apart: ten messages by the channel, ten by a loop over the sockets, and so on.
+ * What the channel adds to the writes themselves. In one process and on the same connections, so that neither the
+ * machine's mood nor where memory lies tells the two apart: ten messages by the channel, ten by a loop over the
+ * sockets, and so on.
  */
 export async function beside({ node, binaries, rounds = 5, ms = 3000 }) {
   const measured = await interleaved([VARIANT], rounds, (variant) =>

@@ -1,5 +1,5 @@
-// node no-network.mjs [--uncounted]: 5,000 streams whose sockets take everything and send nothing. Prints what a write of ten messages costs, and a look at
-// all streams by metrics(), in nanoseconds of CPU.
+// node no-network.mjs [--uncounted]: 5,000 streams whose sockets take everything and send nothing. Prints what a
+// write of ten messages costs, and a look at all streams by metrics(), in nanoseconds of CPU.
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { register } from 'node:module'
 import { Duplex } from 'node:stream'

@@ -30,7 +30,10 @@ export function compile() {
   return { load: build('load'), floor: build('floor') }
 }
 
-/** Runs `use(server, load)` with both processes up, each on a core of its own, and ends them whatever comes. Every load gets the flags of `binaries`. */
+/**
+ * Runs `use(server, load)` with both processes up, each on a core of its own, and ends them whatever comes. Every
+ * load gets the flags of `binaries`.
+ */
 export async function withServer({ node, binaries, variant, channels = 1, history = 10_000, flags = [], loadFlags = [] }, use) {
   const started = []
   try {

@@ -1,4 +1,5 @@
-// Clients that come back, without a network, since this is about what is read and made for them: node replay-process.mjs
+// Clients that come back, without a network, since this is about what is read and made for them: node
+// replay-process.mjs
 import { createChannel } from '@tidings/core'
 import { median } from '../lib/stats.mjs'
 

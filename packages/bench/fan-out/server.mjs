@@ -46,7 +46,10 @@ const ANSWERS = {
   /** One message a turn, with at most `window` that not all connections have. */
   turns: ({ window, warmUp, ms }) => measured(warmUp, ms, (until) => turns(window, until)),
 
-  /** Open loop: each channel gets so many messages a second whatever becomes of them, stamped with the time at which they were due. */
+  /**
+   * Open loop: each channel gets so many messages a second whatever becomes of them, stamped with the time at which
+   * they were due.
+   */
   async overload({ perSecond, ms }) {
     const began = performance.now()
     const cpuBefore = cpu()
@@ -129,7 +132,8 @@ function turns(window, until) {
         variant.publish(dataAt(performance.now()), 0)
         setImmediate(turn)
       } else {
-        // Not at the first: a load that is the slower one would have a single message follow each, where turns are to follow turns.
+        // Not at the first: a load that is the slower one would have a single message follow each, where turns are to
+        // follow turns.
         onAcknowledged = () => {
           if (published - acknowledged > window / 2) return
           onAcknowledged = () => {}

@@ -6,8 +6,8 @@ const HEAD = { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-cache, 
 const OPENING = ':\n\n'
 
 /**
- * A server and how a message is published on it: `publish(data, channel)`, and `publishAll(list)` for many at once, where a user would
- * write that otherwise.
+ * A server and how a message is published on it: `publish(data, channel)`, and `publishAll(list)` for many at once,
+ * where a user would write that otherwise.
  */
 export async function createVariant(name, { channels, history }) {
   if (!Object.hasOwn(VARIANTS, name)) throw new Error(`${name} is no variant; there are ${Object.keys(VARIANTS).join(', ')}`)

@@ -56,7 +56,8 @@ export async function encode({ rounds = 30 } = {}) {
     if (each.name === '100 B')
       targets.push(target(`encode: 100 B to text, as fast as ${text.fastest}, the fastest peer`, text.ratio, { atLeast: 1.5, unit: 'times' }))
     if (each.name === '1 MB') {
-      // The two alone, in turns: which of them meets fresh pages is the allocator's mood, and more than what they differ by.
+      // The two alone, in turns: which of them meets fresh pages is the allocator's mood, and more than what they
+      // differ by.
       const pair = variants.filter(({ name, form }) => form === 'bytes' && (name === 'tidings' || name === BASELINE))
       const alone = await measure(pair, rounds * 4)
       const ratio = median(alone.get('tidings bytes')) / median(alone.get(`${BASELINE} bytes`))
@@ -70,7 +71,10 @@ export async function encode({ rounds = 30 } = {}) {
 const MB = 1_048_576
 const DENSE = { LF: '\n', CR: '\r', CRLF: '\r\n', 'LF, CR and CRLF': '\r\n\n\r', 'a letter and LF': 'x\n' }
 
-/** What text of line ends alone costs, which someone else may have written: beside letters that take as many bytes on the wire. */
+/**
+ * What text of line ends alone costs, which someone else may have written: beside letters that take as many bytes on
+ * the wire.
+ */
 async function lineEnds(rounds) {
   const encoders = { data: encodeMessage, comment: encodeComment }
   const texts = { letters: flat('x'.repeat(MB)), ...Object.fromEntries(Object.entries(DENSE).map(([name, end]) => [name, flat(end.repeat(MB / end.length))])) }
@@ -114,7 +118,8 @@ function variantsOf({ kind, input }) {
 
 const encoderFor = (encoder, kind) => encoder[kind] ?? (kind === 'lines' ? encoder.text : undefined)
 
-// Joined strings are a tree until someone reads them. Reading the last character makes each variant do all of its work.
+// Joined strings are a tree until someone reads them. Reading the last character makes each variant do all of its
+// work.
 const consumeText = (text) => text.charCodeAt(text.length - 1)
 const consumeBytes = (bytes) => bytes[bytes.length - 1]
 
@@ -167,7 +172,9 @@ async function countFor(run) {
   return count
 }
 
-/** What each peer puts on the wire beside ours: the same bytes, or other bytes that a client reads as the same event. */
+/**
+ * What each peer puts on the wire beside ours: the same bytes, or other bytes that a client reads as the same event.
+ */
 async function agreementOf({ kind, input }) {
   const ours = await encoderFor(ENCODERS.tidings, kind)(input)
   const agreement = new Map()

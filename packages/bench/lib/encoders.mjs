@@ -20,7 +20,10 @@ const bytesOf = (message) => {
 const formatH3 = privateFunction(join(dirname(require.resolve('h3/package.json')), 'dist/h3.mjs'), 'formatEventStreamMessage', ['_sanitizeSingleLine'])
 const formatFastify = privateFunction(require.resolve('@fastify/sse'), 'formatSSEMessage')
 
-/** Hono formats inside an async method of its stream. The stream here keeps the text, and neither encodes nor writes it. */
+/**
+ * Hono formats inside an async method of its stream. The stream here keeps the text, and neither encodes nor writes
+ * it.
+ */
 class TextOfHono extends SSEStreamingApi {
   text = ''
   constructor() {
@@ -43,9 +46,9 @@ const take = (buffer) => {
 }
 
 /**
- * Message to wire text, each by the shortest way that the library has. `text` is for data that is a string, `lines` for a
- * string of several lines where that needs another way, `event` for `{ event, data, id }` with an object as data. `bytes` goes
- * from message to bytes where that is not `Buffer.from` the text.
+ * Message to wire text, each by the shortest way that the library has. `text` is for data that is a string, `lines`
+ * for a string of several lines where that needs another way, `event` for `{ event, data, id }` with an object as
+ * data. `bytes` goes from message to bytes where that is not `Buffer.from` the text.
  */
 export const ENCODERS = {
   tidings: {

@@ -8,7 +8,10 @@ const PER_SECOND = 50
 const WARM_UP = 4_000
 const VARIANTS = ['memory', 'redis', 'ioredis']
 
-/** Two servers with 1,000 subscribers each: what is published by one of them, or by each where each has a log of its own. */
+/**
+ * Two servers with 1,000 subscribers each: what is published by one of them, or by each where each has a log of its
+ * own.
+ */
 export async function delivery({ node, load, redis, rounds = 5, ms = 6_000 }) {
   const measured = await interleaved([...VARIANTS, 'XADD and XREAD'], rounds, (variant, round) =>
     variant === 'XADD and XREAD' ? measureRaw(node, redis, ms) : measureServers({ node, load, redis, variant, round, ms }),

@@ -1,4 +1,5 @@
-// Connections that are told what is published, and do nothing with it: node follower.mjs <port of Redis> <channel> <count>
+// Connections that are told what is published, and do nothing with it: node follower.mjs <port of Redis> <channel>
+// <count>
 import { connect } from './clients.mjs'
 
 const [port, channel, count] = process.argv.slice(2)

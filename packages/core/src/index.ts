@@ -1,5 +1,6 @@
 /**
- * Channels, the wire format, and the types of streams, messages and options. Imports nothing of a platform or a framework.
+ * Channels, the wire format, and the types of streams, messages and options. Imports nothing of a platform or a
+ * framework.
  *
  * @module @tidings/core
  */

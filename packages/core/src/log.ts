@@ -1,6 +1,6 @@
 /**
- * For whoever writes a log on an engine: what all such logs share. `@tidings/redis` is made of it, and `describeLog` in `@tidings/testing`
- * has the contract that a log must pass.
+ * For whoever writes a log on an engine: what all such logs share. `@tidings/redis` is made of it, and `describeLog`
+ * in `@tidings/testing` has the contract that a log must pass.
  *
  * @module @tidings/core/log
  */

@@ -13,9 +13,9 @@ import { nodeLastEventId, openNodeStream } from './lib/transport/node-stream.ts'
 export type { NodeRequest, NodeResponse }
 
 /**
- * Opens an event stream on a response of `node:http`, or of `node:http2` by its compatibility API. The head and a first byte
- * leave at once; headers set before survive. A HEAD request gets the head alone, and one whose `Accept` excludes event streams
- * gets 406; both give a stream that is closed already, with the reason `'unopened'`.
+ * Opens an event stream on a response of `node:http`, or of `node:http2` by its compatibility API. The head and a
+ * first byte leave at once; headers set before survive. A HEAD request gets the head alone, and one whose `Accept`
+ * excludes event streams gets 406; both give a stream that is closed already, with the reason `'unopened'`.
  *
  * @throws `ERR_SSE_HEADERS_SENT` when the response has begun, `ERR_SSE_INVALID_OPTION` for options that cannot work
  *
@@ -37,8 +37,9 @@ export function openEventStream<Events extends object = AnyEvents>(req: NodeRequ
 }
 
 /**
- * The id of the last event that the client has seen: its `Last-Event-ID` header read as UTF-8, or `lastEventId` in the query
- * where the header is absent. `''` when it sent none; `'\uFFFD'`, which no server gives out, for one with NUL or over 1 KiB.
+ * The id of the last event that the client has seen: its `Last-Event-ID` header read as UTF-8, or `lastEventId` in
+ * the query where the header is absent. `''` when it sent none; `'\uFFFD'`, which no server gives out, for one with
+ * NUL or over 1 KiB.
  */
 export function lastEventIdOf(request: NodeRequest): string {
   return nodeLastEventId(request)

@@ -15,11 +15,12 @@ export type { StreamCallback, WebRequest }
 
 /**
  * An event stream as a fetch `Response`, for anything that speaks fetch: Hono, Bun, Deno, Workers, route handlers.
- * `callback` gets the stream as soon as the platform reads the body; its return closes nothing, `stream.close()` does. What it
- * throws ends the stream as `'error'` and goes to `onError`. A HEAD request gets the head alone, and one whose `Accept` excludes
- * event streams 406; for neither is `callback` called.
+ * `callback` gets the stream as soon as the platform reads the body; its return closes nothing, `stream.close()`
+ * does. What it throws ends the stream as `'error'` and goes to `onError`. A HEAD request gets the head alone, and
+ * one whose `Accept` excludes event streams 406; for neither is `callback` called.
  *
- * @throws `ERR_SSE_INVALID_OPTION` for options that cannot work, `ERR_SSE_HEADERS_SENT` for a second stream on one request
+ * @throws `ERR_SSE_INVALID_OPTION` for options that cannot work, `ERR_SSE_HEADERS_SENT` for a second stream on one
+ * request
  *
  * @example
  * import { eventStreamResponse } from '@tidings/core/web'
@@ -50,8 +51,9 @@ export function eventStreamResponse<Events extends object = AnyEvents>(
 }
 
 /**
- * The id of the last event that the client has seen: its `Last-Event-ID` header read as UTF-8, or `lastEventId` in the query
- * where the header is absent. `''` when it sent none; `'\uFFFD'`, which no server gives out, for one with NUL or over 1 KiB.
+ * The id of the last event that the client has seen: its `Last-Event-ID` header read as UTF-8, or `lastEventId` in
+ * the query where the header is absent. `''` when it sent none; `'\uFFFD'`, which no server gives out, for one with
+ * NUL or over 1 KiB.
  */
 export function lastEventIdOf(request: Pick<Request, 'url' | 'headers'>): string {
   return webLastEventId(request)

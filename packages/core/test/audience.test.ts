@@ -7,8 +7,8 @@ import { metrics } from '../src/lib/metrics.ts'
 import { HeldSink, openStream } from './support/held-sink.ts'
 import { flushed, type Joined, openChannel } from './support/joined-channel.ts'
 
-// Readers that have had all there is and can be written to past their streams: they share one place. What holds for them as for all others is shown in
-// channel-together.test.ts.
+// Readers that have had all there is and can be written to past their streams: they share one place. What holds for
+// them as for all others is shown in channel-together.test.ts.
 beforeAll(() => {
   HeldSink.takesShared = true
 })

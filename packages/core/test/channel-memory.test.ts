@@ -7,7 +7,8 @@ import { engineLog, randomEpoch } from '../src/log.ts'
 import { openStream, turn } from './support/held-sink.ts'
 
 const ALL_BYTES = 4_194_304
-// A quarter of it with a quarter of the messages, where counts are a tenth: with less, what the process itself moves by would tell more.
+// A quarter of it with a quarter of the messages, where counts are a tenth: with less, what the process itself moves
+// by would tell more.
 const PART = countOf(10) === 10 ? 1 : 1 / 4
 const BYTES = ALL_BYTES * PART
 const HISTORY = { messages: Number.POSITIVE_INFINITY, bytes: BYTES }

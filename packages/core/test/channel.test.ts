@@ -982,7 +982,10 @@ describe('C10 the end', () => {
 })
 
 describe('C17 ends by topic', () => {
-  /** What the client of a stream has dispatched last that had an id: blocks of an id alone are nothing to some clients. */
+  /**
+   * What the client of a stream has dispatched last that had an id: blocks of an id alone are nothing to some
+   * clients.
+   */
   const lastDispatched = (text: string): string =>
     text
       .split('\n\n')

@@ -13,7 +13,8 @@ import { randomOf } from './support/random.ts'
 
 /** `TIDINGS_RUNS=10000 npx vitest run engine-log.property` runs longer, and `TIDINGS_SEED` repeats a run. */
 const RUNS = Number(process.env['TIDINGS_RUNS'] ?? countOf(240))
-// Milliseconds. No sentence names a time: this only ends a run that would never end. A publish that times out may be appended later, so none does.
+// Milliseconds. No sentence names a time: this only ends a run that would never end. A publish that times out may be
+// appended later, so none does.
 const LONGEST_WAIT = 120_000
 const SEED = Number(process.env['TIDINGS_SEED'] ?? Date.now() % 2 ** 31)
 const AT_ONCE = 60
@@ -86,7 +87,10 @@ class Client {
     this.#before = id
   }
 
-  /** Throws unless there is a life of the log in which one place follows the other, with nothing for this client between them. */
+  /**
+   * Throws unless there is a life of the log in which one place follows the other, with nothing for this client
+   * between them.
+   */
   #follows(before: string, id: string, data: string | undefined): void {
     const reasons = this.#store.lineages.map((lineage) => this.#faultIn(lineage, before, id, data))
     if (reasons.every(Boolean)) throw new Error(`${before} was followed by ${id}: ${[...new Set(reasons)].join('; ')}`)

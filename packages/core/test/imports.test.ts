@@ -6,7 +6,8 @@ import { describe, expect, test } from 'vitest'
 
 const SOURCES = fileURLToPath(new URL('../src/', import.meta.url))
 const ENTRIES = ['index.ts', 'web.ts', 'node.ts', 'adapter.ts']
-// `import … from`, `export … from`, also of types alone: declarations that need Node's types do not compile at the edge either.
+// `import … from`, `export … from`, also of types alone: declarations that need Node's types do not compile at the
+// edge either.
 const STATIC_IMPORT = /^\s*(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]|^\s*import\s*['"]([^'"]+)['"]/gm
 const OTHER_IMPORT = /\b(?:require|import)\(\s*['"]([^'"]+)['"]\s*\)/g
 
@@ -70,7 +71,10 @@ describe('what an entry imports', () => {
   })
 })
 
-/** Which folders of `lib/` the files of a folder may import. Files that stand bare in `lib/` are free to all, and import no folder. */
+/**
+ * Which folders of `lib/` the files of a folder may import. Files that stand bare in `lib/` are free to all, and
+ * import no folder.
+ */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   '': [],
   message: [],

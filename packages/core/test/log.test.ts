@@ -70,7 +70,8 @@ describe('C8 what a memory log keeps', () => {
     expect([tail.bytes, sizeOf(log)]).toEqual([25 * 159 + 26 * 151, 25])
     for (let index = 0; index < 100; index++) void log.append(message('1', topics[index % 26]))
     expect(tail.bytes).toBeLessThanOrEqual(8_000)
-    // One large message drops what is kept of all others. Of their floors it leaves an eighth, the last ones to run empty.
+    // One large message drops what is kept of all others. Of their floors it leaves an eighth, the last ones to run
+    // empty.
     void log.append(message('x'.repeat(6_840)))
     const remembered = Math.floor(1_000 / 151)
     const floors = topics.map((topic) => [0, tail.floor - 1].map((cursor) => tail.hasGap(cursor, new Set([topic]))))
@@ -298,7 +299,8 @@ describe('C3 the floors of topics', () => {
     for (const topic of [...topics.slice(0, 3), 't1', 't2', ...topics.slice(3)]) void log.append(message('x', topic))
     const { tail } = log
     const gap = (cursor: number, topic: string) => tail.hasGap(cursor, new Set([topic]))
-    // All but the last have run empty, 100,002 of them, and two are forgotten: t3, and t1, which came back as the fourth message.
+    // All but the last have run empty, 100,002 of them, and two are forgotten: t3, and t1, which came back as the
+    // fourth message.
     expect([gap(3, 't3'), gap(4, 't3')]).toEqual([true, false])
     expect([gap(3, 't1'), gap(4, 't1')]).toEqual([true, false])
     expect([gap(4, 't2'), gap(5, 't2')]).toEqual([true, false])

@@ -11,14 +11,18 @@ import { dropAborts } from './lib/abort-layer.ts'
 export { lastEventIdOf } from '@tidings/core/node'
 export type * from './augment.ts'
 
-/** `res.sse()`: opens an event stream whose head and first bytes leave at once. `options` win over those of the middleware. */
+/**
+ * `res.sse()`: opens an event stream whose head and first bytes leave at once. `options` win over those of the
+ * middleware.
+ */
 export type SseHelper = <Events extends object = AnyEvents>(options?: StreamOptions) => EventStream<Events>
 
 type Next = (error?: unknown) => void
 
 /**
- * Middleware for Express 4 and 5 that adds `res.sse()`. Mount it for the app, on a route, or both: the nearest options win, one
- * by one. A request whose `Accept` excludes event streams goes to the error handlers with status 406.
+ * Middleware for Express 4 and 5 that adds `res.sse()`. Mount it for the app, on a route, or both: the nearest
+ * options win, one by one. A request whose `Accept` excludes event streams goes to the error handlers with status
+ * 406.
  *
  * @throws `ERR_SSE_INVALID_OPTION` for options that cannot work
  *

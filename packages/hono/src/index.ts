@@ -28,8 +28,8 @@ import { canTakeOver, dropHopByHop, nodeResponseIn, takeOver } from './lib/take-
 export type * from './augment.ts'
 
 /**
- * `c.var.sse(callback)`: the response of an event stream, to be returned from the handler. `callback` gets the stream when its
- * head is out; its return closes nothing, `stream.close()` does. `options` win over those of the middleware.
+ * `c.var.sse(callback)`: the response of an event stream, to be returned from the handler. `callback` gets the stream
+ * when its head is out; its return closes nothing, `stream.close()` does. `options` win over those of the middleware.
  */
 export type SseHelper = <Events extends object = AnyEvents>(callback: StreamCallback<EventStream<Events>>, options?: StreamOptions) => Response
 
@@ -40,8 +40,8 @@ export interface SseVariables {
 }
 
 /**
- * Middleware for Hono 4 that adds `c.var.sse()`. Mount it for the app, on a route, or both: the nearest options win, one by one.
- * A request whose `Accept` excludes event streams is answered by an `HTTPException` with status 406.
+ * Middleware for Hono 4 that adds `c.var.sse()`. Mount it for the app, on a route, or both: the nearest options win,
+ * one by one. A request whose `Accept` excludes event streams is answered by an `HTTPException` with status 406.
  *
  * @throws `ERR_SSE_INVALID_OPTION` for options that cannot work
  *
@@ -73,7 +73,10 @@ export function eventStream<Events extends object = AnyEvents>(c: Context, callb
   return open(c, callback as StreamCallback<EventStream>, resolveOptions(options))
 }
 
-/** The id of the last event that the client has seen, `''` when it sent none. As `lastEventIdOf` of `@tidings/core/web`. */
+/**
+ * The id of the last event that the client has seen, `''` when it sent none. As `lastEventIdOf` of
+ * `@tidings/core/web`.
+ */
 export function lastEventIdOf(c: Context): string {
   return webLastEventIdOf(c.req.raw)
 }

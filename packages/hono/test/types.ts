@@ -1,5 +1,5 @@
-// Not run but compiled: what users write must compile, and what cannot work must not. The messages of a stream are the same in
-// every package; their types are checked in Express's.
+// Not run but compiled: what users write must compile, and what cannot work must not. The messages of a stream are
+// the same in every package; their types are checked in Express's.
 import type { AnyEvents, EventStream } from '@tidings/core'
 import { type Context, Hono } from 'hono'
 import { hc } from 'hono/client'

@@ -10,16 +10,19 @@ import type { ExtendableContext } from 'koa'
 
 export type * from './augment.ts'
 
-/** `ctx.sse()`: opens an event stream whose head and first bytes leave at once. `options` win over those of the middleware. */
+/**
+ * `ctx.sse()`: opens an event stream whose head and first bytes leave at once. `options` win over those of the
+ * middleware.
+ */
 export type SseHelper = <Events extends object = AnyEvents>(options?: StreamOptions) => EventStream<Events>
 
 /** What is used of a Koa context, of either major. */
 export type KoaContext = Pick<ExtendableContext, 'req' | 'res' | 'respond' | 'onerror' | 'throw'>
 
 /**
- * Middleware for Koa 2 and 3 that adds `ctx.sse()`. Mount it for the app, on a route, or both: the nearest options win, one by
- * one. A request whose `Accept` excludes event streams is answered by `ctx.throw(406)`. What a handler throws after its stream
- * has opened ends the stream, and reaches `onError` and `app.on('error')`.
+ * Middleware for Koa 2 and 3 that adds `ctx.sse()`. Mount it for the app, on a route, or both: the nearest options
+ * win, one by one. A request whose `Accept` excludes event streams is answered by `ctx.throw(406)`. What a handler
+ * throws after its stream has opened ends the stream, and reaches `onError` and `app.on('error')`.
  *
  * @throws `ERR_SSE_INVALID_OPTION` for options that cannot work
  *
@@ -59,7 +62,10 @@ export function eventStream<Events extends object = AnyEvents>(ctx: KoaContext, 
   return open(ctx, resolveOptions(options)) as EventStream<Events>
 }
 
-/** The id of the last event that the client has seen, `''` when it sent none. As `lastEventIdOf` of `@tidings/core/node`. */
+/**
+ * The id of the last event that the client has seen, `''` when it sent none. As `lastEventIdOf` of
+ * `@tidings/core/node`.
+ */
 export function lastEventIdOf(ctx: Pick<KoaContext, 'req'>): string {
   return nodeLastEventIdOf(ctx.req)
 }
@@ -71,7 +77,10 @@ function open(ctx: KoaContext, options: ResolvedOptions): EventStream {
   return stream
 }
 
-/** Koa reports a connection's reset as an error of the app, and what fails because of it. A peer that leaves is no error. */
+/**
+ * Koa reports a connection's reset as an error of the app, and what fails because of it. A peer that leaves is no
+ * error.
+ */
 function ignoreLeaving(ctx: KoaContext, stream: EventStream): void {
   const { onerror } = ctx
   ctx.onerror = (error) => {

@@ -63,7 +63,10 @@ export function eventsUntilGivenUp(page: Page, path: string): Promise<Dispatched
   )
 }
 
-/** The protocol that the browser says it used for a resource. Waits for its entry, which comes when the resource has ended. */
+/**
+ * The protocol that the browser says it used for a resource. Waits for its entry, which comes when the resource has
+ * ended.
+ */
 export function protocolOf(page: Page, path: string): Promise<string> {
   return page.evaluate(
     (path) =>

@@ -2,8 +2,8 @@
 type Link = `https://${string}`
 
 /**
- * What a client does otherwise than the specification has it, or not at all. The suite expects each as it is, and so fails when a client
- * has learnt it.
+ * What a client does otherwise than the specification has it, or not at all. The suite expects each as it is, and so
+ * fails when a client has learnt it.
  */
 export interface Limits {
   /** Shows every block that has no data, a comment alone too, as an empty message. */

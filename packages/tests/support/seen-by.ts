@@ -24,7 +24,9 @@ export function seenBy({ limits }: Client, blocks: readonly Block[]): Dispatched
   })
 }
 
-/** The events apart from what a client shows for blocks without data, where it does and none of the events is empty. */
+/**
+ * The events apart from what a client shows for blocks without data, where it does and none of the events is empty.
+ */
 export function withoutEmptyBlocks({ limits }: Client, events: readonly Dispatched[]): Dispatched[] {
   return events.filter(({ type, data }) => !(limits.showsEmptyBlocks && type === EMPTY.type && data === EMPTY.data))
 }

@@ -42,7 +42,8 @@ for (const framework of frameworks) {
       expectAtOnce(delays)
     })
 
-    // https://docs.haproxy.org/2.6/configuration.html#4-option%20http-no-delay: when this fails, the docs can stop asking for it.
+    // https://docs.haproxy.org/2.6/configuration.html#4-option%20http-no-delay: when this fails, the docs can stop
+    // asking for it.
     it('H8 passes each message on late without option http-no-delay', async () => {
       const { delays } = await exchange(site, defaults, 3)
       expect(Math.min(...delays)).toBeGreaterThan(AT_ONCE)

@@ -7,7 +7,9 @@ import { type RunningProxy, startNginx } from '../support/proxy.ts'
 import { Reader } from '../support/reader.ts'
 import { Site } from '../support/site.ts'
 
-/** What a location says beside `proxy_pass`, and the version of HTTP that the server then sees where that is certain. */
+/**
+ * What a location says beside `proxy_pass`, and the version of HTTP that the server then sees where that is certain.
+ */
 const LOCATIONS: ReadonlyArray<{ name: string; directives: string; httpVersion?: string; encoding?: string }> = [
   { name: 'defaults', directives: '' },
   { name: 'HTTP/1.0 to the server', directives: 'proxy_http_version 1.0;', httpVersion: '1.0' },

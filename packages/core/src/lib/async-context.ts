@@ -10,7 +10,10 @@ interface Platform {
 // Asked for by name and not imported: where there is none, every function runs where it is called.
 const AsyncResource = (globalThis as Platform).process?.getBuiltinModule?.('node:async_hooks')?.AsyncResource
 
-/** The async context (`AsyncLocalStorage`) that is current: what is given now is called in it later. `undefined` where the platform has none. */
+/**
+ * The async context (`AsyncLocalStorage`) that is current: what is given now is called in it later. `undefined` where
+ * the platform has none.
+ */
 export function currentContext(): AsyncContext | undefined {
   return AsyncResource && new AsyncResource('Tidings')
 }
@@ -20,12 +23,13 @@ export function runIn<Args extends unknown[], Result>(context: AsyncContext | un
   return context ? context.runInAsyncScope(run, undefined, ...args) : run(...args)
 }
 
-// Made while modules load, when there is no request whose context it would keep for good: docs/decisions/025-async-context.md
+// Made while modules load, when there is no request whose context it would keep for good:
+// docs/decisions/025-async-context.md
 const outside = currentContext()
 
 /**
- * Calls a function in no request's context: one that starts a timer or a loop that serves others too. It would keep the context of the
- * request that happened to start it, and run in it.
+ * Calls a function in no request's context: one that starts a timer or a loop that serves others too. It would keep
+ * the context of the request that happened to start it, and run in it.
  */
 export function runOutside<Args extends unknown[], Result>(run: (...args: Args) => Result, ...args: Args): Result {
   return runIn(outside, run, ...args)

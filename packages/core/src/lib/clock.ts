@@ -12,7 +12,10 @@ export interface Watched {
 // What a 32-bit timer can hold. Whatever lies further off is reached in several sleeps.
 const LONGEST_SLEEP = 2 ** 31 - 1
 
-/** The same rounded up, so that nothing that is counted from it comes early; a whole number is kept in place, where another is an object of its own. */
+/**
+ * The same rounded up, so that nothing that is counted from it comes early; a whole number is kept in place, where
+ * another is an object of its own.
+ */
 export const wholeMilliseconds = (): number => Math.ceil(now())
 
 /**
@@ -25,7 +28,10 @@ export class Clock {
   #timer: ReturnType<typeof setTimeout> | undefined
   #madeBy: unknown
   #wakesAt = Number.POSITIVE_INFINITY
-  /** How many milliseconds its timer has been late, in all: for so long this process was not run, or did something else. */
+  /**
+   * How many milliseconds its timer has been late, in all: for so long this process was not run, or did something
+   * else.
+   */
   lateness = 0
 
   watch(watched: Watched, delay: number): void {

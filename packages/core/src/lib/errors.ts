@@ -1,6 +1,9 @@
 /** Why a stream ended, as `onClose` and `signal.reason.reason` tell it. */
 export type CloseReason =
-  /** The peer left: its connection was closed or reset, or its fetch aborted. Also where a framework destroyed the connection. */
+  /**
+   * The peer left: its connection was closed or reset, or its fetch aborted. Also where a framework destroyed the
+   * connection.
+   */
   | 'peer'
   /** This side called `close()`, or ended the response. */
   | 'local'
@@ -61,9 +64,11 @@ export interface ErrorDetails {
 }
 
 /**
- * The one error class. Tell errors apart by `code`, never by `instanceof`: two copies of this package may be installed.
+ * The one error class. Tell errors apart by `code`, never by `instanceof`: two copies of this package may be
+ * installed.
  *
- * `name` is `'AbortError'` on `ERR_SSE_CLOSED`, so that whatever was given the stream's `signal` fails as its callers expect.
+ * `name` is `'AbortError'` on `ERR_SSE_CLOSED`, so that whatever was given the stream's `signal` fails as its callers
+ * expect.
  */
 export class TidingsError extends Error {
   /** What to tell errors apart by. */
@@ -106,7 +111,10 @@ export function alreadyBegun(): TidingsError {
   )
 }
 
-/** The error of a request's body that somebody begins to read after the stream has opened, when it is not all there any more. */
+/**
+ * The error of a request's body that somebody begins to read after the stream has opened, when it is not all there
+ * any more.
+ */
 export function bodyDropped(): TidingsError {
   return new TidingsError(
     'ERR_SSE_BODY_DROPPED',

@@ -24,7 +24,8 @@ export interface Instrument {
 const PUBLISHING = { 'messaging.system': 'tidings', 'messaging.operation.name': 'publish' }
 
 /**
- * All numbers of `metrics()`, for what registers them with OpenTelemetry, Prometheus or another collector: `docs/observability.md` has both.
+ * All numbers of `metrics()`, for what registers them with OpenTelemetry, Prometheus or another collector:
+ * `docs/observability.md` has both.
  *
  * @example
  * import { metrics } from '@tidings/core'

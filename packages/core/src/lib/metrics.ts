@@ -5,7 +5,10 @@ type EndReason = Exclude<CloseReason, 'unopened'>
 /** Why a log did not take a message: what a log may say, and `'_OTHER'`. */
 type FailureCode = Extract<ErrorCode, 'ERR_SSE_LOG_UNAVAILABLE' | 'ERR_SSE_CHANNEL_ENDED'> | '_OTHER'
 
-/** What the streams and channels of this copy of the package have come to since it was loaded. Numbers of things, unless a unit is named. */
+/**
+ * What the streams and channels of this copy of the package have come to since it was loaded. Numbers of things,
+ * unless a unit is named.
+ */
 export interface Metrics {
   readonly streams: {
     /** How many are open. */
@@ -34,7 +37,10 @@ export interface Metrics {
     readonly replayed: number
     /** How often a subscriber was told, or cut because, something may be gone, by reason. */
     readonly gaps: Readonly<Record<ResetReason, number>>
-    /** How many messages of its channel the subscriber that is furthest behind has yet to be given, those of other topics included. */
+    /**
+     * How many messages of its channel the subscriber that is furthest behind has yet to be given, those of other
+     * topics included.
+     */
     readonly lag: number
   }
 }
@@ -83,7 +89,8 @@ export function countFailed(error: unknown): void {
 }
 
 /**
- * What the streams and channels of this process have come to. Counting costs next to nothing; asking looks at each open stream once.
+ * What the streams and channels of this process have come to. Counting costs next to nothing; asking looks at each
+ * open stream once.
  *
  * @example
  * import { metrics } from '@tidings/core'

@@ -4,7 +4,10 @@ import { TidingsError } from './errors.ts'
 // Longer delays overflow the timers of every platform.
 const LONGEST_DELAY = 2 ** 31 - 1
 
-/** Refuses what is no object, and a name that is no option, `of` a function where one is named. @throws `ERR_SSE_INVALID_OPTION` */
+/**
+ * Refuses what is no object, and a name that is no option, `of` a function where one is named.
+ * @throws `ERR_SSE_INVALID_OPTION`
+ */
 export function checkNames(of: string, options: object, names: readonly string[]): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options))
     throw invalidOption(`${of ? `the options of ${of}` : 'options'} must be an object, got ${Array.isArray(options) ? 'an array' : describe(options)}`)
@@ -26,7 +29,10 @@ export function checkCallback(name: string, callback: unknown): void {
   if (typeof callback !== 'function') throw invalidOption(`${name} must be a function, got ${describe(callback)}`)
 }
 
-/** A number of milliseconds for a timer. `orElse` names what else the option takes. @throws `ERR_SSE_INVALID_OPTION` */
+/**
+ * A number of milliseconds for a timer. `orElse` names what else the option takes.
+ * @throws `ERR_SSE_INVALID_OPTION`
+ */
 export function checkedDelay(name: string, value: unknown, orElse = ''): number {
   if (typeof value === 'number' && value > 0 && value <= LONGEST_DELAY) return value
   throw invalidOption(`${name} must be a number of milliseconds above 0 and at most ${LONGEST_DELAY}${orElse}, got ${describe(value)}`)

@@ -27,8 +27,8 @@ export function timerMaker(): unknown {
 }
 
 /**
- * Takes times and timers from another source, for tests that drive the time. Returns a function that takes them from the source before
- * again. A timer that is no longer wanted may fire all the same.
+ * Takes times and timers from another source, for tests that drive the time. Returns a function that takes them from
+ * the source before again. A timer that is no longer wanted may fire all the same.
  */
 export function withClock(given: TimeSource): () => void {
   const before = source

@@ -2,8 +2,8 @@ import { runOutside } from './async-context.ts'
 import { makeTimer } from './time-source.ts'
 
 /**
- * Whether a timer that one request started serves others, too. On Cloudflare Workers a timer, and what it calls, is its request's: it ends with it,
- * and a stream that waits for another's is taken to wait for nothing.
+ * Whether a timer that one request started serves others, too. On Cloudflare Workers a timer, and what it calls, is
+ * its request's: it ends with it, and a stream that waits for another's is taken to wait for nothing.
  * https://developers.cloudflare.com/workers/observability/errors/
  */
 export const sharesTimers: boolean = (globalThis as { navigator?: { userAgent?: string } }).navigator?.userAgent !== 'Cloudflare-Workers'

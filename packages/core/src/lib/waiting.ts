@@ -1,6 +1,6 @@
 /**
- * Waits until what `begin` is given is called, or until the signal is aborted. `begin` returns a function that takes it back, so that nothing keeps a
- * reader that has left.
+ * Waits until what `begin` is given is called, or until the signal is aborted. `begin` returns a function that takes
+ * it back, so that nothing keeps a reader that has left.
  */
 export function calledUnless(begin: (wake: () => void) => () => void, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
@@ -18,8 +18,8 @@ export function calledUnless(begin: (wake: () => void) => () => void, signal: Ab
 const callbacksByPromise = new WeakMap<Promise<unknown>, Set<() => void>>()
 
 /**
- * Waits until a promise has settled, or until the signal is aborted. A promise alone keeps all who ever waited for it until it settles, and an engine
- * may be away for long.
+ * Waits until a promise has settled, or until the signal is aborted. A promise alone keeps all who ever waited for it
+ * until it settles, and an engine may be away for long.
  */
 export function settledUnless(promise: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
   return calledUnless((wake) => {

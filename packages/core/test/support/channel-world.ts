@@ -258,7 +258,10 @@ export class BookkeepingClient {
     return filter?.({ data: text.startsWith('{') ? JSON.parse(text) : text, event, id, topic }) ?? true
   }
 
-  /** Whether something for it may be gone of what followed `after`. A filter is not asked: what is gone cannot be filtered. */
+  /**
+   * Whether something for it may be gone of what followed `after`. A filter is not asked: what is gone cannot be
+   * filtered.
+   */
   #lost(after: number, floor: number): boolean {
     const { topics } = this.#options
     return this.#world.published.slice(after, Math.max(after, floor)).some(({ topic }) => !topics || (topic !== undefined && topics.includes(topic)))

@@ -107,7 +107,10 @@ export class Store {
   }
 }
 
-/** How one process reaches the store: calls that fail before or after they did something, and news that come late, twice or never. */
+/**
+ * How one process reaches the store: calls that fail before or after they did something, and news that come late,
+ * twice or never.
+ */
 export class FaultyEngine implements Engine {
   readonly #store: Store
   readonly #random: Random

@@ -11,8 +11,8 @@ export async function livingHeap(): Promise<number> {
 }
 
 /**
- * How many bytes a round leaves behind: the first that is below the limit, or the least of three. Code that is compiled meanwhile counts too;
- * what is kept, each round keeps.
+ * How many bytes a round leaves behind: the first that is below the limit, or the least of three. Code that is
+ * compiled meanwhile counts too; what is kept, each round keeps.
  */
 export async function leastGrowth(round: () => unknown, limit: number): Promise<number> {
   await round()

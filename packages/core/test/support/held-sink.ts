@@ -7,8 +7,8 @@ import { SinkStream } from '../../src/lib/stream/sink-stream.ts'
 import { resolveOptions, type StreamOptions } from '../../src/lib/stream/stream-options.ts'
 
 /**
- * A transport in memory whose peer the test plays: it takes everything at once until `hold()`, then only what `take()` says.
- * Nothing here knows more of the stream than the `Sink` interface does.
+ * A transport in memory whose peer the test plays: it takes everything at once until `hold()`, then only what
+ * `take()` says. Nothing here knows more of the stream than the `Sink` interface does.
  */
 export class HeldSink implements Sink {
   /** Whether shared frames are taken past the stream, as a socket takes them, while none wait here. */

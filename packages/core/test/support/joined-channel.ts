@@ -25,7 +25,10 @@ export interface Opened<Events extends object> {
   errors: { error: unknown; stage: ChannelErrorStage }[]
   /** The id of the message with this offset. */
   id(offset: number): string
-  /** Subscribes a new stream, of a client that comes with `lastEventId`. What is to happen to its sink before goes last. */
+  /**
+   * Subscribes a new stream, of a client that comes with `lastEventId`. What is to happen to its sink before goes
+   * last.
+   */
   join(options?: SubscribeOptions, lastEventId?: string, streamOptions?: StreamOptions, before?: (sink: HeldSink) => void): Joined
 }
 
@@ -61,7 +64,10 @@ const probe = createChannel({ history: { messages: 1 } })
 const { stream, sink } = openStream()
 probe.subscribe(stream)
 
-/** Resolves when all channels have delivered what was published before: one flush serves them all, in the order in which they asked. */
+/**
+ * Resolves when all channels have delivered what was published before: one flush serves them all, in the order in
+ * which they asked.
+ */
 export async function flushed(): Promise<void> {
   const before = sink.frames.length
   void probe.publish('')

@@ -16,8 +16,8 @@ export interface Received {
 }
 
 /**
- * "Parsing an event stream" and "Interpreting an event stream" of WHATWG HTML 9.2.6, step by step and for no other aim than
- * to be compared with the text. Takes bytes as they come, in pieces of any size.
+ * "Parsing an event stream" and "Interpreting an event stream" of WHATWG HTML 9.2.6, step by step and for no other
+ * aim than to be compared with the text. Takes bytes as they come, in pieces of any size.
  */
 export class EventStreamParser implements Received {
   readonly events: Dispatched[] = []
@@ -79,7 +79,10 @@ export class EventStreamParser implements Received {
   }
 }
 
-/** One event as `eventsource-parser` gives it: what its own block says, where a page sees what the stream has said so far. */
+/**
+ * One event as `eventsource-parser` gives it: what its own block says, where a page sees what the stream has said so
+ * far.
+ */
 export interface ParsedEvent {
   event: string | undefined
   data: string

@@ -1,6 +1,9 @@
 import { createHook } from 'node:async_hooks'
 
-/** Counts the timers that this package has made since, and that neither fired for good nor were cleared; also unref'd ones. */
+/**
+ * Counts the timers that this package has made since, and that neither fired for good nor were cleared; also unref'd
+ * ones.
+ */
 export function watchTimers(): { alive(): Promise<number>; stop(): void } {
   const timers = new Set<number>()
   const hook = createHook({

@@ -15,9 +15,9 @@ const endAborts: ErrorHandler = (error, _req, res: ServerResponse & { [STREAM]?:
 }
 
 /**
- * Keeps errors that follow from the stream's end from the app's error handlers: Express hands all that a handler throws to them, and logs what they
- * pass on. The route that is running gets an error handler behind its own handlers, once; a handler without a route, as `app.use` mounts
- * it, can get none.
+ * Keeps errors that follow from the stream's end from the app's error handlers: Express hands all that a handler
+ * throws to them, and logs what they pass on. The route that is running gets an error handler behind its own
+ * handlers, once; a handler without a route, as `app.use` mounts it, can get none.
  */
 export function dropAborts(req: IncomingMessage & { route?: object }, res: ServerResponse, stream: EventStream): void {
   const { route, method = '' } = req

@@ -77,7 +77,8 @@ export const onWebStreams: AdapterUnderTest = {
     'HTTP/2 L2/http2-reset NO_ERROR': RESET_UNSEEN,
     'HTTP/2 L2/http2-closed NO_ERROR': RESET_UNSEEN,
   },
-  // It reads the whole body before the response leaves: https://github.com/honojs/hono/blob/main/src/middleware/etag/index.ts
+  // It reads the whole body before the response leaves:
+  // https://github.com/honojs/hono/blob/main/src/middleware/etag/index.ts
   middleware: Object.keys(middleware).filter((name) => name !== 'etag()'),
   listener: (app) => {
     const { fetch } = build(app)

@@ -10,8 +10,8 @@ import {
 } from './node-redis.ts'
 
 /**
- * A connected client that the app brings, and goes on to own: of `redis` (4 or later) what `createClient`, `createCluster` or `createSentinel` gives, of `ioredis`
- * or `iovalkey` a `Redis` or a `Cluster`.
+ * A connected client that the app brings, and goes on to own: of `redis` (4 or later) what `createClient`,
+ * `createCluster` or `createSentinel` gives, of `ioredis` or `iovalkey` a `Redis` or a `Cluster`.
  */
 export type RedisClient = NodeRedisClient | NodeRedisCluster | NodeRedisSentinel | IoRedisClient | IoRedisCluster
 
@@ -46,7 +46,10 @@ export interface Connector {
   isOpen(): boolean
   /** Runs a command whose keys live where `key` does. */
   send(key: string, command: readonly string[]): Promise<unknown>
-  /** The node on which a channel is published; `''` where there is only one. Rejects where that is not known at present. */
+  /**
+   * The node on which a channel is published; `''` where there is only one. Rejects where that is not known at
+   * present.
+   */
   nodeOf(channel: string): Promise<string>
   /** The same without asking, as far as the client knows by now. */
   knownNodeOf(channel: string): string | undefined
@@ -66,7 +69,10 @@ export function connectorOf(client: RedisClient): Connector {
   )
 }
 
-/** Whether a client of version 4 takes callbacks. The client that it has for promises, as `client.v4`, cannot be duplicated. */
+/**
+ * Whether a client of version 4 takes callbacks. The client that it has for promises, as `client.v4`, cannot be
+ * duplicated.
+ */
 function isLegacy(client: RedisClient): boolean {
   return (client as { options?: { legacyMode?: boolean } }).options?.legacyMode === true
 }

@@ -1,6 +1,7 @@
 /**
- * Finds out what a log adds to the name of its channel in a database other than the first: `:2`. Keys belong to a database and channels to the
- * whole of a Redis, so that a copy of a log in another database would be heard as the log itself.
+ * Finds out what a log adds to the name of its channel in a database other than the first: `:2`. Keys belong to a
+ * database and channels to the whole of a Redis, so that a copy of a log in another database would be heard as the
+ * log itself.
  *
  * @param send runs a command on the app's connection, which may have selected its database at any time
  * @param configured the database of the client's options, for a Redis that refuses to tell

@@ -125,7 +125,8 @@ class Moves {
   }
 
   async subscribe(channel: string): Promise<void> {
-    // Version 5 never settles a call for a channel that another node has: it says no more than that some channel was moved.
+    // Version 5 never settles a call for a channel that another node has: it says no more than that some channel was
+    // moved.
     const moved = new Promise<never>((_, reject) => this.#channels.set(channel, reject))
     await Promise.race([this.#own.ssubscribe(channel), moved])
   }
@@ -142,7 +143,10 @@ class Moves {
     return isMove
   }
 
-  /** Tells of the channels that are not subscribed any more, and of those that are not yet: they may be asked for at the wrong node. */
+  /**
+   * Tells of the channels that are not subscribed any more, and of those that are not yet: they may be asked for at
+   * the wrong node.
+   */
   tell(): void {
     const { subscriber } = this.#own.condition ?? {}
     const subscribed = new Set(subscriber ? subscriber.channels('ssubscribe') : [])

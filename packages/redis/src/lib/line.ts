@@ -17,7 +17,10 @@ export interface LineEvents {
   lost(error: unknown): void
 }
 
-/** One connection to a node that channels are subscribed on, from the attempt to make it until it is lost, or has not been used for a while. */
+/**
+ * One connection to a node that channels are subscribed on, from the attempt to make it until it is lost, or has not
+ * been used for a while.
+ */
 export class Line {
   readonly node: string
   /** The channels that are subscribed on it, or are about to be. */
@@ -87,8 +90,8 @@ export class Line {
   }
 
   /**
-   * Makes a call for a channel once the last one is over: a library that is told to subscribe while it unsubscribes takes the channel for
-   * subscribed, and tells Redis nothing.
+   * Makes a call for a channel once the last one is over: a library that is told to subscribe while it unsubscribes
+   * takes the channel for subscribed, and tells Redis nothing.
    */
   #inOrder(channel: string, call: () => Promise<unknown>): Promise<unknown> {
     const before = this.#calls.get(channel)
@@ -107,7 +110,9 @@ export class Line {
     this.#events.moved(moved)
   }
 
-  /** A node's word that it has given up a channel may be lost: in `redis` while a call is under way, or with the node. */
+  /**
+   * A node's word that it has given up a channel may be lost: in `redis` while a call is under way, or with the node.
+   */
   #leaveMoved(): void {
     const moved = [...this.channels].filter((channel) => (this.#connector.knownNodeOf(channel) ?? this.node) !== this.node)
     for (const channel of moved) this.leave(channel)
@@ -146,7 +151,10 @@ export class Line {
   }
 }
 
-/** A Redis whose disk is full refuses even PING, and a user may lack the right to it: the connection lives all the same. */
+/**
+ * A Redis whose disk is full refuses even PING, and a user may lack the right to it: the connection lives all the
+ * same.
+ */
 function throwUnlessAnswered(error: unknown): void {
   if (!/^[A-Z]+ /.test(String((error as Error | undefined)?.message))) throw error
 }

@@ -113,7 +113,8 @@ export function nodeRedisSentinelConnector(sentinel: NodeRedisSentinel): Connect
       return node
     },
     knownNodeOf,
-    // What it subscribes by itself is subscribed anew after a failover without a word, and what was published between is not told.
+    // What it subscribes by itself is subscribed anew after a failover without a word, and what was published between
+    // is not told.
     connect: async (_, events) => connect(await (sentinel as unknown as RunsOnMaster)._execute(false, async (client) => client), events, false),
   }
 }

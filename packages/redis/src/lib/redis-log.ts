@@ -7,8 +7,9 @@ import { Subscriptions } from './subscriptions.ts'
 /** The options of a log on Redis. */
 export interface RedisLogOptions extends EngineLogOptions {
   /**
-   * How long Redis keeps a log that nobody appends to or follows, in milliseconds: at least so long, and at most a quarter longer. Not less than
-   * twice `checkInterval`. Who comes back with an id of a log that is gone is told by a reset.
+   * How long Redis keeps a log that nobody appends to or follows, in milliseconds: at least so long, and at most a
+   * quarter longer. Not less than twice `checkInterval`. Who comes back with an id of a log that is gone is told by a
+   * reset.
    * @default 86_400_000
    */
   expiry?: number | undefined
@@ -17,8 +18,8 @@ export interface RedisLogOptions extends EngineLogOptions {
 /** A log on Redis, for `createChannel({ log })`. */
 export interface RedisLog extends TailedLog {
   /**
-   * Whether Redis has the log: whoever appends to it or follows it makes it. A route that serves runs by name asks before it makes a channel, and
-   * answers 404. Rejects as the client does.
+   * Whether Redis has the log: whoever appends to it or follows it makes it. A route that serves runs by name asks
+   * before it makes a channel, and answers 404. Rejects as the client does.
    */
   exists(): Promise<boolean>
 }
@@ -27,14 +28,16 @@ export interface RedisLog extends TailedLog {
 const subscriptionsByClient = new WeakMap<object, Subscriptions>()
 
 /**
- * A log on Redis Streams: with it a channel is the same on all machines that give the same name. Needs Redis 6.2, in a cluster 7, or Valkey.
+ * A log on Redis Streams: with it a channel is the same on all machines that give the same name. Needs Redis 6.2, in
+ * a cluster 7, or Valkey.
  *
- * The log sends its commands by way of `client`, which stays the app's: connect it, listen to its `error` event, and close it last. To follow, the log
- * opens one connection more, or one for each node of a cluster, however many logs there are. It closes it 30 seconds after the last of them, so that
- * requests that each follow a log can share it; from the last one on it keeps no process alive.
+ * The log sends its commands by way of `client`, which stays the app's: connect it, listen to its `error` event, and
+ * close it last. To follow, the log opens one connection more, or one for each node of a cluster, however many logs
+ * there are. It closes it 30 seconds after the last of them, so that requests that each follow a log can share it;
+ * from the last one on it keeps no process alive.
  *
- * @param name of the log; its keys in Redis are `{name}:s`, `{name}:m` and `{name}:k:…`, and it publishes on `{name}:c`, in a database other
- * than 0 with its number behind that
+ * @param name of the log; its keys in Redis are `{name}:s`, `{name}:m` and `{name}:k:…`, and it publishes on
+ * `{name}:c`, in a database other than 0 with its number behind that
  * @throws `ERR_SSE_INVALID_OPTION`
  *
  * @example

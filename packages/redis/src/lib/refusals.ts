@@ -31,7 +31,10 @@ export function refusalOf(command: string, reason: string, name: string, cause?:
   return new TidingsError(code, `Redis refuses ${command} for the log ${JSON.stringify(name)}: ${reason}${help}`, cause === undefined ? {} : { cause })
 }
 
-/** What a client's error means for the log: the same error, unless Redis refuses something. @param command where the error names none */
+/**
+ * What a client's error means for the log: the same error, unless Redis refuses something.
+ * @param command where the error names none
+ */
 export function explained(error: unknown, name: string, command = 'a command'): unknown {
   const text = String((error as Error | undefined)?.message)
   if (text.startsWith('ENDED')) return new TidingsError('ERR_SSE_CHANNEL_ENDED', 'The log has ended', { cause: error })

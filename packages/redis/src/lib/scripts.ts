@@ -11,8 +11,9 @@ function script(source: string): Script {
   return { source, hash: createHash('sha1').update(source).digest('hex') }
 }
 
-// A log's keys share a hash tag, and so a node. `meta` outlives the stream: it has the epoch, the time and the number of the newest message, 'ended', how much
-// is kept, the length of the longest message ('largest'), and for each writer what became of its last batch. A stream without it is of another life.
+// A log's keys share a hash tag, and so a node. `meta` outlives the stream: it has the epoch, the time and the number
+// of the newest message, 'ended', how much is kept, the length of the longest message ('largest'), and for each
+// writer what became of its last batch. A stream without it is of another life.
 const STAND = `
 -- The command that is called, for the error that it may fail with.
 local doing
@@ -59,14 +60,15 @@ end
 `
 
 /**
- * KEYS: stream, meta, channel, then those of the idempotency keys. ARGV: epoch if there is none, expiry, writer, sequence, publishing command, most
- * messages, greatest age or 0, '1' to end the log, how many messages, how long idempotency keys are known, the messages, and for each idempotency key the
- * number of its message. Gives 'epoch at offset-before', 'history'
- * and the bounds that the last append was given where they were others, and for each message whose key was known its number and id; on a second line why
- * the followers could not be told.
+ * KEYS: stream, meta, channel, then those of the idempotency keys. ARGV: epoch if there is none, expiry, writer,
+ * sequence, publishing command, most messages, greatest age or 0, '1' to end the log, how many messages, how long
+ * idempotency keys are known, the messages, and for each idempotency key the number of its message. Gives 'epoch at
+ * offset-before', 'history' and the bounds that the last append was given where they were others, and for each
+ * message whose key was known its number and id; on a second line why the followers could not be told.
  *
- * Redis takes nothing back of a script that fails. So what may be refused comes first, what was written by then is set back, and nothing is announced that
- * is not kept. Only a right to publish that was withdrawn since this writer's first batch shows when all is kept.
+ * Redis takes nothing back of a script that fails. So what may be refused comes first, what was written by then is
+ * set back, and nothing is announced that is not kept. Only a right to publish that was withdrawn since this writer's
+ * first batch shows when all is kept.
  */
 export const APPEND: Script = script(`${STAND}
 local stream, meta, channel = KEYS[1], KEYS[2], KEYS[3]
@@ -186,8 +188,11 @@ undone()
 return refused(outcome)
 `)
 
-/** KEYS: stream, meta. ARGV: epoch if there is none, expiry, 'XRANGE' or 'XREVRANGE', the time and the number of the message that the page begins behind,
- * most entries, most bytes. Gives where the log stands and what time it is, then for each message its id, itself, and when the one before it came. */
+/**
+ * KEYS: stream, meta. ARGV: epoch if there is none, expiry, 'XRANGE' or 'XREVRANGE', the time and the number of the
+ * message that the page begins behind, most entries, most bytes. Gives where the log stands and what time it is, then
+ * for each message its id, itself, and when the one before it came.
+ */
 export const READ: Script = script(`${STAND}
 local stream, meta = KEYS[1], KEYS[2]
 local expiry, range, left, bytes = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[6]), tonumber(ARGV[7])

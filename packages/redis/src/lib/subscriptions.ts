@@ -18,7 +18,10 @@ interface Followed {
   isLive: boolean
 }
 
-/** The channels that this process listens to by way of one client: all on one connection, or one for each node of a cluster. */
+/**
+ * The channels that this process listens to by way of one client: all on one connection, or one for each node of a
+ * cluster.
+ */
 export class Subscriptions {
   readonly connector: Connector
   /** The logs whose differing histories were told of. */
@@ -32,7 +35,10 @@ export class Subscriptions {
     this.connector = connector
   }
 
-  /** Listens to a channel, whatever happens to the connection, until it is closed. The listener is never called in the same turn. */
+  /**
+   * Listens to a channel, whatever happens to the connection, until it is closed. The listener is never called in the
+   * same turn.
+   */
   add(channel: string, listener: ChannelListener): EngineSubscription {
     const followed = this.#followed.get(channel) ?? this.#begin(channel)
     followed.listeners.add(listener)

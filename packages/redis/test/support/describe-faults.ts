@@ -39,7 +39,10 @@ export function describeFaults(library: 'redis' | 'ioredis'): void {
   const rounds = async (run: () => Promise<void>): Promise<void> => {
     for (let round = 0; round < ROUNDS; round++) await run()
   }
-  /** Has something happen to Redis while messages are published. Each page keeps its stream, gets all, and is told of `reset` each time or of nothing. */
+  /**
+   * Has something happen to Redis while messages are published. Each page keeps its stream, gets all, and is told of
+   * `reset` each time or of nothing.
+   */
   const outlast = async (happen: (redis: RedisServer, world: World) => Promise<void>, reset?: string): Promise<World> => {
     const redis = await startRedis()
     const world = await startWorld(redis.port)

@@ -89,8 +89,8 @@ export function placeOf(id: string): { epoch: string; offset: number } {
 }
 
 /**
- * What is wrong with what a page saw, given what was published under which id: a message that is not the next one, unless a reset
- * came between, or that is not what was published.
+ * What is wrong with what a page saw, given what was published under which id: a message that is not the next one,
+ * unless a reset came between, or that is not what was published.
  */
 export function faultsOf(seen: readonly Seen[], publishedById: ReadonlyMap<string, string>): string[] {
   const faults: string[] = []

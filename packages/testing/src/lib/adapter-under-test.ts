@@ -17,7 +17,9 @@ export interface RouteUnderTest {
   headers?: Record<string, string>
   /** Read the whole body of the request before the stream opens. */
   readsBody?: boolean
-  /** Run the handler of the route in this, as middleware runs what comes after it in a context (`AsyncLocalStorage`). */
+  /**
+   * Run the handler of the route in this, as middleware runs what comes after it in a context (`AsyncLocalStorage`).
+   */
   around?: <Result>(handler: () => Result) => Result
   /** Await this before the stream opens. What it throws is thrown before the head. */
   before?: () => unknown
@@ -56,11 +58,15 @@ export interface AdapterUnderTest {
    * @default false
    */
   http2?: boolean
-  /** Names of middleware that `listener` knows how to mount, each of which must leave the messages as they were sent (H7). */
+  /**
+   * Names of middleware that `listener` knows how to mount, each of which must leave the messages as they were sent
+   * (H7).
+   */
   middleware?: readonly string[]
   /**
-   * Cases of the contract that the platform cannot keep, by protocol and name (`'HTTP/2 H5/refuses-head'`), each with the link that says
-   * so, and with the major version of Node from which on it can. Such a case is expected to fail, and its test fails when one day it does not.
+   * Cases of the contract that the platform cannot keep, by protocol and name (`'HTTP/2 H5/refuses-head'`), each with
+   * the link that says so, and with the major version of Node from which on it can. Such a case is expected to fail,
+   * and its test fails when one day it does not.
    */
   cannot?: Readonly<Record<string, string | { why: string; beforeNode: number }>>
   /**

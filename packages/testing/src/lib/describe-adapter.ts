@@ -3,8 +3,9 @@ import { type AdapterSelection, adapterSuites } from './contract/adapter-contrac
 import { describeSuite } from './describe-suite.ts'
 
 /**
- * The contract of event streams (wire, HTTP, lifetime, slow peers, channels) as vitest suites over real connections. Call it in a test
- * file with an adapter of your own. Each test is named after the sentence that it proves, and fails with its text.
+ * The contract of event streams (wire, HTTP, lifetime, slow peers, channels) as vitest suites over real connections.
+ * Call it in a test file with an adapter of your own. Each test is named after the sentence that it proves, and fails
+ * with its text.
  *
  * @param only some of the protocols or parts, so that several files can run beside each other
  *

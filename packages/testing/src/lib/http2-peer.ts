@@ -17,8 +17,8 @@ const HEADERS: Readonly<Record<'GET' | 'POST', Buffer>> = {
 /** A peer on one HTTP/2 connection that says frame by frame what it sends, as no client's library does. */
 export interface Http2Peer {
   /**
-   * Asks for `/` on a stream of this id, which is odd and greater than those before; a POST has a body that does not end. Resolves with the first bytes of the
-   * answer, if it may send some.
+   * Asks for `/` on a stream of this id, which is odd and greater than those before; a POST has a body that does not
+   * end. Resolves with the first bytes of the answer, if it may send some.
    */
   ask(id: number, method?: keyof typeof HEADERS): Promise<void>
   /** How many bytes of data the stream of this id has sent. */

@@ -5,8 +5,9 @@ export interface LogUnderTest {
   /** Stands in the names of the tests. */
   name: string
   /**
-   * Opens a log that is empty, and of an epoch of its own. It must keep at least `messages` messages, and may drop older ones, and such
-   * that are older than `age` milliseconds; the suite appends a few hundred. The suite closes it.
+   * Opens a log that is empty, and of an epoch of its own. It must keep at least `messages` messages, and may drop
+   * older ones, and such that are older than `age` milliseconds; the suite appends a few hundred. The suite closes
+   * it.
    */
   create(bounds: { messages: number; age?: number }): MessageLog | Promise<MessageLog>
   /**
@@ -15,8 +16,8 @@ export interface LogUnderTest {
    */
   hasOwnClock?: boolean
   /**
-   * What somebody else may do to what the engine has of a log: entries that no log has written, a damaged state, announcements of nothing. Each
-   * stands in the names of the tests; the suite goes on to use the log.
+   * What somebody else may do to what the engine has of a log: entries that no log has written, a damaged state,
+   * announcements of nothing. Each stands in the names of the tests; the suite goes on to use the log.
    * @default {}
    */
   foreign?: Readonly<Record<string, (log: MessageLog) => Promise<unknown>>>

@@ -39,7 +39,10 @@ export interface ReadOptions {
   timeout?: number
 }
 
-/** A `supertest` test that was not sent yet; the part of it that is used. (Its own types differ between versions, hence `never`.) */
+/**
+ * A `supertest` test that was not sent yet; the part of it that is used. (Its own types differ between versions,
+ * hence `never`.)
+ */
 export interface SupertestTest {
   /** Whether the body is collected. */
   buffer(on: boolean): unknown
@@ -65,8 +68,9 @@ interface NodeBody {
  * Reads an event stream in a test, and ends the request cleanly once it has what it wants.
  *
  * @param source a `supertest` test, or a fetch `Response` (or the promise of one)
- * @throws `TypeError` for an option or a source that is none; when `timeout` passes first: the text read so far is in the message. Where the connection of a fetch
- * `Response` breaks, what fetch rejects with; a `supertest` test resolves then to what was read, with `ended` false
+ * @throws `TypeError` for an option or a source that is none; when `timeout` passes first: the text read so far is in
+ * the message. Where the connection of a fetch `Response` breaks, what fetch rejects with; a `supertest` test
+ * resolves then to what was read, with `ended` false
  *
  * @example
  * import { sse } from '@tidings/express'

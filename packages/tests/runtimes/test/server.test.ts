@@ -137,7 +137,8 @@ describe(`the server of ${name}`, () => {
     )
     const { most, reasons } = await seen('flood')
     expect(reasons).toEqual([])
-    // What is on the way fills the sockets' buffers and the runtime's own; a server without back-pressure would have all 125 MiB taken.
+    // What is on the way fills the sockets' buffers and the runtime's own; a server without back-pressure would have
+    // all 125 MiB taken.
     expect(pieces * PIECE).toBeLessThan(16 * 2 ** 20)
     expect(most).toBeLessThanOrEqual(2 * PIECE)
     peer.leave()

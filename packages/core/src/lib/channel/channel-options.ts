@@ -12,18 +12,24 @@ export type ChannelErrorStage =
   | 'snapshot'
   /** A message or the channel's end could not be kept. The promise of its `publish` rejects, too. */
   | 'publish'
-  /** More than a tenth of the clients that came back had ids that this log never gave out. Said again, ever less often, where it goes on. */
+  /**
+   * More than a tenth of the clients that came back had ids that this log never gave out. Said again, ever less
+   * often, where it goes on.
+   */
   | 'resume'
   /** The log has lost its engine. Streams stay open, and go on once it is back. */
   | 'follow'
-  /** Something is wrong with the log or its use that stops nothing, as two processes that keep other histories. Said once for each cause. */
+  /**
+   * Something is wrong with the log or its use that stops nothing, as two processes that keep other histories. Said
+   * once for each cause.
+   */
   | 'log'
 
 /** The options of a channel whose own events have the names `Own`. */
 export interface ChannelOptions<Own extends string = string> {
   /**
-   * How much is kept in this process for those who come back. `createChannel` makes a memory log of it; a log of one's own
-   * has its own bounds.
+   * How much is kept in this process for those who come back. `createChannel` makes a memory log of it; a log of
+   * one's own has its own bounds.
    * @default { messages: 1_000, bytes: 16_777_216 }
    */
   history?: HistoryBounds | undefined
@@ -35,18 +41,20 @@ export interface ChannelOptions<Own extends string = string> {
    */
   resetEvent?: NoInfer<Own> | undefined
   /**
-   * How a client is told its position when no message does: by a block of an id alone (`true`), by an event `position` without
-   * data for clients that ignore such blocks (`'message'`), or not at all.
+   * How a client is told its position when no message does: by a block of an id alone (`true`), by an event
+   * `position` without data for clients that ignore such blocks (`'message'`), or not at all.
    * @default true
    */
   position?: boolean | ('position' extends Own ? 'message' : never) | undefined
   /**
-   * How many topics one subscriber, or one reader of `messages()`, may name. Each takes about 250 bytes for as long as it is subscribed.
+   * How many topics one subscriber, or one reader of `messages()`, may name. Each takes about 250 bytes for as long
+   * as it is subscribed.
    * @default 256
    */
   maxTopics?: number | undefined
   /**
-   * How long a subscription's snapshot may take, in milliseconds. Then the streams that wait for it are cut, and `onError` is told.
+   * How long a subscription's snapshot may take, in milliseconds. Then the streams that wait for it are cut, and
+   * `onError` is told.
    * @default 30_000
    */
   snapshotTimeout?: number | undefined
@@ -67,7 +75,10 @@ export interface ChannelOptions<Own extends string = string> {
   onError?: ((error: unknown, context: { stage: ChannelErrorStage }) => void) | undefined
 }
 
-/** The names of the channel's own events, which nobody else can publish: with a map of events, those of a channel that sets neither name. */
+/**
+ * The names of the channel's own events, which nobody else can publish: with a map of events, those of a channel that
+ * sets neither name.
+ */
 export type OwnEvents<Events extends object> = string extends keyof Events ? string : 'reset'
 
 /** What can be published: the map of events without the channel's own. */

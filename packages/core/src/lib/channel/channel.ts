@@ -28,38 +28,41 @@ import { topicsOf } from './topics.ts'
 /** A bounded, ordered log of messages, and the streams that read it. */
 export interface Channel<Events extends object = AnyEvents> {
   /**
-   * Adds a message, encoded once for all who read it. Resolves to the id that it got; a rejection (`ERR_SSE_LOG_UNAVAILABLE`,
-   * `ERR_SSE_CHANNEL_ENDED`) goes to `onError`, too, and is never unhandled.
+   * Adds a message, encoded once for all who read it. Resolves to the id that it got; a rejection
+   * (`ERR_SSE_LOG_UNAVAILABLE`, `ERR_SSE_CHANNEL_ENDED`) goes to `onError`, too, and is never unhandled.
    *
-   * @throws at once, as `send` does; `ERR_SSE_ID_OWNED` for a message with an id, `ERR_SSE_RESERVED_EVENT` for the channel's own
-   * events, `ERR_SSE_INVALID_OPTION`, `ERR_SSE_CHANNEL_ENDED` after `end()` or `close()`
+   * @throws at once, as `send` does; `ERR_SSE_ID_OWNED` for a message with an id, `ERR_SSE_RESERVED_EVENT` for the
+   * channel's own events, `ERR_SSE_INVALID_OPTION`, `ERR_SSE_CHANNEL_ENDED` after `end()` or `close()`
    */
   publish(message: Message<Events>, options?: PublishOptions): Promise<string>
   /**
-   * Has a stream get what is published, in order and each message once. A client that comes back with the last id that it has
-   * dispatched gets what followed it, or is told by the reset event that something may be gone.
+   * Has a stream get what is published, in order and each message once. A client that comes back with the last id
+   * that it has dispatched gets what followed it, or is told by the reset event that something may be gone.
    *
    * @throws `ERR_SSE_ID_OWNED` for a stream that a channel feeds already, `ERR_SSE_INVALID_OPTION`
    */
   subscribe(stream: Omit<EventStream, 'send' | 'sendAll'>, options?: SubscribeOptions): Subscription
   /**
-   * The messages themselves, for use in the process. Rejects with `ERR_SSE_GAP` when its reader was so slow, or came so late,
-   * that something is gone.
+   * The messages themselves, for use in the process. Rejects with `ERR_SSE_GAP` when its reader was so slow, or came
+   * so late, that something is gone.
    */
   messages(options?: MessagesOptions): AsyncIterableIterator<ChannelMessage>
   /**
-   * Says that nothing will follow, to all who share the log: subscribers get the rest, their position, a `retry` and a clean end.
-   * Idempotent.
+   * Says that nothing will follow, to all who share the log: subscribers get the rest, their position, a `retry` and
+   * a clean end. Idempotent.
    */
   end(): void
   /**
-   * Whether nothing will ever follow this id of what the client asks for, by the same `topics`, `filter` and `after` as its `subscribe`. A
-   * route that asks before it opens its stream answers 204, which stops an `EventSource`. A client without an id (`''`) has had all of an
-   * ended channel unless the route would begin at `after`. False where a log on an engine cannot tell within two seconds: the client's
-   * stream then waits for it.
+   * Whether nothing will ever follow this id of what the client asks for, by the same `topics`, `filter` and `after`
+   * as its `subscribe`. A route that asks before it opens its stream answers 204, which stops an `EventSource`. A
+   * client without an id (`''`) has had all of an ended channel unless the route would begin at `after`. False where
+   * a log on an engine cannot tell within two seconds: the client's stream then waits for it.
    */
   ended(lastEventId: string, options?: Pick<SubscribeOptions, 'topics' | 'filter' | 'after'>): Promise<boolean>
-  /** Ends all subscriptions and their streams, at once and without a `retry`, and lets go of the log where the channel made it. Idempotent. */
+  /**
+   * Ends all subscriptions and their streams, at once and without a `retry`, and lets go of the log where the channel
+   * made it. Idempotent.
+   */
   close(): void
   /** How many streams are subscribed. */
   readonly subscribers: number
@@ -75,8 +78,8 @@ const MOST_TOPICS = 256
 const LONGEST_SNAPSHOT = 30_000
 
 /**
- * Makes a channel. `Own` names the channel's own events, which `publish` takes no messages of: with a map of events, a `resetEvent`
- * of another name is given there too, and `position: 'message'` needs `'position'`.
+ * Makes a channel. `Own` names the channel's own events, which `publish` takes no messages of: with a map of events,
+ * a `resetEvent` of another name is given there too, and `position: 'message'` needs `'position'`.
  *
  * @throws `ERR_SSE_INVALID_OPTION`
  *

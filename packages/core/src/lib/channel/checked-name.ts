@@ -5,7 +5,10 @@ import { invalidOption } from '../option-checks.ts'
 // Characters. Names come from clients, and are kept for longer than messages.
 const LONGEST_NAME = 1_024
 
-/** The name of a topic or a key, in memory of its own. A number, say, would match no topic that a reader can name. @throws `ERR_SSE_INVALID_OPTION` */
+/**
+ * The name of a topic or a key, in memory of its own. A number, say, would match no topic that a reader can name.
+ * @throws `ERR_SSE_INVALID_OPTION`
+ */
 export function checkedName(option: string, value: unknown): string {
   if (typeof value !== 'string') throw invalidOption(`${option} must be a string, got ${describe(value)}`)
   if (value.length > LONGEST_NAME)

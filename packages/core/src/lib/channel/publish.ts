@@ -10,7 +10,10 @@ export interface PublishOptions {
   topic?: string | undefined
   /** A newer message of the same key supersedes this one for readers that conflate. At most 1,024 characters. */
   key?: string | undefined
-  /** Publishing again with the same key adds nothing and gives the first id, so that a caller may retry. At most 1,024 characters. */
+  /**
+   * Publishing again with the same key adds nothing and gives the first id, so that a caller may retry. At most 1,024
+   * characters.
+   */
   idempotencyKey?: string | undefined
 }
 

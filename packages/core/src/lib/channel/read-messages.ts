@@ -41,7 +41,8 @@ export interface MessageSource {
 /**
  * The messages of a view from where one begins, as they come. `leaving` is aborted with the reader's leaving.
  *
- * Not the generator itself: its own `return()` would wait until it has something to yield, and whoever left would be kept till then.
+ * Not the generator itself: its own `return()` would wait until it has something to yield, and whoever left would be
+ * kept till then.
  */
 export function readMessages(
   source: MessageSource,

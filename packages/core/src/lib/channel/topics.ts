@@ -2,7 +2,10 @@ import { describe } from '../describe.ts'
 import { invalidOption } from '../option-checks.ts'
 import { checkedName } from './checked-name.ts'
 
-/** The topics that were asked for, of which there are at most so many; undefined for all messages. @throws `ERR_SSE_INVALID_OPTION` */
+/**
+ * The topics that were asked for, of which there are at most so many; undefined for all messages.
+ * @throws `ERR_SSE_INVALID_OPTION`
+ */
 export function topicsOf(topics: Iterable<string> | undefined, most: number): ReadonlySet<string> | undefined {
   if (topics === undefined) return undefined
   const isList = typeof topics === 'object' && topics !== null && Symbol.iterator in topics

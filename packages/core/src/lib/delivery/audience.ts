@@ -34,8 +34,9 @@ export interface AudienceMember {
 }
 
 /**
- * The readers of one view. Those that have had all there is share one place in the log and are written to in one go, past their streams, so that nothing of a reader or
- * a stream is looked at. One whose transport cannot take what the others can goes on by itself, until it has caught up.
+ * The readers of one view. Those that have had all there is share one place in the log and are written to in one go,
+ * past their streams, so that nothing of a reader or a stream is looked at. One whose transport cannot take what the
+ * others can goes on by itself, until it has caught up.
  */
 export class Audience {
   readonly view: View
@@ -121,7 +122,10 @@ export class Audience {
     for (let seat = this.#together.length - 1; seat >= 0; seat--) this.#takeOut(seat)
   }
 
-  /** Moves every reader that is ready. Returns false where one is being moved already: what has come meanwhile it reads by itself. */
+  /**
+   * Moves every reader that is ready. Returns false where one is being moved already: what has come meanwhile it
+   * reads by itself.
+   */
   deliver(): boolean {
     let isDone = !this.#delivers
     if (isDone) {
@@ -133,7 +137,9 @@ export class Audience {
     return isDone
   }
 
-  /** False where each has to go on by itself: to be told of a gap or the end, or cut because of what a filter throws. */
+  /**
+   * False where each has to go on by itself: to be told of a gap or the end, or cut because of what a filter throws.
+   */
   #deliverTogether(): boolean {
     const { tail } = this.#hub
     while (this.#together.length > 0) {

@@ -1,17 +1,25 @@
 import type { Batch } from './batch.ts'
 
-// Of one view. Those who share a batch are at the same cursor in the same turn; few turns leave readers at more places than this.
+// Of one view. Those who share a batch are at the same cursor in the same turn; few turns leave readers at more
+// places than this.
 const MOST_KEPT = 64
-// Of all views of the process, in characters. Each takes two to four bytes: as text, and in the forms that transports take.
+// Of all views of the process, in characters. Each takes two to four bytes: as text, and in the forms that transports
+// take.
 const MOST_LENGTH = 8_388_608
 
 /** Who keeps some, in the order in which they began to. */
 const keepers = new Set<BatchCache>()
 let lengthOfAll = 0
 
-/** BatchCache of one view by the cursor that they start from. They are kept for readers that come to the same place, as long as there is room for them. */
+/**
+ * BatchCache of one view by the cursor that they start from. They are kept for readers that come to the same place,
+ * as long as there is room for them.
+ */
 export class BatchCache {
-  /** The newest, which most readers want: a map that has grown old would keep each of them for the garbage collector, though it had dropped them. */
+  /**
+   * The newest, which most readers want: a map that has grown old would keep each of them for the garbage collector,
+   * though it had dropped them.
+   */
   #newest: Batch | undefined
   #cursor = -1
   #others: Map<number, Batch> | undefined
@@ -35,7 +43,8 @@ export class BatchCache {
     makeRoom(batch.text.length)
     if (this.#newest) {
       this.#others ??= new Map()
-      // Readers that come back from a thousand places share nothing, and would have it all kept until these are cleared.
+      // Readers that come back from a thousand places share nothing, and would have it all kept until these are
+      // cleared.
       if (this.#others.size >= MOST_KEPT) this.#dropOldest(this.#others)
       this.#others.set(this.#cursor, this.#newest)
     }

@@ -11,8 +11,8 @@ const keepers = new Map<NewestOfKeys, number>()
 let keptByAll = 0
 
 /**
- * Which message of each key is the newest in a view. It looks at each message once, however many batches readers take and wherever they stand.
- * Kept while a reader is behind, and as long as all views together have room for it.
+ * Which message of each key is the newest in a view. It looks at each message once, however many batches readers take
+ * and wherever they stand. Kept while a reader is behind, and as long as all views together have room for it.
  */
 export class NewestOfKeys {
   readonly #tail: Tail

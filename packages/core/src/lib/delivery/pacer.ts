@@ -16,13 +16,14 @@ const WAIT = 0.25
 const LONGEST_WAIT = 25
 // Milliseconds. What takes less is not worth a timer.
 const LONG_FLUSH = 2
-// After a wait in vain, so many flushes go without: whoever publishes the next message when all have the last one gains nothing by waiting.
+// After a wait in vain, so many flushes go without: whoever publishes the next message when all have the last one
+// gains nothing by waiting.
 const AFTER_A_VAIN_WAIT = 15
 
 /**
- * One for all channels of the process, since they share its one thread: flushes what has something, a turn's messages at once,
- * and paces itself. Once flushing takes most of the time, a wait before the next flush makes fewer and larger writes of the same
- * messages, and leaves room for whatever else the process does.
+ * One for all channels of the process, since they share its one thread: flushes what has something, a turn's messages
+ * at once, and paces itself. Once flushing takes most of the time, a wait before the next flush makes fewer and
+ * larger writes of the same messages, and leaves room for whatever else the process does.
  */
 class Pacer {
   readonly #pending = new Set<Flushable>()
@@ -82,7 +83,10 @@ export const pacer: Pacer = new Pacer()
 /** The timer of when modules loaded: one that a test fakes may never fire once the fake is gone. */
 const wait: typeof setTimeout = setTimeout
 
-/** Calls back in the next turn. Where timers are a request's, the end of what runs now is the last that is sure to come. */
+/**
+ * Calls back in the next turn. Where timers are a request's, the end of what runs now is the last that is sure to
+ * come.
+ */
 export const nextTurn: (callback: () => void) => unknown = !sharesTimers
   ? queueMicrotask
   : typeof setImmediate === 'function'

@@ -6,8 +6,9 @@ import { nextTurn } from './pacer.ts'
 const MOST_LENGTH = 1_048_576
 
 /**
- * Gives the data of messages as it was published and parsed back, frozen. Filters and readers that ask in the same turn share a value. A value
- * that is kept longer would count for nothing in the history's bounds, and reading it again costs CPU alone.
+ * Gives the data of messages as it was published and parsed back, frozen. Filters and readers that ask in the same
+ * turn share a value. A value that is kept longer would count for nothing in the history's bounds, and reading it
+ * again costs CPU alone.
  */
 export class ParsedValues {
   /** Those of this turn: as many as there is room for, and the last one. */
@@ -54,7 +55,8 @@ function deepFrozen<Value>(value: Value): Value {
   const pending: unknown[] = [value]
   while (pending.length > 0) {
     const next = pending.pop()
-    // Bytes cannot be frozen. What is frozen already was met before: what a parser other than JSON's makes may lead back to itself.
+    // Bytes cannot be frozen. What is frozen already was met before: what a parser other than JSON's makes may lead
+    // back to itself.
     if (typeof next !== 'object' || next === null || Object.isFrozen(next) || isBytes(next)) continue
     Object.freeze(next)
     for (const each of Object.values(next)) pending.push(each)

@@ -3,8 +3,9 @@ import type { TailedLog } from '../log/message-log.ts'
 import { invalidOption } from '../option-checks.ts'
 
 /**
- * Where a reader begins: after an id, whether or not its client came back with that; with the oldest that is kept; or with what comes from now on. That is
- * at the head (`''`), or after an id that a log on an engine has told; `undefined` where something after it is gone.
+ * Where a reader begins: after an id, whether or not its client came back with that; with the oldest that is kept; or
+ * with what comes from now on. That is at the head (`''`), or after an id that a log on an engine has told;
+ * `undefined` where something after it is gone.
  */
 export type Start = { readonly id: string; readonly comesBack: boolean } | { readonly now: string | undefined } | 'start'
 
@@ -21,7 +22,9 @@ export function neededBy(start: Start): string | number {
   return isNow(start) ? (start.now ?? '') : start.id
 }
 
-/** After which offset a reader begins, once what it needs is here. `undefined` where the log does not know that place. */
+/**
+ * After which offset a reader begins, once what it needs is here. `undefined` where the log does not know that place.
+ */
 export function offsetOf(start: Start, log: TailedLog): number | undefined {
   if (start === 'start') return log.tail.floor
   const id = isNow(start) ? start.now : start.id

@@ -10,7 +10,10 @@ import { isNow, neededBy, offsetOf, type Start } from './reader-start.ts'
 import { type RunningSnapshots, type Snapshot, type SnapshotResult, type SnapshotTaker, snapshotParts } from './snapshot.ts'
 import type { View } from './view.ts'
 
-/** What a reader that is behind gets: all that is kept, its end once something is gone, or only the newest of each key. */
+/**
+ * What a reader that is behind gets: all that is kept, its end once something is gone, or only the newest of each
+ * key.
+ */
 export type Lag = 'reset' | 'close' | 'conflate'
 
 /** What a reader needs of its channel. */
@@ -19,7 +22,9 @@ export interface Hub extends AudienceHub {
   readonly resetEvent: string
   /** A client came back, and with an id of this log or not. */
   resumed(isKnown: boolean): void
-  /** What tells a client its position, as a block without the closing blank line; `''` where the channel tells none. */
+  /**
+   * What tells a client its position, as a block without the closing blank line; `''` where the channel tells none.
+   */
   positionBlock(offset: number): string
   encode(message: Message): string
   readonly snapshots: RunningSnapshots
@@ -28,10 +33,14 @@ export interface Hub extends AudienceHub {
 }
 
 const NOTHING_TOLD = -1
-// Milliseconds. A client that still comes back to an ended channel, such as one that ignores ids alone, finds nothing the next time either.
+// Milliseconds. A client that still comes back to an ended channel, such as one that ignores ids alone, finds nothing
+// the next time either.
 const PAUSE_AT_THE_END = 300_000
 
-/** One subscribed stream: a cursor into the log and a stream to write to. What it has not yet read stays where it is, in the log. */
+/**
+ * One subscribed stream: a cursor into the log and a stream to write to. What it has not yet read stays where it is,
+ * in the log.
+ */
 export class Reader implements Feeder, AudienceMember, SnapshotTaker {
   readonly #hub: Hub
   readonly #take: Snapshot | undefined
@@ -102,7 +111,10 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
     this.#whenHere(start, () => this.#beginAt(start))
   }
 
-  /** Writes what follows the cursor until the stream is full or nothing is left. Returns false where it is about that already. */
+  /**
+   * Writes what follows the cursor until the stream is full or nothing is left. Returns false where it is about that
+   * already.
+   */
   deliver(): boolean {
     // What is published while it does so, by a filter or a callback, is read by the same loop.
     if (this.#delivers) return false
@@ -214,7 +226,8 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
   snapshotTaken(result: SnapshotResult): void {
     this.#leaveSnapshot = undefined
     try {
-      // One that was taken of what is lost since would give its readers a position that stands for something else by now.
+      // One that was taken of what is lost since would give its readers a position that stands for something else by
+      // now.
       if (this.#lostAt === undefined) this.#writeSnapshot(result)
       else this.#held = false
     } catch (error) {
@@ -402,7 +415,10 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
     return true
   }
 
-  /** Whoever comes back with the last position of all is told that nothing will follow: where no positions are told, that one is. */
+  /**
+   * Whoever comes back with the last position of all is told that nothing will follow: where no positions are told,
+   * that one is.
+   */
   #endWithPosition(stream: FedStream): void {
     const knows = this.#told === this.#hub.tail.head
     this.#cursor = this.#hub.tail.head

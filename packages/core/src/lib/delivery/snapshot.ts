@@ -4,8 +4,8 @@ import type { Message } from '../message/message.ts'
 import { startTimer } from '../timer.ts'
 
 /**
- * The app's present state as messages without ids, for whoever begins without history. With `after`, the id of the last message
- * that the state already contains.
+ * The app's present state as messages without ids, for whoever begins without history. With `after`, the id of the
+ * last message that the state already contains.
  */
 export type SnapshotResult = Message | readonly Message[] | { readonly messages: readonly Message[]; readonly after: string }
 
@@ -15,7 +15,9 @@ export interface SnapshotContext {
   readonly signal: AbortSignal
 }
 
-/** Takes the present state. Give the same function to all subscriptions, and those that begin together share one run. */
+/**
+ * Takes the present state. Give the same function to all subscriptions, and those that begin together share one run.
+ */
 export type Snapshot = (context: SnapshotContext) => SnapshotResult | Promise<SnapshotResult>
 
 /** A reader that a snapshot is taken for. */
@@ -48,7 +50,10 @@ class Run {
     this.#timer = startTimer(() => this.#giveUp(timeout), timeout)
   }
 
-  /** Tells this one, too. Returns a function by which it leaves; the promise may never settle, and keeps nothing of it then. */
+  /**
+   * Tells this one, too. Returns a function by which it leaves; the promise may never settle, and keeps nothing of it
+   * then.
+   */
   join(taker: SnapshotTaker): () => void {
     this.#takers.add(taker)
     return () => {
@@ -94,8 +99,8 @@ export class RunningSnapshots {
   }
 
   /**
-   * Runs a snapshot, or joins the run of the same function for the same position, and tells `taker` what comes of it, at once if that is known. Otherwise
-   * it returns a function by which the taker leaves.
+   * Runs a snapshot, or joins the run of the same function for the same position, and tells `taker` what comes of it,
+   * at once if that is known. Otherwise it returns a function by which the taker leaves.
    */
   take(snapshot: Snapshot, cursor: number, taker: SnapshotTaker): (() => void) | undefined {
     const running = this.#runs.get(snapshot)

@@ -89,7 +89,10 @@ export class View {
     return this.#upToDate(this.#batches).find(cursor, () => this.#makeBatch(cursor, this.walk(cursor)))
   }
 
-  /** The same without the messages that a newer one of their key supersedes, for a reader that is behind until it has `caughtUp`. */
+  /**
+   * The same without the messages that a newer one of their key supersedes, for a reader that is behind until it has
+   * `caughtUp`.
+   */
   conflatedAfter(cursor: number, reader: object): Batch {
     this.#newest ??= new NewestOfKeys(
       this.#source.tail,
@@ -131,7 +134,8 @@ export class View {
     let text = ''
     let messages = 0
     let last = cursor
-    // A filter may publish, and so have trimmed what was to be read next: the batch ends there, and its reader finds the gap.
+    // A filter may publish, and so have trimmed what was to be read next: the batch ends there, and its reader finds
+    // the gap.
     const isCut = (): boolean => {
       if (tail.floor === floor) return false
       floor = tail.floor
@@ -154,8 +158,9 @@ export class View {
 }
 
 /**
- * Whether a batch ends with this message, so that readers who come back from a thousand places share what is left of their way. Not near the
- * head, where they share it anyway. One of 64 does, by a hash: the messages of a topic may all have offsets of one remainder.
+ * Whether a batch ends with this message, so that readers who come back from a thousand places share what is left of
+ * their way. Not near the head, where they share it anyway. One of 64 does, by a hash: the messages of a topic may
+ * all have offsets of one remainder.
  */
 function endsPage(offset: number, head: number): boolean {
   return Math.imul(offset, 0x9e3779b1) >>> 26 === 0 && head - offset > FAR_BEHIND

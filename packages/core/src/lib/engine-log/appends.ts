@@ -29,8 +29,8 @@ const BATCH_BYTES = 524_288
 const LONGEST_CALL = 2_000
 
 /**
- * The messages on their way to an engine: a turn's in one call, one call at a time, so that what is sent again after a call of which
- * nobody knows the outcome can overtake nothing.
+ * The messages on their way to an engine: a turn's in one call, one call at a time, so that what is sent again after
+ * a call of which nobody knows the outcome can overtake nothing.
  */
 export class Appends {
   readonly #engine: Engine
@@ -55,7 +55,10 @@ export class Appends {
     this.#onReceipt = onReceipt
   }
 
-  /** Resolves to the message's id once the engine has it. @throws `ERR_SSE_LOG_UNAVAILABLE`, `ERR_SSE_CHANNEL_ENDED`, both as rejections */
+  /**
+   * Resolves to the message's id once the engine has it.
+   * @throws `ERR_SSE_LOG_UNAVAILABLE`, `ERR_SSE_CHANNEL_ENDED`, both as rejections
+   */
   add(packed: string, idempotencyKey: string | undefined): Promise<string> {
     const bytes = byteLength(packed)
     if (this.#bytes > 0 && this.#bytes + bytes > this.#options.maxPendingBytes)
@@ -138,7 +141,10 @@ export class Appends {
     }
   }
 
-  /** Sends a batch until the engine answers. A call that takes long is made again, and its answer counts whenever it comes. */
+  /**
+   * Sends a batch until the engine answers. A call that takes long is made again, and its answer counts whenever it
+   * comes.
+   */
   async #receiptOf(batch: EngineBatch, until: number): Promise<EngineReceipt> {
     const answer = new Answer<EngineReceipt>()
     let failure: unknown

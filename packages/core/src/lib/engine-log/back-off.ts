@@ -5,8 +5,8 @@ const FIRST_WAIT = 50
 const LONGEST_WAIT = 5_000
 
 /**
- * Waits before the next attempt: twice as long as before the last one, up to five seconds, less a random part of up to half, so that
- * all who lost one engine do not come back to it as one.
+ * Waits before the next attempt: twice as long as before the last one, up to five seconds, less a random part of up
+ * to half, so that all who lost one engine do not come back to it as one.
  *
  * @param attempt how many there have been
  * @param most milliseconds

@@ -21,8 +21,8 @@ export function isNext({ offset, at }: EnginePosition, next: { offset: number; b
 }
 
 /**
- * The messages of a page, oldest first, that follow a place. Where none does, those that follow the first message that the rest of the page does
- * not speak against: what lies before that is lost.
+ * The messages of a page, oldest first, that follow a place. Where none does, those that follow the first message
+ * that the rest of the page does not speak against: what lies before that is lost.
  */
 export function runAfter(place: EnginePosition, page: readonly Unpacked[]): Run {
   const run = follow(place, page)
@@ -34,7 +34,10 @@ export function runAfter(place: EnginePosition, page: readonly Unpacked[]): Run 
   return first ? follow({ offset: first.offset - 1, at: first.before }, page) : run
 }
 
-/** The messages of a page, newest first, of which the first is at a place and each next one comes before the one before. */
+/**
+ * The messages of a page, newest first, of which the first is at a place and each next one comes before the one
+ * before.
+ */
 export function runBefore(place: EnginePosition, page: readonly Unpacked[]): Run {
   let from = place
   const messages: Unpacked[] = []

@@ -5,7 +5,10 @@ export class EngineClock {
   /** How far it is ahead of `now()`. */
   #ahead: number | undefined
 
-  /** The engine's time, in milliseconds. Some time passes on the way here, so it is behind rather than ahead. 0 before it was heard. */
+  /**
+   * The engine's time, in milliseconds. Some time passes on the way here, so it is behind rather than ahead. 0 before
+   * it was heard.
+   */
   get present(): number {
     return this.#ahead === undefined ? 0 : now() + this.#ahead
   }

@@ -9,8 +9,8 @@ export interface EngineLogOptions {
    */
   history?: EngineHistory | undefined
   /**
-   * How much of the log's newest end is kept in this process, where its channel reads it. What a client wants from further back is read from the
-   * engine, once for all who want it, and kept for a minute.
+   * How much of the log's newest end is kept in this process, where its channel reads it. What a client wants from
+   * further back is read from the engine, once for all who want it, and kept for a minute.
    * @default { messages: 1_000, bytes: 16_777_216 }
    */
   tail?: Pick<HistoryBounds, 'messages' | 'bytes'> | undefined
@@ -25,7 +25,8 @@ export interface EngineLogOptions {
    */
   maxPendingBytes?: number | undefined
   /**
-   * How often the log asks the engine where it stands while it hears nothing of it, in milliseconds: an engine that was emptied says nothing.
+   * How often the log asks the engine where it stands while it hears nothing of it, in milliseconds: an engine that
+   * was emptied says nothing.
    * @default 10_000
    */
   checkInterval?: number | undefined

@@ -15,19 +15,24 @@ import { packMessage } from './packed-message.ts'
 import { PageReader } from './page-reader.ts'
 import { readBack } from './read-back.ts'
 
-// Milliseconds. For so long the tail keeps what was read back: whoever wanted it needs the time to read it, and others come, too.
+// Milliseconds. For so long the tail keeps what was read back: whoever wanted it needs the time to read it, and
+// others come, too.
 const READ_BACK_KEPT = 60_000
 // While the log finds out where it stands, so much news is kept; with more it just looks again.
 const KEPT_NEWS = 1_000
 const KEPT_NEWS_LENGTH = 4_194_304
-// A look for what the news do not follow that finds nothing is no rarity. After some in a row the next ones wait, up to so many milliseconds.
+// A look for what the news do not follow that finds nothing is no rarity. After some in a row the next ones wait, up
+// to so many milliseconds.
 const VAIN_LOOKS = 3
 const LONGEST_WAIT = 500
 // Milliseconds. What goes on is told again by then.
 const FOREIGN_TOLD = 600_000
 const GONE = -1
 
-/** A log on an engine: it follows the engine, finds out what it missed, and reaches back where somebody wants more than it has here. */
+/**
+ * A log on an engine: it follows the engine, finds out what it missed, and reaches back where somebody wants more
+ * than it has here.
+ */
 class EngineLog implements TailedLog {
   readonly tail: Tail
   readonly #engine: Engine
@@ -203,7 +208,10 @@ class EngineLog implements TailedLog {
     else if (++this.#vainLooks === VAIN_LOOKS) this.#tellOfForeign('news that do not follow it')
   }
 
-  /** Comes to where the engine's log stands; tries until it can. @param attempt waits before it does, as before this attempt */
+  /**
+   * Comes to where the engine's log stands; tries until it can.
+   * @param attempt waits before it does, as before this attempt
+   */
   #sync(attempt = 0): Promise<void> {
     this.#syncing ??= runOutside(() => this.#syncUntilDone(attempt)).finally(() => {
       this.#syncing = undefined
@@ -281,7 +289,10 @@ class EngineLog implements TailedLog {
     }
   }
 
-  /** Where a reader begins that came at the mark: at the head, once that is here, or before the first message after the mark. */
+  /**
+   * Where a reader begins that came at the mark: at the head, once that is here, or before the first message after
+   * the mark.
+   */
   async #begin(reaching: Promise<void>, mark: Mark, signal: AbortSignal | undefined): Promise<string | undefined> {
     await reaching
     const head = this.idOf(this.tail.head)
@@ -361,8 +372,8 @@ class EngineLog implements TailedLog {
 }
 
 /**
- * Makes a log of an engine: the part that all logs on engines share. It follows the engine, fills what it missed, says what is
- * lost, and holds what waits within bounds.
+ * Makes a log of an engine: the part that all logs on engines share. It follows the engine, fills what it missed,
+ * says what is lost, and holds what waits within bounds.
  *
  * @throws `ERR_SSE_INVALID_OPTION`
  */

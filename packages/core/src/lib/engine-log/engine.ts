@@ -5,8 +5,9 @@ export interface EnginePosition {
   /** Counts the messages without a hole, from 1; 0 before the first. */
   readonly offset: number
   /**
-   * When the message was appended, in milliseconds of the engine's clock, never less than that of the one before. Tells two messages
-   * apart that had the same offset, where an engine went on from an earlier state. 0 before the first.
+   * When the message was appended, in milliseconds of the engine's clock, never less than that of the one before.
+   * Tells two messages apart that had the same offset, where an engine went on from an earlier state. 0 before the
+   * first.
    */
   readonly at: number
 }
@@ -33,8 +34,8 @@ export interface EnginePage extends EnginePosition {
   readonly ended: boolean
   readonly entries: readonly EngineEntry[]
   /**
-   * The engine's clock when it gave the page, in milliseconds, and never less than `at`: by it alone the age of messages is judged. `read` MUST
-   * tell it; news need not.
+   * The engine's clock when it gave the page, in milliseconds, and never less than `at`: by it alone the age of
+   * messages is judged. `read` MUST tell it; news need not.
    */
   readonly present?: number | undefined
 }
@@ -86,21 +87,23 @@ export interface EngineSubscription {
 }
 
 /**
- * What a store has to do to keep a log: `engineLog` makes the rest, which is the same for all. Calls reject while the store is away;
- * those that take long are given up and made again.
+ * What a store has to do to keep a log: `engineLog` makes the rest, which is the same for all. Calls reject while the
+ * store is away; those that take long are given up and made again.
  */
 export interface Engine {
   /**
-   * MUST append all of a batch or nothing, behind what is there, with offsets that follow without a hole, and MUST have each follower told.
-   * A batch that it has had already MUST add nothing, give the same receipt, and have followers look again; one of a lower sequence than it
-   * has had of that writer MUST reject. A message whose key is known adds nothing. MUST reject with `ERR_SSE_CHANNEL_ENDED` where the log has
-   * ended, and with `ERR_SSE_LOG_REFUSED` where trying again is in vain.
+   * MUST append all of a batch or nothing, behind what is there, with offsets that follow without a hole, and MUST
+   * have each follower told. A batch that it has had already MUST add nothing, give the same receipt, and have
+   * followers look again; one of a lower sequence than it has had of that writer MUST reject. A message whose key is
+   * known adds nothing. MUST reject with `ERR_SSE_CHANNEL_ENDED` where the log has ended, and with
+   * `ERR_SSE_LOG_REFUSED` where trying again is in vain.
    */
   append(batch: EngineBatch): Promise<EngineReceipt>
   /**
-   * MUST give entries that follow a position, oldest first, or come before it, newest first, of one state together with where the log then
-   * stands, and none behind that. MUST give the first of them where `limit` allows a message, no more messages than it allows, and stop once it
-   * has as many bytes; MUST NOT hold the engine for longer than such a page takes. MUST make a log that does not exist, of a new epoch.
+   * MUST give entries that follow a position, oldest first, or come before it, newest first, of one state together
+   * with where the log then stands, and none behind that. MUST give the first of them where `limit` allows a message,
+   * no more messages than it allows, and stop once it has as many bytes; MUST NOT hold the engine for longer than
+   * such a page takes. MUST make a log that does not exist, of a new epoch.
    */
   read(direction: 'after' | 'before', position: EnginePosition, limit: PageLimit): Promise<EnginePage>
   /** Tells of what is appended from when it says `restored`. */

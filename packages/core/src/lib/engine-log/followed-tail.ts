@@ -15,8 +15,8 @@ const NOTHING = -1
 const FUTURE = 5_000
 
 /**
- * The newest end of a log on an engine, as this process has it: each of its messages follows the one before. What does not is a gap, or
- * another state of the log, and is said to be before anything else is told.
+ * The newest end of a log on an engine, as this process has it: each of its messages follows the one before. What
+ * does not is a gap, or another state of the log, and is said to be before anything else is told.
  */
 export class FollowedTail {
   readonly tail: KeptTail
@@ -61,7 +61,10 @@ export class FollowedTail {
     return message && this.#ids && new KeptEntry(message, offset, at, this.#ids)
   }
 
-  /** Adds what follows the head. Returns false at what does not, and is no repetition either, and where something is missing then. */
+  /**
+   * Adds what follows the head. Returns false at what does not, and is no repetition either, and where something is
+   * missing then.
+   */
   take({ epoch, entries, offset, at }: EnginePage): boolean {
     if (epoch !== this.epoch || at > this.clock.present + FUTURE) return false
     for (const next of entries) {
@@ -149,7 +152,10 @@ export class FollowedTail {
     for (const { entry } of messages) this.#add(entry)
   }
 
-  /** Whether the engine has lost the message that is the head here, and has others under its number or the next: then goes on from where both agree. */
+  /**
+   * Whether the engine has lost the message that is the head here, and has others under its number or the next: then
+   * goes on from where both agree.
+   */
   async #hasRewound(page: EnginePage, read: ReadPage): Promise<boolean> {
     const common = await this.#lastCommon(read)
     const [first] = page.entries
@@ -158,7 +164,10 @@ export class FollowedTail {
     return true
   }
 
-  /** The engine went on from an earlier state: goes back to the last message that both have, or on from where it stands. */
+  /**
+   * The engine went on from an earlier state: goes back to the last message that both have, or on from where it
+   * stands.
+   */
   #rewind(common: EnginePosition | undefined, stand: EnginePosition): void {
     this.#break(common?.offset ?? NOTHING)
     this.#goOnFrom(common ?? stand)

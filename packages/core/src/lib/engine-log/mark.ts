@@ -1,6 +1,9 @@
 import { calledUnless } from '../waiting.ts'
 
-/** A place among the messages that this process appends: behind those that were added before it was made, and before all others. */
+/**
+ * A place among the messages that this process appends: behind those that were added before it was made, and before
+ * all others.
+ */
 export class Mark {
   /** The first message after it that the engine has. */
   #id: string | undefined
@@ -25,8 +28,8 @@ export class Mark {
   }
 
   /**
-   * The id of the first message after it. `undefined` where there is none that the engine had at the call: one that is on its way is waited
-   * for, since the engine may have it.
+   * The id of the first message after it. `undefined` where there is none that the engine had at the call: one that
+   * is on its way is waited for, since the engine may have it.
    */
   async first(signal: AbortSignal | undefined): Promise<string | undefined> {
     const last = this.#last

@@ -11,8 +11,8 @@ export function packMessage({ block, event, data, isText, topic, key }: LogMessa
 }
 
 /**
- * The message that a line was made of; `undefined` for any other text. Its block goes out as it is, so it has to be one that a channel
- * encodes, and to say what its event and its data are.
+ * The message that a line was made of; `undefined` for any other text. Its block goes out as it is, so it has to be
+ * one that a channel encodes, and to say what its event and its data are.
  */
 export function unpackMessage(packed: string): LogMessage | undefined {
   const fields = parsed(packed)

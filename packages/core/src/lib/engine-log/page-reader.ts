@@ -7,7 +7,8 @@ import type { EngineClock } from './engine-clock.ts'
 /** Reads from the engine: see `Engine.read`. As much as a page may hold at present, unless it is told otherwise. */
 export type ReadPage = (direction: 'after' | 'before', position: EnginePosition, limit?: PageLimit) => Promise<EnginePage>
 
-// No page holds an engine, or the client that it shares with others, for long. A thousand small messages take as long as a megabyte does.
+// No page holds an engine, or the client that it shares with others, for long. A thousand small messages take as long
+// as a megabyte does.
 const FULL: PageLimit = { messages: 1_000, bytes: 1_048_576 }
 // Milliseconds. Until an engine that does not answer is asked anew.
 const LONGEST_CALL = 5_000

@@ -5,8 +5,8 @@ import type { FollowedTail } from './followed-tail.ts'
 import type { ReadPage } from './page-reader.ts'
 
 /**
- * Reads what lies between an offset and the tail, and puts it in front of it, as far as the engine has it. Returns false where the log has
- * turned out to be another one meanwhile.
+ * Reads what lies between an offset and the tail, and puts it in front of it, as far as the engine has it. Returns
+ * false where the log has turned out to be another one meanwhile.
  *
  * @param history how many messages the tail may have then, and how old they may be
  */

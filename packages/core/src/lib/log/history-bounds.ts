@@ -9,8 +9,8 @@ export interface HistoryBounds {
    */
   messages?: number | undefined
   /**
-   * How many bytes are kept: encoded messages and their topics and keys, about 150 bytes beside each, and the names of topics and
-   * idempotency keys that are remembered. The newest message is kept whatever its size.
+   * How many bytes are kept: encoded messages and their topics and keys, about 150 bytes beside each, and the names
+   * of topics and idempotency keys that are remembered. The newest message is kept whatever its size.
    * @default 16_777_216
    */
   bytes?: number | undefined

@@ -12,8 +12,9 @@ export interface EntryIds {
 const ENTRY_BYTES = 150
 
 /**
- * An entry that is kept in memory. What can be told from its block or its offset is told when someone asks: an entry of few and small objects costs the garbage
- * collector little, and a process that publishes much has it walk over all that it keeps.
+ * An entry that is kept in memory. What can be told from its block or its offset is told when someone asks: an entry
+ * of few and small objects costs the garbage collector little, and a process that publishes much has it walk over all
+ * that it keeps.
  */
 export class KeptEntry implements LogEntry {
   readonly block: string

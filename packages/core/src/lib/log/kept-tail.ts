@@ -63,7 +63,10 @@ export class KeptTail implements Tail {
     this.#trimAged(entry.at)
   }
 
-  /** Puts what came before the oldest kept entry, the oldest first, in front of it. @param floorAt when the one before these was appended */
+  /**
+   * Puts what came before the oldest kept entry, the oldest first, in front of it.
+   * @param floorAt when the one before these was appended
+   */
   prepend(older: readonly KeptEntry[], floorAt: number): void {
     if (older.length === 0) return
     this.floorAt = floorAt
@@ -139,7 +142,8 @@ export class KeptTail implements Tail {
     const { messages, bytes } = this.#bounds
     while (this.size > messages) this.#dropOldest()
     while (this.bytes > bytes) {
-      // Topics without a message save needless resets, so a part of the room is theirs. The newest message is kept whatever its size, or nobody would ever get it.
+      // Topics without a message save needless resets, so a part of the room is theirs. The newest message is kept
+      // whatever its size, or nobody would ever get it.
       if (this.#topics.emptiedBytes > shareOf(bytes)) this.#topics.forgetOldest()
       else if (this.size > 1) this.#dropOldest()
       else return

@@ -10,8 +10,8 @@ import { bytesOfKey, RememberedKeys } from './remembered-keys.ts'
 const ID = /^([0-9a-f]{32})-(0|[1-9][0-9]{0,15})$/
 
 /**
- * A log in this process's memory: the default of a channel. Its ids are `<epoch>-<offset>`; the epoch is random, so that after a
- * restart the ids of before are unknown, and are said to be a gap.
+ * A log in this process's memory: the default of a channel. Its ids are `<epoch>-<offset>`; the epoch is random, so
+ * that after a restart the ids of before are unknown, and are said to be a gap.
  */
 class MemoryLog implements TailedLog {
   readonly tail: Tail
@@ -94,8 +94,8 @@ class MemoryLog implements TailedLog {
 }
 
 /**
- * A log in this process's memory, for channels that share one, or for bounds of its own: whichever is reached first drops the
- * oldest message.
+ * A log in this process's memory, for channels that share one, or for bounds of its own: whichever is reached first
+ * drops the oldest message.
  */
 export function memoryLog(bounds: HistoryBounds = {}): TailedLog {
   checkBounds('history', bounds)

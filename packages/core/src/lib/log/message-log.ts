@@ -25,7 +25,10 @@ export interface LogEntry extends LogMessage {
 
 /** What `append` may be told of a message. */
 export interface AppendOptions {
-  /** A second append with the same key adds nothing and returns the first one's id, for as long as the log remembers keys. */
+  /**
+   * A second append with the same key adds nothing and returns the first one's id, for as long as the log remembers
+   * keys.
+   */
   idempotencyKey?: string | undefined
 }
 
@@ -34,13 +37,14 @@ export interface LogFollower {
   /** MUST be called with every entry once and in order of offsets, those appended by this process included. */
   entry(entry: LogEntry): void
   /**
-   * MAY be called before an append drops the entries up to this offset, for whoever would lose by that what it has not read yet. It may
-   * append in turn.
+   * MAY be called before an append drops the entries up to this offset, for whoever would lose by that what it has
+   * not read yet. It may append in turn.
    */
   trimming?(upTo: number): void
   /**
-   * MUST be called before what follows `upTo` becomes other than it was: lost on the way, or lost by an engine that goes on from an
-   * earlier state. -1: nothing is as it was. In the same turn the log's tail goes on from where it now stands.
+   * MUST be called before what follows `upTo` becomes other than it was: lost on the way, or lost by an engine that
+   * goes on from an earlier state. -1: nothing is as it was. In the same turn the log's tail goes on from where it
+   * now stands.
    */
   breaking?(upTo: number): void
   /** MUST be called once when nothing will follow any more; at once where that is known already. */
@@ -59,31 +63,31 @@ export interface LogPage {
 }
 
 /**
- * What keeps a channel's messages, and gives them their order and their ids. `describeLog` in `@tidings/testing` proves that an
- * implementation keeps to this.
+ * What keeps a channel's messages, and gives them their order and their ids. `describeLog` in `@tidings/testing`
+ * proves that an implementation keeps to this.
  */
 export interface MessageLog {
   /**
-   * MUST resolve to the message's id once the log has it, and reject with `ERR_SSE_LOG_UNAVAILABLE` when it cannot tell that it
-   * has. Ids MUST grow in the order of the calls.
+   * MUST resolve to the message's id once the log has it, and reject with `ERR_SSE_LOG_UNAVAILABLE` when it cannot
+   * tell that it has. Ids MUST grow in the order of the calls.
    */
   append(message: LogMessage, options?: AppendOptions): Promise<string>
   /** MUST give at most `limit` entries that follow `after`, oldest first. */
   read(after: number, limit: number): Promise<LogPage>
   /**
-   * Follows what is appended from now on; a log on an engine from when it has reached that, which a `read` waits for. Returns a function
-   * that ends it.
+   * Follows what is appended from now on; a log on an engine from when it has reached that, which a `read` waits for.
+   * Returns a function that ends it.
    */
   follow(follower: LogFollower): () => void
   /**
-   * MUST have all followers told that nothing will follow, once what was appended before is kept. From then on `append` MUST reject with
-   * `ERR_SSE_CHANNEL_ENDED`. Idempotent; rejects as `append` does.
+   * MUST have all followers told that nothing will follow, once what was appended before is kept. From then on
+   * `append` MUST reject with `ERR_SSE_CHANNEL_ENDED`. Idempotent; rejects as `append` does.
    */
   end(): Promise<void>
   /**
-   * The offset of the entry that has, or had, this id. MUST be `undefined` for an id that this log never gave out, one of another
-   * epoch among them; -1 for one of which it cannot tell any more what followed it. A log on an engine knows what it has heard of: all
-   * that was there when a `read` was called that has resolved.
+   * The offset of the entry that has, or had, this id. MUST be `undefined` for an id that this log never gave out,
+   * one of another epoch among them; -1 for one of which it cannot tell any more what followed it. A log on an engine
+   * knows what it has heard of: all that was there when a `read` was called that has resolved.
    */
   locate(id: string): number | undefined
   /** The id of a position: of the entry with this offset, or for 0 the one before the first. */
@@ -102,15 +106,18 @@ export interface Walk {
 export interface Tail {
   /** The offset of the newest entry, kept or not; 0 when there was none. */
   readonly head: number
-  /** The offset of the newest entry that is gone; 0 when none is. What follows it, up to the head, is kept without a hole. */
+  /**
+   * The offset of the newest entry that is gone; 0 when none is. What follows it, up to the head, is kept without a
+   * hole.
+   */
   readonly floor: number
   /** The entry with this offset, where it is kept. */
   at(offset: number): LogEntry | undefined
   /** Goes through the kept entries above `after` that have one of the topics, or all where `topics` is undefined. */
   walk(after: number, topics: ReadonlySet<string> | undefined): Walk
   /**
-   * Whether something with one of the topics, or anything where `topics` is undefined, may be gone that followed `after`. MUST be true where
-   * it is; may be true where it is not.
+   * Whether something with one of the topics, or anything where `topics` is undefined, may be gone that followed
+   * `after`. MUST be true where it is; may be true where it is not.
    */
   hasGap(after: number, topics: ReadonlySet<string> | undefined): boolean
   /** The floor once what is too old by the log's clock is dropped. */
@@ -119,20 +126,24 @@ export interface Tail {
   trimAged(): void
 }
 
-/** A log that a channel reads where it is, without pages: what `createChannel({ log })` takes. `memoryLog` and `engineLog` make such. */
+/**
+ * A log that a channel reads where it is, without pages: what `createChannel({ log })` takes. `memoryLog` and
+ * `engineLog` make such.
+ */
 export interface TailedLog extends MessageLog {
   readonly tail: Tail
   /**
-   * Where a reader begins that comes now: the id of a place before all that this process appends after the call, and behind all whose append had
-   * resolved. MUST be `undefined` where that is the head. The promise MUST NOT reject, and waits as that of `load` does. It resolves to `undefined`
-   * where something is gone that was appended after the call, and to `''` where the log was closed, or the signal aborted.
+   * Where a reader begins that comes now: the id of a place before all that this process appends after the call, and
+   * behind all whose append had resolved. MUST be `undefined` where that is the head. The promise MUST NOT reject,
+   * and waits as that of `load` does. It resolves to `undefined` where something is gone that was appended after the
+   * call, and to `''` where the log was closed, or the signal aborted.
    */
   now?(signal?: AbortSignal): Promise<string | undefined> | undefined
   /**
-   * Brings the tail to where it holds what follows an id or an offset, or what of that the log still has: forward to what this process
-   * has not heard of yet, and back to what it no longer keeps. `''`: to the head. MUST be `undefined` where the tail is as far as
-   * it can be; the promise MUST NOT reject, and waits for as long as the log has lost its engine. Once the signal is aborted it MUST resolve, and
-   * the log keep nothing of the call.
+   * Brings the tail to where it holds what follows an id or an offset, or what of that the log still has: forward to
+   * what this process has not heard of yet, and back to what it no longer keeps. `''`: to the head. MUST be
+   * `undefined` where the tail is as far as it can be; the promise MUST NOT reject, and waits for as long as the log
+   * has lost its engine. Once the signal is aborted it MUST resolve, and the log keep nothing of the call.
    */
   load?(after: string | number, signal?: AbortSignal): Promise<void> | undefined
 }

@@ -7,7 +7,10 @@ const MOST_KEYS = 10_000
 // What a key takes beside its text.
 const KEY_BYTES = 100
 
-/** The idempotency keys that a log remembers, with the offsets of their messages: the last ones, as far as they have room. */
+/**
+ * The idempotency keys that a log remembers, with the offsets of their messages: the last ones, as far as they have
+ * room.
+ */
 export class RememberedKeys {
   readonly #offsets = new Map<string, number>()
   readonly #mostBytes: number

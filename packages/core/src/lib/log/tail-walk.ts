@@ -17,8 +17,8 @@ interface Next {
 }
 
 /**
- * Goes through the entries of some topics, oldest first. It asks the index about each topic once, and then about one topic for each entry. So many
- * topics cost no more than their entries do.
+ * Goes through the entries of some topics, oldest first. It asks the index about each topic once, and then about one
+ * topic for each entry. So many topics cost no more than their entries do.
  */
 export class TailWalk implements Walk {
   readonly #tail: WalkedTail

@@ -10,7 +10,10 @@ class Topic {
   offsets = NONE
   /** How many at the front of `offsets` are trimmed already. */
   trimmed = 0
-  /** The offset of its last trimmed message: whoever stands before it may have missed something of this topic. 0 for none. */
+  /**
+   * The offset of its last trimmed message: whoever stands before it may have missed something of this topic. 0 for
+   * none.
+   */
   floor: number
   /** The topics that ran empty before and after this one, while it has no message. */
   previous: Topic = this
@@ -35,7 +38,10 @@ export function bytesOfTopic(name: string): number {
 /** Which messages of a log belong to which topic, and from where on each topic is whole. */
 export class TopicIndex {
   readonly #topics = new Map<string, Topic>()
-  /** Stands for every topic that is not known: its floor is the highest that was forgotten. Those that ran empty are a ring that begins and ends here. */
+  /**
+   * Stands for every topic that is not known: its floor is the highest that was forgotten. Those that ran empty are a
+   * ring that begins and ends here.
+   */
   #unknown = new Topic('', 0)
   #emptied = 0
   /** How many bytes all its topics count. */
@@ -89,7 +95,10 @@ export class TopicIndex {
     }
   }
 
-  /** The offset of the topic's last message that is gone, 0 where it is whole; no less than that, where older messages were put in front again. */
+  /**
+   * The offset of the topic's last message that is gone, 0 where it is whole; no less than that, where older messages
+   * were put in front again.
+   */
   floorOf(name: string): number {
     return (this.#topics.get(name) ?? this.#unknown).floor
   }

@@ -27,7 +27,10 @@ function dataIn(block: string): number {
   return block.startsWith(DATA) ? 0 : block.indexOf(`\n${DATA}`) + 1 || -1
 }
 
-/** Whether a text is a block of a message with data, as `encodeBlock` writes it: no id, each field in its place, each line ended by LF. */
+/**
+ * Whether a text is a block of a message with data, as `encodeBlock` writes it: no id, each field in its place, each
+ * line ended by LF.
+ */
 export function isBlock(text: string): boolean {
   if (!text.endsWith('\n') || text.includes('\r')) return false
   let place = 0

@@ -5,7 +5,10 @@ const PIECE = 16_384
 const utf8 = new TextEncoder()
 let scratch: Uint8Array | undefined
 
-/** How many bytes a text takes in UTF-8. (A lone surrogate, which no sound text has, may count two bytes of its three.) */
+/**
+ * How many bytes a text takes in UTF-8. (A lone surrogate, which no sound text has, may count two bytes of its
+ * three.)
+ */
 export function byteLength(text: string): number {
   if (text.length < LONG) return countedLength(text)
   scratch ??= new Uint8Array(3 * (PIECE + 1))

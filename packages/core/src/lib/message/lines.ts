@@ -11,8 +11,8 @@ const ascii = new TextDecoder()
 let scratch: { from: Uint8Array; to: DataView<ArrayBuffer> } | undefined
 
 /**
- * The text with `prefix` in place of each of its line ends, which are CRLF, LF and CR. A text of line ends alone costs little more than the bytes that
- * become of it: text may be someone else's, and is not to hold the process.
+ * The text with `prefix` in place of each of its line ends, which are CRLF, LF and CR. A text of line ends alone
+ * costs little more than the bytes that become of it: text may be someone else's, and is not to hold the process.
  *
  * @param prefix LF and the beginning of the next line, at most as long as `\ndata: `
  */
@@ -42,13 +42,17 @@ function linesOf(text: string): string[] {
   return (text.indexOf('\r') === -1 ? text : text.split('\r\n').join('\n').split('\r').join('\n')).split('\n')
 }
 
-/** Writes bytes, which costs half of lists of lines where most lines are empty. Undefined for text with other characters than ASCII. */
+/**
+ * Writes bytes, which costs half of lists of lines where most lines are empty. Undefined for text with other
+ * characters than ASCII.
+ */
 function prefixDense(piece: string, prefix: string): string | undefined {
   scratch ??= { from: new Uint8Array(3 * (PIECE + 1)), to: new DataView(new ArrayBuffer(LONGEST_PREFIX * (PIECE + 1) + 8)) }
   const { from, to } = scratch
   const { length } = piece
   if (utf8.encodeInto(piece, from).written > length) return undefined
-  // Two writes of four bytes, which overlap, are a prefix of seven. Of a shorter prefix, the next write takes the place of what is too much.
+  // Two writes of four bytes, which overlap, are a prefix of seven. Of a shorter prefix, the next write takes the
+  // place of what is too much.
   const first = fourBytes(prefix, 0)
   const second = fourBytes(prefix, 3)
   const width = prefix.length

@@ -44,7 +44,8 @@ export function notAMessage(value: unknown): TidingsError {
 
 /** The error of a message without a field. */
 export function emptyMessage(message: object): TidingsError {
-  // A Date, a Map, an Error, a promise that nobody awaited: they have no keys, and are values, not messages without fields.
+  // A Date, a Map, an Error, a promise that nobody awaited: they have no keys, and are values, not messages without
+  // fields.
   if (Object.keys(message).length === 0 && describe(message) !== describe({})) return notAMessage(message)
   return invalidMessage("A message needs at least one of data, id, retry and comment; for an empty message write { data: '' }")
 }

@@ -58,9 +58,9 @@ const ID_BREAK = /[\r\n\0]/
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /**
- * One message as the text of the wire, ending with one blank line (WHATWG HTML 9.2.5). Fields come as
- * `comment`, `event`, `retry`, `data`, `id`: clients that keep an id as soon as they read it must not hold one whose data
- * they never got.
+ * One message as the text of the wire, ending with one blank line (WHATWG HTML 9.2.5). Fields come as `comment`,
+ * `event`, `retry`, `data`, `id`: clients that keep an id as soon as they read it must not hold one whose data they
+ * never got.
  *
  * @throws `ERR_SSE_INVALID_FIELD` for a line end in `event` or `id`, NUL in `id`, or a `retry` that is no time;
  * `ERR_SSE_INVALID_MESSAGE` for anything that is no message, or data that cannot be serialised.
@@ -83,7 +83,10 @@ export function encodeFrame(message: Message, serialize: Serialize | undefined, 
   return encode(message, serialize, joinLong, '\n')
 }
 
-/** What {@link encodeMessage} does, without the blank line: further fields can follow. (Cut off later, the rest would keep the whole.) */
+/**
+ * What {@link encodeMessage} does, without the blank line: further fields can follow. (Cut off later, the rest would
+ * keep the whole.)
+ */
 export function encodeBlock(message: Message, serialize: Serialize): string {
   return encode(message, serialize, undefined, '') as string
 }
@@ -142,8 +145,8 @@ function isOneLine(text: string): boolean {
 }
 
 /**
- * A comment as the text of the wire, every line of it prefixed, ending with one blank line. Clients ignore it, proxies see
- * traffic.
+ * A comment as the text of the wire, every line of it prefixed, ending with one blank line. Clients ignore it,
+ * proxies see traffic.
  *
  * @throws `ERR_SSE_INVALID_FIELD` when `text` is not a string.
  *

@@ -13,8 +13,9 @@ export interface SharedFrames {
 /** Writes shared frames to one transport, past the stream that it belongs to. */
 export interface SharedWriter {
   /**
-   * Whether the peer takes more. False: the frames are taken all the same, and the transport tells its stream when there is room again. Undefined: nothing is
-   * written, since this is not a time for it; the stream itself knows another way.
+   * Whether the peer takes more. False: the frames are taken all the same, and the transport tells its stream when
+   * there is room again. Undefined: nothing is written, since this is not a time for it; the stream itself knows
+   * another way.
    */
   write(frames: SharedFrames): boolean | undefined
 }

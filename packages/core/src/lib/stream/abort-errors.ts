@@ -7,9 +7,9 @@ const CODE = /(?:^|_)(?:ABORT|CANCEL)/
 const TEXT = /^(?:\w+ ){0,3}(?:aborted|cancell?ed)\b/i
 
 /**
- * Whether an error says that something was given up, in the words of the platform or of the library that was given a signal, or has such a
- * one underneath. Some keep neither the signal's reason nor a name (that of OpenAI's SDK is `'Error'`, and its class is renamed by
- * bundlers), so the text counts where there is no name.
+ * Whether an error says that something was given up, in the words of the platform or of the library that was given a
+ * signal, or has such a one underneath. Some keep neither the signal's reason nor a name (that of OpenAI's SDK is
+ * `'Error'`, and its class is renamed by bundlers), so the text counts where there is no name.
  */
 export function saysAborted(error: unknown, depth = 0): boolean {
   if (typeof error !== 'object' || error === null || depth > DEEPEST_CAUSE) return false

@@ -7,8 +7,8 @@ import { type ResolvedOptions, resolveOptions, type StreamOptions } from './stre
 const OPTIONS = Symbol.for('tidings.options')
 
 /**
- * The layering that every framework's `sse(options)` does: the app's options, over them the route's, over them the call's.
- * Options are checked when the middleware is made, so a bad one fails at start and not at the first request.
+ * The layering that every framework's `sse(options)` does: the app's options, over them the route's, over them the
+ * call's. Options are checked when the middleware is made, so a bad one fails at start and not at the first request.
  */
 export function optionLayer(options?: StreamOptions): (earlier: unknown) => ResolvedOptions {
   const own = ownOptions(options)

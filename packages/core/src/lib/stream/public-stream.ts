@@ -64,16 +64,16 @@ export class PublicStream implements EventStream {
 }
 
 /**
- * For what a route's handler threw after its stream had opened: ends the stream as `'error'`, tells `onError`, and returns true. Returns
- * false where the error follows from the stream's end.
+ * For what a route's handler threw after its stream had opened: ends the stream as `'error'`, tells `onError`, and
+ * returns true. Returns false where the error follows from the stream's end.
  */
 export function failStream(stream: EventStream, error: unknown): boolean {
   return PublicStream.behind(stream)?.fail(error) ?? true
 }
 
 /**
- * Whether an error of the route's handler only says that the stream has ended: its reason, or an abort in the words of a library that
- * was given `signal`. Anything else that fails after the end is a failure like any other.
+ * Whether an error of the route's handler only says that the stream has ended: its reason, or an abort in the words
+ * of a library that was given `signal`. Anything else that fails after the end is a failure like any other.
  */
 export function followsFromEnd(stream: EventStream, error: unknown): boolean {
   return PublicStream.behind(stream)?.followsFromEnd(error) ?? false

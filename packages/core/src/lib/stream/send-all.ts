@@ -42,7 +42,10 @@ export async function sendAll<Item>(stream: EventStream, sendable: Sendable<Item
   }
 }
 
-/** The item, or `undefined` as soon as the callback is called. (Racing one long-lived promise would keep every item alive.) */
+/**
+ * The item, or `undefined` as soon as the callback is called. (Racing one long-lived promise would keep every item
+ * alive.)
+ */
 function unlessWoken(pulled: Promise<Pulled>, onWake: (callback: () => void) => void): Promise<Pulled | undefined> {
   return new Promise((resolve, reject) => {
     onWake(() => resolve(undefined))

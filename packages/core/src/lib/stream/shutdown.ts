@@ -5,7 +5,10 @@ export interface Endable {
 
 const open = new WeakMap<AbortSignal, { members: Set<Endable>; listener: () => void }>()
 
-/** Has `member` ended when `signal` is aborted; at once when it already is. One listener on the signal serves all members. */
+/**
+ * Has `member` ended when `signal` is aborted; at once when it already is. One listener on the signal serves all
+ * members.
+ */
 export function endOnAbort(signal: AbortSignal, member: Endable): void {
   if (signal.aborted) {
     member.shutDown()

@@ -235,7 +235,10 @@ export class SinkStream implements EventStream, SinkOwner, Watched, FedStream, M
     return this.#waiting.promise
   }
 
-  /** Hands frames to the sink. One that throws, as a response that others have wrapped may, ends its own stream and no other's. */
+  /**
+   * Hands frames to the sink. One that throws, as a response that others have wrapped may, ends its own stream and no
+   * other's.
+   */
   #put(frames: string | Uint8Array): boolean {
     try {
       return this.#sink?.write(frames) ?? false
@@ -264,7 +267,8 @@ export class SinkStream implements EventStream, SinkOwner, Watched, FedStream, M
 
   /** Whether bytes have waited for `stallTimeout` without one being taken. */
   #stalled(sink: Sink, present: number): boolean {
-    // While nothing is known to wait, half the timeout is often enough to ask: it takes a look at memory that has long gone cold.
+    // While nothing is known to wait, half the timeout is often enough to ask: it takes a look at memory that has
+    // long gone cold.
     if (this.#waitsSince === NEVER && present < this.#asksAt) return false
     this.#asksAt = present + this.#options.stallTimeout / 2
     if (sink.bufferedAmount === 0) this.#waitsSince = NEVER

@@ -12,11 +12,15 @@ export type ErrorStage =
   /** The response threw at a write, as one that others have wrapped may. Its stream was cut. */
   | 'transport'
 
-/** The options of a stream: the same words for the app, for a route and for one call. The nearest wins, option by option. */
+/**
+ * The options of a stream: the same words for the app, for a route and for one call. The nearest wins, option by
+ * option.
+ */
 export interface StreamOptions {
   /**
-   * A comment after so many milliseconds without a write, so that proxies see traffic and a lost peer is noticed. `false`
-   * for none. `{ interval, event }` sends an empty event of that name instead, which a page's own watchdog can see.
+   * A comment after so many milliseconds without a write, so that proxies see traffic and a lost peer is noticed.
+   * `false` for none. `{ interval, event }` sends an empty event of that name instead, which a page's own watchdog
+   * can see.
    * @default 15_000
    */
   heartbeat?: number | false | { interval: number; event: string } | undefined
@@ -33,8 +37,8 @@ export interface StreamOptions {
    */
   stallTimeout?: number | undefined
   /**
-   * How long a stream may live, in milliseconds, less up to 20 % at random so that streams that opened together do not come
-   * back together. Unset: for ever.
+   * How long a stream may live, in milliseconds, less up to 20 % at random so that streams that opened together do
+   * not come back together. Unset: for ever.
    */
   maxDuration?: number | undefined
   /** Aborted at shutdown: every stream ends cleanly, with a `retry` that spreads the clients' return. */
@@ -50,7 +54,8 @@ export interface StreamOptions {
    */
   status?: number | undefined
   /**
-   * Opens the stream with a comment of so many bytes, for browsers and proxies that hold back the first few kilobytes. At most 1 MiB.
+   * Opens the stream with a comment of so many bytes, for browsers and proxies that hold back the first few
+   * kilobytes. At most 1 MiB.
    * @default 0
    */
   padding?: number | undefined
@@ -76,7 +81,9 @@ const USUAL_RETRY = 3_000
 // Padding is for those who hold back a few kilobytes; more of it than may wait for a slow peer would end every stream.
 const LONGEST_PADDING = 1_048_576
 
-/** One row for each option: its default where it is not set, its check where it is, and what a stream is given of it. */
+/**
+ * One row for each option: its default where it is not set, its check where it is, and what a stream is given of it.
+ */
 const OPTIONS = {
   heartbeat: (value: unknown = 15_000): Heartbeat | undefined => resolveHeartbeat(value),
   retry: (value: unknown = USUAL_RETRY): number => checkedOption('retry', () => checkedRetry(value)),

@@ -5,8 +5,9 @@ const QUERY_NAME = 'lastEventId'
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /**
- * What stands for an id that no server can have given (with NUL, or longer than 1 KiB): the replacement character, which
- * no log ever gives out. So it is unknown to whoever looks it up, where `''` would say that the client has none.
+ * What stands for an id that no server can have given (with NUL, or longer than 1 KiB): the replacement character,
+ * which no log ever gives out. So it is unknown to whoever looks it up, where `''` would say that the client has
+ * none.
  */
 const IMPOSSIBLE_ID = '\uFFFD'
 

@@ -14,8 +14,8 @@ export function hasLeft(req: NodeRequest, res: NodeResponse): boolean {
 }
 
 /**
- * Has an HTTP/2 response close when its peer resets it with NO_ERROR, as proxies do. While bytes wait, Node before 26 does not close it, and tells of it by
- * `aborted` alone: https://github.com/nodejs/node/issues/58252
+ * Has an HTTP/2 response close when its peer resets it with NO_ERROR, as proxies do. While bytes wait, Node before 26
+ * does not close it, and tells of it by `aborted` alone: https://github.com/nodejs/node/issues/58252
  */
 export function closeOnReset(res: NodeResponse): void {
   if (!isHttp2(res)) return

@@ -10,7 +10,8 @@ import { Pieces } from './pieces.ts'
 import { RawSocket } from './raw-socket.ts'
 import { offSocketEnd, onSocketEnd } from './socket-end.ts'
 
-// Bytes that an HTTP/2 stream is given at a time: to a peer that is fast, and to one that is slow, whose every step is to be seen.
+// Bytes that an HTTP/2 stream is given at a time: to a peer that is fast, and to one that is slow, whose every step
+// is to be seen.
 const LONG_PIECE = 65_536
 const SHORT_PIECE = 16_384
 // Milliseconds that a piece takes to a peer that is slow.
@@ -73,8 +74,9 @@ export class NodeSink implements Sink {
   }
 
   /**
-   * An HTTP/2 stream joins all that waits in it into one write, whose length stays the same until the peer has taken the last byte. So it has one piece at a
-   * time: no other number tells what the peer takes of this stream, and not of another on the same connection.
+   * An HTTP/2 stream joins all that waits in it into one write, whose length stays the same until the peer has taken
+   * the last byte. So it has one piece at a time: no other number tells what the peer takes of this stream, and not
+   * of another on the same connection.
    */
   #giveLater(frames: string | Uint8Array): boolean {
     this.#later ??= new Pieces()
@@ -92,8 +94,9 @@ export class NodeSink implements Sink {
   }
 
   /**
-   * Whether nobody has wrapped the response is asked until it is so, then taken for so until the response ends. (On Node 20 each response
-   * of Express has a hidden class of its own, and asking for one of its properties costs half a microsecond.)
+   * Whether nobody has wrapped the response is asked until it is so, then taken for so until the response ends. (On
+   * Node 20 each response of Express has a hidden class of its own, and asking for one of its properties costs half a
+   * microsecond.)
    */
   get shared(): RawSocket | undefined {
     this.#raw ??= this.#http2 ? undefined : RawSocket.under(this.#res as ServerResponse, this.#socket, this)
@@ -105,7 +108,8 @@ export class NodeSink implements Sink {
   }
 
   end(last: boolean): void {
-    // `server.close()` destroys every connection whose response was ended, though its bytes still wait: so it is ended later.
+    // `server.close()` destroys every connection whose response was ended, though its bytes still wait: so it is
+    // ended later.
     if (this.#full) this.#endOnDrain = () => this.#endNow(last)
     else this.#endNow(last)
   }
@@ -150,7 +154,8 @@ export class NodeSink implements Sink {
 
   #endNow(last: boolean): void {
     if (last) {
-      // The process wants to exit, and an idle connection would keep it waiting. (An HTTP/2 stream that is over has no session.)
+      // The process wants to exit, and an idle connection would keep it waiting. (An HTTP/2 stream that is over has
+      // no session.)
       const session = this.#http2?.session
       this.#res.once('finish', () => (session ? session.close() : this.#socket.end()))
     }
@@ -200,8 +205,8 @@ export class NodeSink implements Sink {
 }
 
 /**
- * A frame around one long line, in one buffer: as fast as `Buffer.from(line)` alone, since the line is copied once and no text is
- * joined. Text without other characters than ASCII, as JSON often is, needs no transcoding either.
+ * A frame around one long line, in one buffer: as fast as `Buffer.from(line)` alone, since the line is copied once
+ * and no text is joined. Text without other characters than ASCII, as JSON often is, needs no transcoding either.
  */
 export function joinLong(before: string, line: string, after: string): Buffer {
   const length = Buffer.byteLength(line)
@@ -214,8 +219,8 @@ export function joinLong(before: string, line: string, after: string): Buffer {
 }
 
 /**
- * What the operating system has taken. (The socket's own `bytesWritten` counts what waits in it, too, and its `writableLength` counts that in other units where it
- * is text.) Node's socket timeout asks the same handle.
+ * What the operating system has taken. (The socket's own `bytesWritten` counts what waits in it, too, and its
+ * `writableLength` counts that in other units where it is text.) Node's socket timeout asks the same handle.
  */
 function sentBytes(socket: Socket): number {
   const { bytesWritten = 0, writeQueueSize = 0 } = (socket as { _handle?: { bytesWritten?: number; writeQueueSize?: number } | null })._handle ?? {}

@@ -15,8 +15,8 @@ import { dropUnreadBody } from './unread-body.ts'
 /**
  * Opens the stream on a response that has not begun: its head and first bytes leave at once.
  *
- * @param refuse answers a request whose `Accept` excludes event streams, in the framework's own way; the stream is then
- * closed as `'unopened'`
+ * @param refuse answers a request whose `Accept` excludes event streams, in the framework's own way; the stream is
+ * then closed as `'unopened'`
  */
 export function openNodeStream(req: NodeRequest, res: NodeResponse, options: ResolvedOptions, refuse: (refusal: TidingsError) => void): EventStream {
   if (typeof req?.headers !== 'object' || typeof res?.setHeader !== 'function')

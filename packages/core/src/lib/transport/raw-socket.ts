@@ -9,8 +9,8 @@ interface RawOwner {
 }
 
 /**
- * The socket under a response of chunked HTTP/1.1 that nobody has wrapped: a chunk that was framed once goes to it as it is, past the response. On any
- * doubt it is not for this to write, and the ordinary way gives the same bytes.
+ * The socket under a response of chunked HTTP/1.1 that nobody has wrapped: a chunk that was framed once goes to it as
+ * it is, past the response. On any doubt it is not for this to write, and the ordinary way gives the same bytes.
  */
 export class RawSocket implements SharedWriter {
   readonly #socket: Socket & { _httpMessage?: unknown }
@@ -30,8 +30,8 @@ export class RawSocket implements SharedWriter {
 
   write(frames: SharedFrames): boolean | undefined {
     const socket = this.#socket
-    // After the peer's FIN, Node ends its own side: the response takes that quietly, the socket does not. A corked response, which corks its socket, may keep
-    // what comes first to itself.
+    // After the peer's FIN, Node ends its own side: the response takes that quietly, the socket does not. A corked
+    // response, which corks its socket, may keep what comes first to itself.
     if (!isAttached(this.#response, socket) || !socket.writable || socket.writableCorked > 0) return undefined
     const { chunk } = frames
     counts.bytes += frames.byteLength
@@ -52,7 +52,10 @@ function isAttached(response: ServerResponse | undefined, socket: Socket & { _ht
   return socket._httpMessage === response
 }
 
-/** Whether it is a socket: another stream under a server may hand on what it is given at once, and so run code of the app between two writes. */
+/**
+ * Whether it is a socket: another stream under a server may hand on what it is given at once, and so run code of the
+ * app between two writes.
+ */
 function isSocket(socket: Socket): boolean {
   return typeof socket.bytesWritten === 'number'
 }
@@ -66,7 +69,9 @@ function isUnwrapped(response: ServerResponse & { outputSize?: number }): boolea
 let lastBytes: Uint8Array | undefined
 let lastBuffer: Buffer | undefined
 
-/** The same bytes as a Buffer, once for all who write them in a row: from other arrays Node makes one at each write. */
+/**
+ * The same bytes as a Buffer, once for all who write them in a row: from other arrays Node makes one at each write.
+ */
 function bufferOf(bytes: Uint8Array): Buffer {
   if (bytes !== lastBytes || !lastBuffer) {
     lastBytes = bytes

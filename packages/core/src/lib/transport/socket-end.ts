@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 
-// One listener serves all responses that wait on a connection. A listener for each would have Node warn of a leak from the eleventh on.
+// One listener serves all responses that wait on a connection. A listener for each would have Node warn of a leak
+// from the eleventh on.
 const waiting = new WeakMap<Socket, { callbacks: Set<() => void>; listener: () => void }>()
 
 /** Calls back when the connection has ended. */

@@ -2,12 +2,13 @@ import type { Http2ServerRequest } from 'node:http2'
 import { bodyDropped } from '../errors.ts'
 import type { NodeRequest, NodeResponse } from './node-messages.ts'
 
-// What a reader of a body listens to. Some begin with the end, and could not cope with an error behind that: `Readable.toWeb`.
+// What a reader of a body listens to. Some begin with the end, and could not cope with an error behind that:
+// `Readable.toWeb`.
 const READING: ReadonlySet<string | symbol> = new Set(['data', 'readable', 'end'])
 
 /**
- * Drops a body that nobody has begun to read by the next turn: unread, it would hide the peer's leaving, and hold up its upload. Reading it
- * later throws `ERR_SSE_BODY_DROPPED`.
+ * Drops a body that nobody has begun to read by the next turn: unread, it would hide the peer's leaving, and hold up
+ * its upload. Reading it later throws `ERR_SSE_BODY_DROPPED`.
  *
  * @param onDrop called when it is about to be dropped
  */
@@ -45,6 +46,7 @@ function isOver(req: NodeRequest, res: NodeResponse): boolean {
 
 function hasBody(req: NodeRequest): boolean {
   if (req.httpVersionMajor >= 2) return !(req as Http2ServerRequest).stream.endAfterHeaders
-  // Only these announce one (RFC 9112 6.3). Reading where there is none would emit a `close` that handlers take for the peer's.
+  // Only these announce one (RFC 9112 6.3). Reading where there is none would emit a `close` that handlers take for
+  // the peer's.
   return req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length']) > 0
 }

@@ -7,8 +7,8 @@ const HIGH_WATER_MARK = 16_384
 const utf8 = new TextEncoder()
 
 /**
- * A web `ReadableStream` as a sink. Its queue is our own: what a turn writes leaves as one chunk when the reader asks for one,
- * since each chunk of a web stream costs more than the bytes in it.
+ * A web `ReadableStream` as a sink. Its queue is our own: what a turn writes leaves as one chunk when the reader asks
+ * for one, since each chunk of a web stream costs more than the bytes in it.
  */
 export class WebSink implements Sink {
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>

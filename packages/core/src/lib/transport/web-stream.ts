@@ -11,19 +11,26 @@ import { WebSink } from './web-sink.ts'
 /** What is read of a fetch `Request`. */
 export type WebRequest = Pick<Request, 'method' | 'url' | 'headers' | 'signal' | 'body' | 'bodyUsed'>
 
-/** What a route does with its stream. Its return closes nothing; what it throws ends the stream and goes to `onError`. */
+/**
+ * What a route does with its stream. Its return closes nothing; what it throws ends the stream and goes to `onError`.
+ */
 export type StreamCallback<Stream> = (stream: Stream) => unknown
 
 const ANSWERED: unique symbol = Symbol.for('tidings.answered')
 
-/** Throws when this request was given a stream before, since a response that is returned cannot be asked whether it has begun, or when there is no callback. */
+/**
+ * Throws when this request was given a stream before, since a response that is returned cannot be asked whether it
+ * has begun, or when there is no callback.
+ */
 export function answerOnce(request: object & { [ANSWERED]?: true }, callback: unknown): void {
   checkCallback('the callback that takes the stream', callback)
   if (request[ANSWERED]) throw alreadyBegun()
   request[ANSWERED] = true
 }
 
-/** The body of an event stream's response. `callback` runs when the platform first reads from it, and never otherwise. */
+/**
+ * The body of an event stream's response. `callback` runs when the platform first reads from it, and never otherwise.
+ */
 export function webStreamBody(request: WebRequest, options: ResolvedOptions, callback: StreamCallback<EventStream>): ReadableStream<Uint8Array<ArrayBuffer>> {
   const stream = new SinkStream(options, webLastEventId(request))
   const run = boundCallback(callback)
@@ -42,8 +49,8 @@ export function webLastEventId(request: Pick<Request, 'url' | 'headers'>): strin
 }
 
 /**
- * Drops a body that nobody has begun to read by the next turn: unread, it would hide the peer's leaving, and hold up its upload. Reading it
- * later rejects with `ERR_SSE_BODY_DROPPED`.
+ * Drops a body that nobody has begun to read by the next turn: unread, it would hide the peer's leaving, and hold up
+ * its upload. Reading it later rejects with `ERR_SSE_BODY_DROPPED`.
  */
 function dropUnreadBody(request: WebRequest): void {
   if (request.method === 'GET' || request.method === 'HEAD') return

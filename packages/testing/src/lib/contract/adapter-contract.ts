@@ -29,8 +29,8 @@ export const adapterContract: Readonly<Record<AdapterPart, { title: string; sent
 }
 
 /**
- * The contract of event streams for an adapter, as suites for any test runner. Run the tests of a suite one after the other: some replace
- * what the process writes to, or its timers.
+ * The contract of event streams for an adapter, as suites for any test runner. Run the tests of a suite one after the
+ * other: some replace what the process writes to, or its timers.
  *
  * @example
  * import { test } from 'node:test'

@@ -61,7 +61,8 @@ export const asyncContext: AdapterSentence = sentence(
     },
     stalled: ({ start }) =>
       contextsAtEnd(start, (_, streams) => streams.map((stream) => stream.send('x'.repeat(20_000_000))), { stallTimeout: 200 }, { reads: false }),
-    // Runs a filter and a snapshot in the context of the subscription, whoever publishes, for live messages as for a replay.
+    // Runs a filter and a snapshot in the context of the subscription, whoever publishes, for live messages as for a
+    // replay.
     'filter-and-snapshot': async ({ start }) => {
       const channel = createChannel<{ message: string }>()
       const ran = new Set<string>()

@@ -6,7 +6,10 @@ import { type ContractSuite, type Sentence, type Stage, sentence, testsOf } from
 
 /** What a proof about a log works with. */
 export interface LogWorld extends LogUnderTest {
-  /** Opens a log that is empty and keeps at least so many messages, up to so many milliseconds. It is closed when the test is over. */
+  /**
+   * Opens a log that is empty and keeps at least so many messages, up to so many milliseconds. It is closed when the
+   * test is over.
+   */
   open: (messages?: number, age?: number) => Promise<MessageLog>
 }
 
@@ -208,7 +211,8 @@ export const logContract: readonly Sentence<LogUnderTest, LogWorld>[] = [
         await within(last, 'the last entry')
         deepEqual(followed, ['a', 'b', 'a', 'last'])
       },
-      // Its end comes behind all that was appended, is told once to each who follows, also later, and nothing comes after.
+      // Its end comes behind all that was appended, is told once to each who follows, also later, and nothing comes
+      // after.
       end: {
         also: ['C10'],
         proof: async ({ open }) => {

@@ -1,6 +1,8 @@
 import { deepEqual } from 'node:assert/strict'
 
-/** Asserts that each property of what is expected is there and equal. Others may be there too; lists have one length. */
+/**
+ * Asserts that each property of what is expected is there and equal. Others may be there too; lists have one length.
+ */
 export function matches(actual: unknown, expected: object): void {
   deepEqual(partOf(actual, expected), expected)
 }

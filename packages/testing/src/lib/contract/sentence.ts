@@ -21,7 +21,10 @@ export interface Case<Subject, World> {
   timeout?: number
 }
 
-/** Where a sentence is proved that a suite over real connections cannot show: files, from the repository's root, with tests that bear its id. */
+/**
+ * Where a sentence is proved that a suite over real connections cannot show: files, from the repository's root, with
+ * tests that bear its id.
+ */
 export interface ProvedElsewhere {
   provedIn: string | readonly string[]
 }

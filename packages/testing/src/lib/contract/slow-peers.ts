@@ -20,7 +20,10 @@ const PUBLISHED = countOf(ALL_PUBLISHED)
 const MOST_ON_ITS_WAY = 4_000_000
 const MOST_GROWTH = 32 * 1024 * 1024 * (PUBLISHED / ALL_PUBLISHED)
 
-/** What the process holds. Its resident set moves by itself by more than a tenth of the limit; there the living objects are counted. */
+/**
+ * What the process holds. Its resident set moves by itself by more than a tenth of the limit; there the living
+ * objects are counted.
+ */
 async function held(): Promise<number> {
   await collectGarbage()
   const { rss, heapUsed, external } = process.memoryUsage()
@@ -39,8 +42,8 @@ async function waiting(app: RunningApp): Promise<{ stream: EventStream; client: 
 async function sendUntilOneWaits(stream: EventStream): Promise<{ sent: Promise<boolean> }> {
   for (;;) {
     const sent = stream.send(CHUNK)
-    // What the kernel takes it takes at once; only a peer that does not read makes a send wait so long. In four parts, since a process that
-    // was not run for a while finds its timer due before it looks at its sockets.
+    // What the kernel takes it takes at once; only a peer that does not read makes a send wait so long. In four
+    // parts, since a process that was not run for a while finds its timer due before it looks at its sockets.
     const waited = async (): Promise<boolean> => {
       for (let part = 0; part < 4; part++) await delay(25)
       return true
@@ -156,7 +159,8 @@ export const slowPeers: readonly AdapterSentence[] = [
     'takes-a-little': async ({ start }) => {
       const app = await start({ options: { ...patient, stallTimeout: 1_000, maxBufferedBytes: 64 * 1024 * 1024 } })
       const { stream, client, sent } = await waiting(app)
-      // The kernel makes room by the megabyte; at this pace that is a few times a second, and the whole takes over two.
+      // The kernel makes room by the megabyte; at this pace that is a few times a second, and the whole takes over
+      // two.
       client.readSlowly(65_536, 10)
       for (let count = 0; count < 250; count++) stream.send(CHUNK)
       equal(await within(sent, 'the send'), true)

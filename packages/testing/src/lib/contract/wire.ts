@@ -172,7 +172,8 @@ export const wire: readonly AdapterSentence[] = [
     {
       // Gives any message back to a conforming parser.
       'any-message': async ({ start }) => {
-        // Any string at all, and often what a parser looks at. (The units that fast-check knows take a second to be made.)
+        // Any string at all, and often what a parser looks at. (The units that fast-check knows take a second to be
+        // made.)
         const codePoint = fc.integer({ min: 0, max: 0x10ffff }).map((code) => String.fromCodePoint(code))
         const unit = fc.oneof(codePoint, fc.constantFrom('\r', '\n', '\r\n', ' ', ':', '\0', '\ufeff', '\u2028', '\ud83d', '\ude00'))
         const text = fc.string({ unit, maxLength: 60 })
