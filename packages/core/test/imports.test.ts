@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 
 const SOURCES = fileURLToPath(new URL('../src/', import.meta.url))
-const ENTRIES = ['index.ts', 'web.ts', 'node.ts', 'adapter.ts']
+const ENTRIES = ['index.ts', 'web.ts', 'node.ts', 'adapter.ts', 'internal.ts']
 // `import … from`, `export … from`, also of types alone: declarations that need Node's types do not compile at the
 // edge either.
 const STATIC_IMPORT = /^\s*(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]|^\s*import\s*['"]([^'"]+)['"]/gm

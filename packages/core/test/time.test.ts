@@ -2,6 +2,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { mock } from 'node:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createChannel } from '../src/index.ts'
 import { withClock } from '../src/internal.ts'
@@ -9,6 +10,10 @@ import { SinkStream } from '../src/lib/stream/sink-stream.ts'
 import { resolveOptions } from '../src/lib/stream/stream-options.ts'
 import { openEventStream } from '../src/node.ts'
 import { HeldSink } from './support/held-sink.ts'
+
+// Milliseconds. Twice the timeout is the most that a process which was held waits for a peer.
+const STALL_TIMEOUT = 1_000
+const HELD = 3_000
 
 afterEach(() => {
   vi.useRealTimers()
@@ -102,24 +107,53 @@ describe('B3 a process that was not run', () => {
     }
   })
 
-  test('B3 leaves a peer alone that has read all while this process was busy for long', { timeout: 60_000 }, async () => {
+  /**
+   * Sends 30 MB to a reader in another process. Once these have waited for half of the timeout, so that the stream
+   * was looked at, the reader reads and this process is held. Tells why the stream ended, and how much was read.
+   */
+  async function readWhileHeld(hold: () => object): Promise<{ reason: string; count: number }> {
     const reasons: string[] = []
     const server = createServer((req, res) => {
-      const stream = openEventStream(req, res, { heartbeat: false, stallTimeout: 500, maxBufferedBytes: 100_000_000 })
+      const stream = openEventStream(req, res, { heartbeat: false, stallTimeout: STALL_TIMEOUT, maxBufferedBytes: 100_000_000 })
       stream.onClose(({ reason }) => reasons.push(String(reason)))
-      stream.send('x'.repeat(30_000_000))
-      // One turn, in which nothing is written and no socket is looked at.
-      setImmediate(() => {
-        for (const end = performance.now() + 3_000; performance.now() < end; );
-        stream.send('end').then(() => stream.close())
-      })
+      stream.send('x'.repeat(30_000_000)).then(() => stream.close())
+      setTimeout(() => reader.send(hold()), STALL_TIMEOUT * 0.7)
     })
     await once(server.listen(0, '127.0.0.1'), 'listening')
     const reader = fork(new URL('support/counting-reader.mjs', import.meta.url), [String((server.address() as AddressInfo).port)])
     const [count] = await once(reader, 'message')
     await once(reader, 'exit')
     server.close()
-    expect(reasons).toEqual(['local'])
+    return { reason: reasons.join(), count: count as number }
+  }
+
+  function busyFor(milliseconds: number): void {
+    for (const end = performance.now() + milliseconds; performance.now() < end; );
+  }
+
+  /** In the turn after this one, when the reader has been told to read. */
+  function soon(busy: () => void): object {
+    setImmediate(busy)
+    return {}
+  }
+
+  test.each<[what: string, hold: () => object]>([
+    // One turn, in which nothing is written and no socket is looked at.
+    ['was busy for long', () => soon(() => busyFor(HELD))],
+    // Timers that have come due all run before the first socket is looked at, and so do those that they start.
+    [
+      'was busy for long, and so are the timers that have come due',
+      () =>
+        soon(() => {
+          for (let after = 1; after < 500; after += 5) setTimeout(() => busyFor(2), after)
+          busyFor(HELD)
+        }),
+    ],
+    // The reader goes on, and reads all that the kernel holds.
+    ...(process.platform === 'win32' ? [] : [['was stopped', () => ({ stop: process.pid, milliseconds: HELD })] as [string, () => object]]),
+  ])('B3 leaves a peer alone that has read all while this process %s', { timeout: 60_000 }, async (_, hold) => {
+    const { reason, count } = await readWhileHeld(hold)
+    expect(reason).toBe('local')
     expect(count).toBeGreaterThan(30_000_000)
   })
 })
@@ -140,6 +174,23 @@ describe('L9 timers that a test framework has faked and taken back', () => {
     }, 10_000)
     faked.close()
     stream.close()
+  })
+
+  test('L9 change nothing either where node:test fakes them around a stream, and one was open before', async () => {
+    const open = (): { stream: SinkStream; sink: HeldSink } => {
+      const stream = new SinkStream(resolveOptions({ heartbeat: 50 }), '')
+      const sink = new HeldSink(stream)
+      stream.open(sink)
+      return { stream, sink }
+    }
+    const before = open()
+    mock.timers.enable({ apis: ['setTimeout'] })
+    const faked = open()
+    mock.timers.reset()
+    const later = open()
+    for (const { sink } of [before, faked, later])
+      await vi.waitFor(() => expect(sink.frames.filter((frame) => String(frame) === ':\n\n').length).toBeGreaterThan(2), 10_000)
+    for (const { stream } of [before, faked, later]) stream.close()
   })
 
   test('L9 change nothing for later messages of a channel', async () => {

@@ -537,4 +537,19 @@ export const lifetime: readonly AdapterSentence[] = [
       equal(await within(client.ended, 'the end'), OPENING)
     },
   }),
+  sentence('L9', 'Timers faked and restored by a test framework around an open stream MUST NOT change the timers of later streams.', 'Tidings', {
+    // A stream that opens once the fakes are gone has its heartbeats, also where a faked timer never fires.
+    'faked-and-restored': async ({ start }) => {
+      const app = await start({ options: { heartbeat: 50 } })
+      const { setTimeout: real } = globalThis
+      globalThis.setTimeout = (() => ({ ref() {}, unref() {}, [Symbol.toPrimitive]: () => 1 })) as never
+      try {
+        await opened(app)
+      } finally {
+        globalThis.setTimeout = real
+      }
+      const { client } = await opened(app)
+      await client.until((text) => text.split(':\n\n').length > 3)
+    },
+  }),
 ]
