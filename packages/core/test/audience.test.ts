@@ -159,6 +159,8 @@ describe('C1 readers at one place', () => {
     lookIn(reader, 970)
     expect(reader.stream.closed).toBe(false)
     lookIn(reader, 1_100)
+    // A turn later, when the transport has been looked at once more.
+    lookIn(reader, 1_101)
     expect(reader.sink.destroyedFor).toBe('stalled')
   })
 
