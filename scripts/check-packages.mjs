@@ -29,7 +29,7 @@ const compilers = [
   { compiler: command('typescript6', 'tsc6'), skipLibCheck: 'true' },
 ]
 
-const packages = publishedPackages().map(({ path, manifest: { name, version } }) => ({ folder: path, name, version }))
+const packages = publishedPackages().map((each) => ({ ...each.manifest, folder: each.path }))
 const tarball = (name) => {
   const { version } = packages.find((each) => each.name === name)
   return join(work, `${name.replace('@', '').replace('/', '-')}-${version}.tgz`)

@@ -2,6 +2,7 @@
 export interface TimeSource {
   /** Milliseconds that never go back. */
   now(): number
+  /** Calls back once after so many milliseconds. */
   setTimeout(callback: () => void, milliseconds: number): unknown
 }
 
