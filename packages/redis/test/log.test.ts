@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { MessageLog } from '@tidings/core'
 import { describeLog } from '@tidings/testing'
 import { afterAll, beforeAll } from 'vitest'
@@ -23,6 +24,23 @@ describe.each(Object.entries(LIBRARIES))('by way of %s', (name, connect) => {
     await server?.stop()
   })
 
+  const disturb = (begin: (redis: RedisServer) => unknown, end: (redis: RedisServer) => unknown) => async (): Promise<() => unknown> => {
+    await begin(server as RedisServer)
+    return async () => {
+      await pause(300)
+      await end(server as RedisServer)
+    }
+  }
+  const DISTURBANCES = {
+    frozen: disturb(
+      (redis) => redis.freeze(),
+      (redis) => redis.thaw(),
+    ),
+    'killed and started': disturb(
+      (redis) => redis.kill(),
+      (redis) => redis.start(),
+    ),
+  }
   const names = new WeakMap<MessageLog, string>()
   const prefix = name.endsWith('with a prefix') ? 'app:' : ''
   const foreignTo = (act: (log: LogInRedis) => Promise<unknown>) => (log: MessageLog) => act({ name: names.get(log) ?? '', prefix, run: app.run })
@@ -35,6 +53,8 @@ describe.each(Object.entries(LIBRARIES))('by way of %s', (name, connect) => {
       return log
     },
     hasOwnClock: true,
+    again: (log) => redisLog(app.client, names.get(log) ?? '', { expiry: 60_000 }),
+    disturbances: url === undefined ? DISTURBANCES : {},
     foreign: Object.fromEntries(Object.entries(FOREIGN).map(([what, act]) => [what, foreignTo(act)])),
   })
 })

@@ -21,4 +21,12 @@ export interface LogUnderTest {
    * @default {}
    */
   foreign?: Readonly<Record<string, (log: MessageLog) => Promise<unknown>>>
+  /**
+   * What may keep the engine from answering for a while, without losing anything: frozen, stopped and started. Each
+   * stands in the names of the tests, begins it, and returns what ends it.
+   * @default {}
+   */
+  disturbances?: Readonly<Record<string, () => Promise<() => unknown>>>
+  /** Opens a log once more, as another process would. The suite closes that one, too. */
+  again?(log: MessageLog): MessageLog
 }

@@ -24,7 +24,7 @@ export async function within<Value>(promise: Promise<Value>, what: Awaited, ms?:
 }
 
 /** Resolves once the condition holds. For what no event tells. */
-export function eventually(holds: () => boolean, what: string): Promise<void> {
+export function eventually(holds: () => boolean, what: Awaited): Promise<void> {
   const mine = waits
   const poll = async (): Promise<void> => {
     while (!holds() && !mine.areOver) await new Promise((resolve) => setTimeout(resolve, 5))

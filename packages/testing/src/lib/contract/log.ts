@@ -1,5 +1,6 @@
 import { deepEqual, equal, match, notEqual, ok } from 'node:assert/strict'
-import type { LogEntry, LogMessage, MessageLog } from '@tidings/core'
+import { type Channel, createChannel, type LogEntry, type LogMessage, type MessageLog, type SubscribeOptions, type TailedLog } from '@tidings/core'
+import { eventStreamResponse } from '@tidings/core/web'
 import type { LogUnderTest } from '../log-under-test.ts'
 import { eventually, within } from '../within.ts'
 import { type ContractSuite, type Sentence, type Stage, sentence, testsOf } from './sentence.ts'
@@ -11,6 +12,10 @@ export interface LogWorld extends LogUnderTest {
    * test is over.
    */
   open: (messages?: number, age?: number) => Promise<MessageLog>
+  /** Opens one that nobody has read, with a channel over it. `undefined` for a log that no channel can read. */
+  openChannel: () => Promise<{ channel: Channel; log: MessageLog } | undefined>
+  /** Closes a log when the test is over. */
+  closes: (log: MessageLog) => void
 }
 
 const AMPLE = 1_000
@@ -18,6 +23,40 @@ const ID = /^[A-Za-z0-9._~-]{1,128}$/
 
 function message(data: string, topic?: string, key?: string): LogMessage {
   return { block: `event: note\ndata: ${data}\n`, event: 'note', data, isText: true, topic, key }
+}
+
+/**
+ * Subscribes a stream of a client that comes with an id, or without one. Resolves once that is done, to what the
+ * stream is written.
+ */
+function subscribed(channel: Channel, options: SubscribeOptions, lastEventId: string, then = (): void => {}): Promise<{ text: string; hasEnded: boolean }> {
+  const read = { text: '', hasEnded: false }
+  const request = new Request('http://localhost/', { headers: lastEventId === '' ? {} : { 'last-event-id': lastEventId } })
+  return new Promise((resolve, reject) => {
+    const { body } = eventStreamResponse(
+      request,
+      (stream) => {
+        channel.subscribe(stream, options)
+        then()
+        resolve(read)
+      },
+      { heartbeat: false },
+    )
+    const readAll = async (): Promise<void> => {
+      const decoder = new TextDecoder()
+      const reader = body?.getReader()
+      for (let chunk = await reader?.read(); chunk && !chunk.done; chunk = await reader?.read()) read.text += decoder.decode(chunk.value, { stream: true })
+      read.hasEnded = true
+    }
+    readAll().catch(reject)
+  })
+}
+
+const dataIn = (text: string): string[] => [...text.matchAll(/^data: (.*)$/gm)].map(([, data = '']) => data)
+
+/** Resolves once the channel knows that nothing follows this id. */
+async function eventuallyEnded(channel: Channel, lastId: string): Promise<void> {
+  while (!(await channel.ended(lastId))) await new Promise((resolve) => setTimeout(resolve, 5))
 }
 
 /** G: logs. */
@@ -242,6 +281,80 @@ export const logContract: readonly Sentence<LogUnderTest, LogWorld>[] = [
           )
         },
       },
+      // A stream and messages() get what is published in the process after their call, whatever the engine does at
+      // that time.
+      'from-now-on': {
+        also: ['C16'],
+        each: ({ disturbances = {} }) => ['undisturbed', ...Object.keys(disturbances)],
+        proof: async ({ openChannel, again, closes, disturbances = {} }, each) => {
+          const opened = await openChannel()
+          if (!opened) return
+          const { channel, log } = opened
+          const other = again?.(log)
+          if (other) closes(other)
+          const end = await disturbances[each]?.()
+          const read: string[] = []
+          const published: Promise<unknown>[] = []
+          const publish = (...datas: string[]): void => {
+            for (const data of datas) published.push(channel.publish(data))
+          }
+          const stream = await subscribed(channel, {}, '', () => {
+            publish('a')
+            other?.append(message('of another')).catch(() => {})
+            publish('b', 'c')
+          })
+          const collect = async (): Promise<void> => {
+            for await (const { data } of channel.messages()) read.push(String(data))
+          }
+          const collecting = collect()
+          publish('d')
+          await end?.()
+          await Promise.all(published)
+          publish('last')
+          await eventually(
+            () => read.includes('last') && stream.text.includes('data: last\n'),
+            () => `the last message; there are ${read.join()} and ${dataIn(stream.text).join()}`,
+          )
+          const own = (datas: string[]): string[] => datas.filter((data) => data !== 'of another')
+          deepEqual(own(dataIn(stream.text)), ['a', 'b', 'c', 'd', 'last'])
+          deepEqual(own(read).slice(-2), ['d', 'last'])
+          channel.close()
+          await collecting
+        },
+      },
+      // A client that keeps no id of a block without data has had all with the last message of what it asked for.
+      'ended-by-topic': {
+        also: ['C17'],
+        proof: async ({ openChannel }) => {
+          const opened = await openChannel()
+          if (!opened) return
+          const { channel } = opened
+          const published = [
+            ['1', 'a'],
+            ['2', 'b'],
+            ['long', 'a'],
+            ['longer', 'b'],
+          ] as const
+          const ids: string[] = []
+          for (const [data, topic] of published) ids.push(await channel.publish(data, { topic }))
+          channel.end()
+          await eventuallyEnded(channel, ids.at(-1) as string)
+          const short = ({ data }: { data: unknown }): boolean => String(data).length === 1
+          const asked: SubscribeOptions[] = [{}, { topics: ['a'] }, { topics: ['b'] }, { topics: ['a'], filter: short }, { topics: ['none'] }]
+          const table = ids.map((id) => Promise.all(asked.map((options) => channel.ended(id, options))))
+          deepEqual(await Promise.all(table), [
+            [false, false, false, true, true],
+            [false, false, false, true, true],
+            [false, true, false, true, true],
+            [true, true, true, true, true],
+          ])
+          const stream = await subscribed(channel, { topics: ['a'] }, ids[2] as string)
+          await eventually(() => stream.hasEnded, 'the end of a stream with nothing left')
+          deepEqual(dataIn(stream.text), [])
+          ok(Number(/^retry: (\d+)$/m.exec(stream.text)?.[1]) >= 300_000, stream.text)
+          channel.close()
+        },
+      },
       // After close nobody is told of anything.
       closed: async ({ open }) => {
         const log = await open()
@@ -365,8 +478,13 @@ function stageFor(subject: LogUnderTest): Stage<LogWorld> {
       await log.read(0, 1)
       return log
     }
+    const openChannel: LogWorld['openChannel'] = async () => {
+      const log = await subject.create({ messages: AMPLE })
+      opened.push(log)
+      return 'tail' in log ? { channel: createChannel({ log: log as TailedLog, onError: () => {} }), log } : undefined
+    }
     try {
-      await proof({ ...subject, open })
+      await proof({ ...subject, open, openChannel, closes: (log) => opened.push(log) })
     } finally {
       for (const log of opened) await log.close()
     }
