@@ -1,6 +1,6 @@
 /**
- * For whoever writes an adapter: the pieces that `@tidings/express`, `@tidings/koa` and `@tidings/hono` are made of.
- * `@tidings/testing` has the contract that an adapter must pass.
+ * The parts to write an adapter from, as `@tidings/express`, `@tidings/koa` and `@tidings/hono` do. `@tidings/testing`
+ * has the contract that an adapter must pass.
  *
  * @module @tidings/core/adapter
  */

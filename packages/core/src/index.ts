@@ -1,5 +1,5 @@
 /**
- * Channels, the wire format, and the types of streams, messages and options. Imports nothing of a platform or a
+ * Channels, the wire format, metrics, and the types of streams, messages and options. It needs no platform and no
  * framework.
  *
  * @module @tidings/core

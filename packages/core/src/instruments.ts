@@ -1,5 +1,5 @@
 /**
- * What `metrics()` counts, described for OpenTelemetry and Prometheus. An entry of its own, since few apps read it.
+ * Describes the numbers of `metrics()` for OpenTelemetry and Prometheus.
  *
  * @module @tidings/core/instruments
  */

@@ -1,5 +1,5 @@
 /**
- * For the packages, tests and benchmarks of this repository alone. Anything here may change in any version.
+ * For the packages, tests and benchmarks of this repository only. Each name may change or go in any version.
  *
  * @module @tidings/core/internal
  */

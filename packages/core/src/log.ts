@@ -1,6 +1,6 @@
 /**
- * For whoever writes a log on an engine: what all such logs share. `@tidings/redis` is made of it, and `describeLog`
- * in `@tidings/testing` has the contract that a log must pass.
+ * The parts to write a log on an engine from, as `@tidings/redis` does. `describeLog` in `@tidings/testing` has the
+ * contract that a log must pass.
  *
  * @module @tidings/core/log
  */

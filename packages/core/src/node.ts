@@ -13,11 +13,11 @@ import { nodeLastEventId, openNodeStream } from './lib/transport/node-stream.ts'
 export type { NodeRequest, NodeResponse }
 
 /**
- * Opens an event stream on a response of `node:http`, or of `node:http2` by its compatibility API. The head and a
- * first byte leave at once; headers set before survive. A HEAD request gets the head alone, and one whose `Accept`
- * excludes event streams gets 406; both give a stream that is closed already, with the reason `'unopened'`.
+ * Opens an event stream on a response of `node:http`, or of the compatibility API of `node:http2`. The head and a
+ * first byte leave at once. Headers that were set before are kept. A HEAD request gets the head alone, and a request
+ * whose `Accept` excludes event streams gets 406. For both, the returned stream is already closed as `'unopened'`.
  *
- * @throws `ERR_SSE_HEADERS_SENT` when the response has begun, `ERR_SSE_INVALID_OPTION` for options that cannot work
+ * @throws `ERR_SSE_HEADERS_SENT` when the response has begun, `ERR_SSE_INVALID_OPTION` for an invalid option
  *
  * @example
  * import { createServer } from 'node:http'
@@ -38,8 +38,8 @@ export function openEventStream<Events extends object = AnyEvents>(req: NodeRequ
 
 /**
  * The id of the last event that the client has seen: its `Last-Event-ID` header read as UTF-8, or `lastEventId` in
- * the query where the header is absent. `''` when it sent none; `'\uFFFD'`, which no server gives out, for one with
- * NUL or over 1 KiB.
+ * the query where the header is absent. `''` where the client sent no id. `'\uFFFD'`, which no server uses as an id,
+ * where the id contains NUL or is longer than 1 KiB.
  */
 export function lastEventIdOf(request: NodeRequest): string {
   return nodeLastEventId(request)

@@ -1,5 +1,5 @@
 /**
- * Event streams for anything that speaks fetch.
+ * Event streams for servers that speak fetch.
  *
  * @module @tidings/core/web
  */
@@ -14,13 +14,13 @@ import { answerOnce, type StreamCallback, type WebRequest, webLastEventId, webSt
 export type { StreamCallback, WebRequest }
 
 /**
- * An event stream as a fetch `Response`, for anything that speaks fetch: Hono, Bun, Deno, Workers, route handlers.
- * `callback` gets the stream as soon as the platform reads the body; its return closes nothing, `stream.close()`
- * does. What it throws ends the stream as `'error'` and goes to `onError`. A HEAD request gets the head alone, and
- * one whose `Accept` excludes event streams 406; for neither is `callback` called.
+ * Makes a fetch `Response` that is an event stream, for servers that speak fetch: Hono, Bun, Deno, Workers, route
+ * handlers. `callback` gets the stream when the platform begins to read the body. Its return does not close the
+ * stream; `stream.close()` does. An error that it throws ends the stream as `'error'` and goes to `onError`. A HEAD
+ * request gets the head alone, and a request whose `Accept` excludes event streams gets 406. For both, `callback` is
+ * not called.
  *
- * @throws `ERR_SSE_INVALID_OPTION` for options that cannot work, `ERR_SSE_HEADERS_SENT` for a second stream on one
- * request
+ * @throws `ERR_SSE_INVALID_OPTION` for an invalid option, `ERR_SSE_HEADERS_SENT` for a second stream on one request
  *
  * @example
  * import { eventStreamResponse } from '@tidings/core/web'
@@ -44,7 +44,7 @@ export function eventStreamResponse<Events extends object = AnyEvents>(
   answerOnce(request, callback)
   const headers = new Headers()
   setHeaders(resolved, (name, value, { append }) => (append ? headers.append(name, value) : headers.set(name, value)))
-  // What serves it may speak HTTP/2.
+  // The server may speak HTTP/2.
   for (const name of HOP_BY_HOP_HEADERS) headers.delete(name)
   const body = request.method === 'HEAD' ? null : webStreamBody(request, resolved, (stream) => callback(stream as EventStream<Events>))
   return new Response(body, { status: resolved.status, headers })
@@ -52,8 +52,8 @@ export function eventStreamResponse<Events extends object = AnyEvents>(
 
 /**
  * The id of the last event that the client has seen: its `Last-Event-ID` header read as UTF-8, or `lastEventId` in
- * the query where the header is absent. `''` when it sent none; `'\uFFFD'`, which no server gives out, for one with
- * NUL or over 1 KiB.
+ * the query where the header is absent. `''` where the client sent no id. `'\uFFFD'`, which no server uses as an id,
+ * where the id contains NUL or is longer than 1 KiB.
  */
 export function lastEventIdOf(request: Pick<Request, 'url' | 'headers'>): string {
   return webLastEventId(request)

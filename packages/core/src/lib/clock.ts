@@ -1,27 +1,28 @@
 import { now, timerMaker } from './time-source.ts'
 import { sharesTimers, startTimer } from './timer.ts'
 
-/** Something that wants to be looked at from time to time: an open stream. */
+/** Something that the clock calls from time to time: an open stream. */
 export interface Watched {
-  /** Which slot of the clock it stands in. The clock's own; start with `0`. */
+  /** The clock stores its slot here. Start with `0`. */
   slot: number
-  /** Called when its time has come. Answers in how many milliseconds it wants to be looked at again. */
+  /** Called when the delay is over. Returns the delay until the next call, in milliseconds. */
   look(present: number): number
 }
 
-// What a 32-bit timer can hold. Whatever lies further off is reached in several sleeps.
+// The longest delay of a platform's timer, in milliseconds. A later time takes several sleeps.
 const LONGEST_SLEEP = 2 ** 31 - 1
 
 /**
- * The same rounded up, so that nothing that is counted from it comes early; a whole number is kept in place, where
- * another is an object of its own.
+ * The present time in whole milliseconds, for the times that each reader and stream stores at a write. V8 stores a
+ * whole number inside the object, and allocates another object for a fraction. Rounded up, so that a delay that is
+ * measured from it never ends early.
  */
 export const wholeMilliseconds = (): number => Math.ceil(now())
 
 /**
- * One timer for all that is watched, however many there are (a timer for each of 5,000 streams costs twice the CPU).
- * Times are rounded up to slots of at most a sixth of the delay, so that those that come due together share a wake-up:
- * a look comes between 1 and 1.17 times its delay. The timer never keeps a process alive.
+ * One timer for all streams (a timer for each of 5,000 streams costs twice the CPU). Times are rounded up to slots of
+ * at most a sixth of the delay, so that streams share a wake-up: a look comes after 1 to 1.17 times its delay. The
+ * timer does not keep a process alive.
  */
 export class Clock {
   readonly #slots = new Map<number, Set<Watched>>()
@@ -29,14 +30,13 @@ export class Clock {
   #madeBy: unknown
   #wakesAt = Number.POSITIVE_INFINITY
   /**
-   * How many milliseconds its timer has been late, in all: for so long this process was not run, or did something
-   * else.
+   * The sum of all delays of its timer, in milliseconds: the time in which this process was stopped or busy.
    */
   lateness = 0
 
   watch(watched: Watched, delay: number): void {
     this.#place(watched, delay, now())
-    // A timer that was faked, or made before a fake came, may never fire.
+    // A test framework may have faked or restored timers since. The present timer may then never fire.
     if (this.#madeBy !== timerMaker()) this.#sleepUntil(Math.min(...this.#slots.keys()))
     else if (watched.slot < this.#wakesAt) this.#sleepUntil(watched.slot)
   }
@@ -61,7 +61,7 @@ export class Clock {
     this.lateness += Math.max(0, present - this.#wakesAt)
     for (const [time, slot] of [...this.#slots]) {
       if (time > present) continue
-      // A look may end any stream, which then leaves its slot: what is still there is still open.
+      // A look may end any stream, which then leaves its slot. The streams that are still in the slot are open.
       for (const watched of slot) {
         const delay = watched.look(present)
         if (slot.delete(watched)) this.#place(watched, delay, present)
@@ -80,7 +80,7 @@ export class Clock {
   }
 
   #stop(): void {
-    // One that another maker made is not for this one to clear. Its tick does no harm.
+    // Only the maker of a timer can clear it. A tick of an older timer does no harm.
     if (this.#madeBy === timerMaker()) clearTimeout(this.#timer)
     this.#timer = undefined
     this.#wakesAt = Number.POSITIVE_INFINITY
@@ -90,7 +90,7 @@ export class Clock {
 /** The one clock of this copy of the package. */
 export const clock: Clock = new Clock()
 
-/** The clock of a new stream: the one of all, or its own where it can share none. */
+/** The clock for a new stream: the shared one, or its own on platforms where streams cannot share timers. */
 export function clockOfStream(): Clock {
   return sharesTimers ? clock : new Clock()
 }

@@ -1,13 +1,13 @@
 /** Why a stream ended, as `onClose` and `signal.reason.reason` tell it. */
 export type CloseReason =
   /**
-   * The peer left: its connection was closed or reset, or its fetch aborted. Also where a framework destroyed the
+   * The peer left: its connection was closed or reset, or its fetch was aborted. Also where a framework destroyed the
    * connection.
    */
   | 'peer'
   /** This side called `close()`, or ended the response. */
   | 'local'
-  /** A message was sent while more than `maxBufferedBytes` already waited. */
+  /** A message was sent while more than `maxBufferedBytes` waited for the peer. */
   | 'slow'
   /** The peer took nothing for `stallTimeout` while bytes waited. */
   | 'stalled'
@@ -15,20 +15,20 @@ export type CloseReason =
   | 'shutdown'
   /** `maxDuration` was reached. */
   | 'expired'
-  /** A handler threw, or the transport failed. */
+  /** A handler, filter or snapshot threw, or the transport failed. */
   | 'error'
-  /** No stream was opened: a HEAD request, or one that was refused with 406. */
+  /** No stream was opened: the request was HEAD, or was refused with 406. */
   | 'unopened'
 
-/** Why a page is told that something it wanted may be gone. */
+/** Why a client is told that messages for it may be gone. */
 export type ResetReason =
-  /** This log never gave out its last event id: it is of another epoch, of another log, or no id at all. */
+  /** The log never gave out the client's last event id: the id is of another epoch or log, or not an id. */
   | 'unknown'
-  /** What followed its last event id is not kept any more. */
+  /** Messages after the client's last event id are not kept any more. */
   | 'trimmed'
-  /** It read so slowly that what it had yet to read was dropped. */
+  /** The client read too slowly: messages were dropped before it got them. */
   | 'lagged'
-  /** The log's engine has lost messages, among them some that it had read or was to read. */
+  /** The log's engine has lost messages that the client had got, or was to get. */
   | 'lost'
 
 /** Every code that a {@link TidingsError} can carry. `docs/errors.md` has a row for each. */
@@ -53,29 +53,29 @@ export type ErrorCode =
   | 'ERR_SSE_UNKNOWN_IDS'
   | 'ERR_SSE_HISTORY_DIFFERS'
 
-/** What may be said of an error beside its code and its text. */
+/** Details of an error beside its code and its text. */
 export interface ErrorDetails {
-  /** The error underneath. */
+  /** The error that caused it. */
   cause?: unknown
-  /** The HTTP status that fits, where HTTP has one. */
+  /** The HTTP status to answer with, where one fits. */
   status?: number
   /** Why the stream ended, on `ERR_SSE_CLOSED`. */
   reason?: CloseReason
 }
 
 /**
- * The one error class. Tell errors apart by `code`, never by `instanceof`: two copies of this package may be
- * installed.
+ * The class of all errors of Tidings. Tell errors apart by `code` and not by `instanceof`, because two copies of this
+ * package may be installed.
  *
- * `name` is `'AbortError'` on `ERR_SSE_CLOSED`, so that whatever was given the stream's `signal` fails as its callers
- * expect.
+ * `name` is `'AbortError'` on `ERR_SSE_CLOSED`. So a function that got the stream's `signal` rejects with an error
+ * that its callers recognise.
  */
 export class TidingsError extends Error {
-  /** What to tell errors apart by. */
+  /** The kind of the error. `docs/errors.md` lists all codes. */
   readonly code: ErrorCode
-  /** The HTTP status that fits: 406 on `ERR_SSE_NOT_ACCEPTABLE`, absent where HTTP has none. */
+  /** The HTTP status to answer with: 406 on `ERR_SSE_NOT_ACCEPTABLE`, otherwise absent. */
   declare readonly status?: number
-  /** Why the stream ended; on `ERR_SSE_CLOSED` only. */
+  /** Why the stream ended. On `ERR_SSE_CLOSED` only. */
   declare readonly reason?: CloseReason
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
@@ -103,45 +103,44 @@ export function closedError(reason: CloseReason, cause?: unknown): TidingsError 
   return new TidingsError('ERR_SSE_CLOSED', CLOSE_MESSAGES[reason], cause === undefined ? { reason } : { reason, cause })
 }
 
-/** The error of a second stream on one response, or of one that comes too late. */
+/** The error for a second stream on one response, or a stream on a response that has begun. */
 export function alreadyBegun(): TidingsError {
   return new TidingsError(
     'ERR_SSE_HEADERS_SENT',
-    'The response has begun already: a stream was opened on it before, or something else was sent; open one stream, first',
+    'The response has begun already: it has a stream, or its head was sent; open one stream, before you send anything else',
   )
 }
 
 /**
- * The error of a request's body that somebody begins to read after the stream has opened, when it is not all there
- * any more.
+ * The error for reading a request's body after the stream has opened, when parts of it were dropped.
  */
 export function bodyDropped(): TidingsError {
   return new TidingsError(
     'ERR_SSE_BODY_DROPPED',
-    "The request's body was dropped, since nobody read it when the stream opened; read it first, then open the stream",
+    "The request's body was dropped, because no code read it when the stream opened; read it first, then open the stream",
   )
 }
 
-/** The error of a message that comes after the end. */
+/** The error for a message that is published after the channel's end. */
 export function channelEnded(): TidingsError {
   return new TidingsError('ERR_SSE_CHANNEL_ENDED', 'The channel has ended; publish before end() or close()')
 }
 
-/** The error of a message that the log's engine has not kept, and says why. */
+/** The error for a message that the log's engine has refused, with the engine's own error as its cause. */
 export function notKept(cause: Error): TidingsError {
   return new TidingsError('ERR_SSE_LOG_UNAVAILABLE', `The log's engine has not kept the message: ${cause.message}`, { cause })
 }
 
-/** The error of something in a log's engine that no log has written. */
+/** The error for an entry in a log's engine that no log has written. */
 export function foreignEntry(what: string): TidingsError {
   return new TidingsError(
     'ERR_SSE_FOREIGN_ENTRY',
-    `The log's engine has something that is not a message of this log, and is skipped: ${what}; let no other program write to the log`,
+    `The log's engine has an entry that is not a message of this log, and skips it: ${what}; let no other program write to the log`,
   )
 }
 
-/** The error of a message of which nobody can tell whether the engine has it. */
+/** The error for a message that the engine may have or not. */
 export function unavailable(reason: string, cause?: unknown): TidingsError {
-  const text = `The log's engine could not tell that it has the message: ${reason}; publish it again with the same idempotencyKey`
+  const text = `The log's engine has not confirmed the message: ${reason}; publish it again with the same idempotencyKey`
   return new TidingsError('ERR_SSE_LOG_UNAVAILABLE', text, cause === undefined ? {} : { cause })
 }

@@ -1,31 +1,34 @@
 import type { Metrics } from './metrics.ts'
 
-/** A number that one of the {@link instruments} stands at. */
+/** A value of one of the {@link instruments}. */
 export interface Measurement {
   readonly value: number
-  /** What tells it from the others of the same instrument. */
+  /** Tells the values of one instrument apart. Empty where an instrument has one value. */
   readonly attributes: Readonly<Record<string, string>>
 }
 
 /** One of the numbers of `metrics()`, in OpenTelemetry's terms. */
 export interface Instrument {
-  /** Dotted; where OpenTelemetry has a name for it, that one. */
+  /** A name with dots. It is OpenTelemetry's own where its conventions have one. */
   readonly name: string
-  /** What only grows; what grows and shrinks, and may be added up over processes; what may not. */
+  /**
+   * A `'counter'` only grows. An `'upDownCounter'` grows and shrinks, and can be added up over processes. A `'gauge'`
+   * cannot be added up.
+   */
   readonly kind: 'counter' | 'upDownCounter' | 'gauge'
-  /** In UCUM: `'By'` for bytes, `'{message}'` for a number of messages. */
+  /** The unit in UCUM: `'By'` for bytes, `'{message}'` for a number of messages. */
   readonly unit: string
   readonly description: string
-  /** Where it stands. */
+  /** Reads its values from the result of `metrics()`. */
   read(metrics: Metrics): readonly Measurement[]
 }
 
-// What its conventions want of every metric of messages.
+// OpenTelemetry's conventions require these attributes for metrics of messages.
 const PUBLISHING = { 'messaging.system': 'tidings', 'messaging.operation.name': 'publish' }
 
 /**
- * All numbers of `metrics()`, for what registers them with OpenTelemetry, Prometheus or another collector:
- * `docs/observability.md` has both.
+ * Describes all numbers of `metrics()`, so that you can register them with OpenTelemetry, Prometheus or another
+ * collector. `docs/observability.md` shows both.
  *
  * @example
  * import { metrics } from '@tidings/core'
@@ -70,7 +73,7 @@ function one(name: string, kind: Instrument['kind'], unit: string, description: 
   return { name, kind, unit, description, read: (metrics) => [{ value: value(metrics), attributes: {} }] }
 }
 
-/** A counter for each of a few reasons. */
+/** A counter with one value for each reason. */
 function each(name: string, unit: string, description: string, attribute: string, values: (metrics: Metrics) => Readonly<Record<string, number>>): Instrument {
   return {
     name,

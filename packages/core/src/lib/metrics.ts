@@ -2,60 +2,59 @@ import type { CloseReason, ErrorCode, ResetReason } from './errors.ts'
 
 /** Why an open stream ended. */
 type EndReason = Exclude<CloseReason, 'unopened'>
-/** Why a log did not take a message: what a log may say, and `'_OTHER'`. */
+/** The code of the error by which a log refused a message; `'_OTHER'` for any other error. */
 type FailureCode = Extract<ErrorCode, 'ERR_SSE_LOG_UNAVAILABLE' | 'ERR_SSE_CHANNEL_ENDED'> | '_OTHER'
 
 /**
- * What the streams and channels of this copy of the package have come to since it was loaded. Numbers of things,
+ * Counts of the streams and channels of this copy of the package since it was loaded. Each is a number of things
  * unless a unit is named.
  */
 export interface Metrics {
   readonly streams: {
-    /** How many are open. */
+    /** Streams that are open. */
     readonly open: number
-    /** How many were opened. */
+    /** Streams that were opened. */
     readonly opened: number
-    /** How many ended, by reason. */
+    /** Streams that have ended, by reason. */
     readonly closed: Readonly<Record<EndReason, number>>
-    /** Bytes that wait in this process for their peers. */
+    /** Bytes that wait in this process for slow peers. */
     readonly buffered: number
-    /** Messages handed to transports: by `send`, and by channels once for each subscriber. */
+    /** Messages given to transports: one for each `send`, and one for each subscriber that a channel writes to. */
     readonly messages: number
-    /** Bytes handed to transports, before any compression, with comments and heartbeats. */
+    /** Bytes given to transports, comments and heartbeats included, before any compression. */
     readonly bytes: number
   }
   readonly channels: {
-    /** How many streams are subscribed. */
+    /** Streams that are subscribed. */
     readonly subscribers: number
     /** Messages whose `publish` has resolved. */
     readonly published: number
     /** Messages whose `publish` was rejected, by error code; `'_OTHER'` for any other error. */
     readonly failed: Readonly<Record<FailureCode, number>>
-    /** How many clients came back with a last event id. */
+    /** Clients that reconnected with a last event id. */
     readonly resumed: number
-    /** Messages from before they came that subscribers were given. */
+    /** Messages that subscribers got from the history. */
     readonly replayed: number
-    /** How often a subscriber was told, or cut because, something may be gone, by reason. */
+    /** Gaps that a subscriber was told of, or that ended its stream, by reason. */
     readonly gaps: Readonly<Record<ResetReason, number>>
-    /**
-     * How many messages of its channel the subscriber that is furthest behind has yet to be given, those of other
-     * topics included.
-     */
+    /** Messages between the slowest subscriber and the end of its channel, those of other topics included. */
     readonly lag: number
   }
 }
 
-/** A stream, as it is measured when someone asks. */
+/** The parts of a stream that `metrics()` reads. */
 export interface Measured {
   readonly bufferedAmount: number
   readonly '~lag': number
 }
 
-/** What is counted as it happens. Plain fields: some of them change with every write. */
+/** Counters that change as things happen. They are plain fields, because some of them change with every write. */
 interface Counts {
   opened: number
   readonly closed: Record<EndReason, number>
+  /** Added by the caller of a sink or a shared writer: a stream, or a channel that writes without it. */
   messages: number
+  /** Added by each sink and shared writer. */
   bytes: number
   subscribers: number
   published: number
@@ -65,7 +64,7 @@ interface Counts {
   readonly gaps: Record<ResetReason, number>
 }
 
-/** Of this copy of the package. */
+/** The counters of this copy of the package. */
 export const counts: Counts = {
   opened: 0,
   closed: { peer: 0, local: 0, slow: 0, stalled: 0, shutdown: 0, expired: 0, error: 0 },
@@ -79,18 +78,18 @@ export const counts: Counts = {
   gaps: { unknown: 0, trimmed: 0, lagged: 0, lost: 0 },
 }
 
-/** Streams whose transport is there still. */
+/** The streams whose transport has not ended. */
 export const measured: Set<Measured> = new Set()
 
-/** Counts a message that a log did not take. */
+/** Counts a message that a log refused. */
 export function countFailed(error: unknown): void {
   const { code } = (error ?? {}) as { code?: unknown }
   counts.failed[code === 'ERR_SSE_LOG_UNAVAILABLE' || code === 'ERR_SSE_CHANNEL_ENDED' ? code : '_OTHER']++
 }
 
 /**
- * What the streams and channels of this process have come to. Counting costs next to nothing; asking looks at each
- * open stream once.
+ * Reads the counts of the streams and channels of this process. Each call looks at each open stream once; counting
+ * itself costs almost nothing.
  *
  * @example
  * import { metrics } from '@tidings/core'

@@ -1,8 +1,8 @@
-/** Where times and timers come from. */
+/** A source of times and timers. */
 export interface TimeSource {
-  /** Milliseconds that never go back. */
+  /** The present time in milliseconds, on a clock that never goes back. */
   now(): number
-  /** Calls back once after so many milliseconds. */
+  /** Calls back once after this many milliseconds. */
   setTimeout(callback: () => void, milliseconds: number): unknown
 }
 
@@ -12,24 +12,24 @@ const platform: TimeSource = {
 }
 let source = platform
 
-/** Milliseconds on a clock that never goes back. */
+/** The present time in milliseconds, on a clock that never goes back. */
 export function now(): number {
   return source.now()
 }
 
-/** A timer of the present source. */
+/** Makes a timer of the present source. */
 export function makeTimer(callback: () => void, milliseconds: number): unknown {
   return source.setTimeout(callback, milliseconds)
 }
 
-/** What makes timers at present. Another one once a test framework has faked timers, or has taken its fakes back. */
+/** The present maker of timers. It changes when a test framework fakes timers or restores them. */
 export function timerMaker(): unknown {
   return source === platform ? setTimeout : source
 }
 
 /**
- * Takes times and timers from another source, for tests that drive the time. Returns a function that takes them from
- * the source before again. A timer that is no longer wanted may fire all the same.
+ * Takes times and timers from another source, for tests that control the time. Returns a function that restores the
+ * source before. A timer of the source may fire after it was cleared.
  */
 export function withClock(given: TimeSource): () => void {
   const before = source

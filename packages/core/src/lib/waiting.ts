@@ -1,6 +1,6 @@
 /**
- * Waits until what `begin` is given is called, or until the signal is aborted. `begin` returns a function that takes
- * it back, so that nothing keeps a reader that has left.
+ * Waits for a call of `wake`, which `begin` gets, or until the signal is aborted. `begin` returns a function that
+ * removes `wake` again, so that a reader that has left does not stay in memory.
  */
 export function calledUnless(begin: (wake: () => void) => () => void, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
@@ -18,8 +18,8 @@ export function calledUnless(begin: (wake: () => void) => () => void, signal: Ab
 const callbacksByPromise = new WeakMap<Promise<unknown>, Set<() => void>>()
 
 /**
- * Waits until a promise has settled, or until the signal is aborted. A promise alone keeps all who ever waited for it
- * until it settles, and an engine may be away for long.
+ * Waits until a promise has settled, or until the signal is aborted. A plain `then` would keep each reader in memory
+ * until the promise settles, and an engine may be away for hours.
  */
 export function settledUnless(promise: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
   return calledUnless((wake) => {

@@ -4,94 +4,94 @@ import type { TailedLog } from '../log/message-log.ts'
 import { checkedEvent, type Serialize } from '../message/message.ts'
 import { checkedDelay, checkedInteger, checkedOption, checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
 
-/** Where a channel failed where no caller can catch it. */
+/** The place in a channel where an error happened that no caller could catch. */
 export type ChannelErrorStage =
-  /** A subscription's filter threw; its stream is cut. */
+  /** The filter of a subscription threw. Its stream was cut. */
   | 'filter'
-  /** A subscription's snapshot threw, rejected, or took too long; its stream is cut. */
+  /** The snapshot of a subscription threw, rejected, or took too long. Its stream was cut. */
   | 'snapshot'
-  /** A message or the channel's end could not be kept. The promise of its `publish` rejects, too. */
+  /** The log did not keep a message or the channel's end. The promise of `publish` rejects too. */
   | 'publish'
   /**
-   * More than a tenth of the clients that came back had ids that this log never gave out. Said again, ever less
-   * often, where it goes on.
+   * More than a tenth of the clients that reconnected had ids that this log never gave out. While this goes on, it is
+   * reported again at growing intervals.
    */
   | 'resume'
-  /** The log has lost its engine. Streams stay open, and go on once it is back. */
+  /** The log has lost its engine. Streams stay open, and go on when the engine is back. */
   | 'follow'
   /**
-   * Something is wrong with the log or its use that stops nothing, as two processes that keep other histories. Said
-   * once for each cause.
+   * The log has a problem that stops nothing, for example two processes with different histories. It is reported once
+   * for each cause.
    */
   | 'log'
 
-/** The options of a channel whose own events have the names `Own`. */
+/** The options of a channel. `Own` are the names of the channel's own events. */
 export interface ChannelOptions<Own extends string = string> {
   /**
-   * How much is kept in this process for those who come back. `createChannel` makes a memory log of it; a log of
-   * one's own has its own bounds.
+   * The bounds of the memory log that `createChannel` makes. Not allowed beside `log`, which has its own bounds.
    * @default { messages: 1_000, bytes: 16_777_216 }
    */
   history?: HistoryBounds | undefined
-  /** What keeps the messages. @default memoryLog(history) */
+  /** The log that keeps the messages. @default memoryLog(history) */
   log?: TailedLog | undefined
   /**
-   * The event that tells a page that something it wanted may be gone, with `{ reason, lastEventId }` as its data.
+   * The event that tells a page that messages for it may be gone. Its data is `{ reason, lastEventId }`.
    * @default 'reset'
    */
   resetEvent?: NoInfer<Own> | undefined
   /**
-   * How a client is told its position when no message does: by a block of an id alone (`true`), by an event
-   * `position` without data for clients that ignore such blocks (`'message'`), or not at all.
+   * How a client learns its position where no message carries it. `true` sends a block of an id alone. `'message'`
+   * sends an event `position` without data, for clients that ignore such blocks. `false` sends nothing.
    * @default true
    */
   position?: boolean | ('position' extends Own ? 'message' : never) | undefined
   /**
-   * How many topics one subscriber, or one reader of `messages()`, may name. Each takes about 250 bytes for as long
-   * as it is subscribed.
+   * The number of topics that one subscriber, or one reader of `messages()`, may name. Each topic takes about 250
+   * bytes while it is subscribed.
    * @default 256
    */
   maxTopics?: number | undefined
   /**
-   * How long a subscription's snapshot may take, in milliseconds. Then the streams that wait for it are cut, and
-   * `onError` is told.
+   * The longest time that the snapshot of a subscription may take, in milliseconds. After it, the streams that wait
+   * for the snapshot are cut, and `onError` is called.
    * @default 30_000
    */
   snapshotTimeout?: number | undefined
   /**
-   * Turns data that is neither text nor bytes into text, once for all subscribers.
+   * Turns data into text where it is neither text nor bytes, once for all subscribers.
    * @default JSON.stringify
    */
   serialize?: Serialize | undefined
   /**
-   * Turns such text back into the value that filters and `messages()` see.
+   * Turns serialised text back into the value that filters and `messages()` get.
    * @default JSON.parse
    */
   parse?: ((text: string) => unknown) | undefined
   /**
-   * Told of what fails where no caller can catch it.
+   * Called with each error that no caller can catch.
    * @default console.error
    */
   onError?: ((error: unknown, context: { stage: ChannelErrorStage }) => void) | undefined
 }
 
 /**
- * The names of the channel's own events, which nobody else can publish: with a map of events, those of a channel that
- * sets neither name.
+ * The names of the channel's own events, which an app cannot publish. For a map of events it is `'reset'`, the name
+ * without options.
  */
 export type OwnEvents<Events extends object> = string extends keyof Events ? string : 'reset'
 
-/** What can be published: the map of events without the channel's own. */
+/** The events that an app can publish: its map of events without the channel's own. */
 export type PublishedEvents<Events extends object, Own extends string> = string extends keyof Events ? Events : Omit<Events, Own>
 
-/** The name of the event that tells a client its position, where one does. */
+/** The name of the event that tells a client its position, with `position: 'message'`. */
 export const POSITION_EVENT = 'position'
 const NAMES = ['history', 'log', 'resetEvent', 'position', 'maxTopics', 'snapshotTimeout', 'serialize', 'parse', 'onError']
 
 /** Checks the options of a channel. @throws `ERR_SSE_INVALID_OPTION` */
 export function checkChannelOptions(options: ChannelOptions): void {
   checkNames('createChannel', options, NAMES)
-  if (options.history !== undefined && options.log !== undefined) throw invalidOption('history is the bounds of the default log; give them to the log instead')
+  if (options.history !== undefined && options.log !== undefined)
+    throw invalidOption('history sets the bounds of the default log; give them to your log instead')
   if (options.history !== undefined) checkBounds('history', options.history)
   const { log, position, resetEvent, maxTopics, snapshotTimeout, serialize, parse, onError } = options
   if (log !== undefined && !('tail' in Object(log))) throw invalidOption(`log must be what memoryLog(), redisLog() or engineLog() makes, got ${describe(log)}`)
@@ -101,6 +101,6 @@ export function checkChannelOptions(options: ChannelOptions): void {
   if (snapshotTimeout !== undefined) checkedDelay('snapshotTimeout', snapshotTimeout)
   const taken = ['', 'message', ...(position === 'message' ? [POSITION_EVENT] : [])]
   if (resetEvent !== undefined && taken.includes(checkedOption('resetEvent', () => checkedEvent(resetEvent))))
-    throw invalidOption(`resetEvent must have a name of its own, got ${describe(resetEvent)}`)
+    throw invalidOption(`resetEvent must be a name that no other event has, got ${describe(resetEvent)}`)
   checkFunctions({ serialize, parse, onError })
 }

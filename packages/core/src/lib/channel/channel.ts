@@ -28,49 +28,54 @@ import { topicsOf } from './topics.ts'
 /** A bounded, ordered log of messages, and the streams that read it. */
 export interface Channel<Events extends object = AnyEvents> {
   /**
-   * Adds a message, encoded once for all who read it. Resolves to the id that it got; a rejection
-   * (`ERR_SSE_LOG_UNAVAILABLE`, `ERR_SSE_CHANNEL_ENDED`) goes to `onError`, too, and is never unhandled.
+   * Publishes a message. It is encoded once for all readers. The promise resolves to the id of the message. An error
+   * of the log (`ERR_SSE_LOG_UNAVAILABLE`, `ERR_SSE_CHANNEL_ENDED`) rejects it and goes to `onError`; the rejection is
+   * never unhandled.
    *
-   * @throws at once, as `send` does; `ERR_SSE_ID_OWNED` for a message with an id, `ERR_SSE_RESERVED_EVENT` for the
-   * channel's own events, `ERR_SSE_INVALID_OPTION`, `ERR_SSE_CHANNEL_ENDED` after `end()` or `close()`
+   * @throws the errors of `send`, at once; `ERR_SSE_ID_OWNED` for a message with an id, `ERR_SSE_RESERVED_EVENT` for
+   * the channel's own events, `ERR_SSE_INVALID_OPTION`, `ERR_SSE_CHANNEL_ENDED` after `end()` or `close()`
    */
   publish(message: Message<Events>, options?: PublishOptions): Promise<string>
   /**
-   * Has a stream get what is published, in order and each message once. A client that comes back with the last id
-   * that it has dispatched gets what followed it, or is told by the reset event that something may be gone.
+   * Sends published messages to a stream, in order and each message once. A client that reconnects with its last
+   * event id gets the messages that it missed, or the reset event tells it that some may be gone.
    *
    * @throws `ERR_SSE_ID_OWNED` for a stream that a channel feeds already, `ERR_SSE_INVALID_OPTION`
    */
   subscribe(stream: Omit<EventStream, 'send' | 'sendAll'>, options?: SubscribeOptions): Subscription
   /**
-   * The messages themselves, for use in the process. Rejects with `ERR_SSE_GAP` when its reader was so slow, or came
-   * so late, that something is gone.
+   * Iterates over the messages, for use in this process. The iterator rejects with `ERR_SSE_GAP` where a message is
+   * gone before its reader got it.
+   *
+   * @throws `ERR_SSE_INVALID_OPTION`
    */
   messages(options?: MessagesOptions): AsyncIterableIterator<ChannelMessage>
   /**
-   * Says that nothing will follow, to all who share the log: subscribers get the rest, their position, a `retry` and
-   * a clean end. Idempotent.
+   * Ends the channel, for all channels that share the log. Subscribers get the remaining messages, their position, a
+   * `retry` and a clean end. Idempotent.
    */
   end(): void
   /**
-   * Whether nothing will ever follow this id of what the client asks for, by the same `topics`, `filter` and `after`
-   * as its `subscribe`. A route that asks before it opens its stream answers 204, which stops an `EventSource`. A
-   * client without an id (`''`) has had all of an ended channel unless the route would begin at `after`. False where
-   * a log on an engine cannot tell within two seconds: the client's stream then waits for it.
+   * Whether the channel has ended and the client has got all its messages. Give the same `topics`, `filter` and
+   * `after` as to `subscribe`. A route that asks before it opens a stream can answer 204, which stops an
+   * `EventSource`. A client without an id (`''`) has got all messages of an ended channel, unless `after` is given.
+   * False where a log on an engine cannot tell within two seconds; the client's stream then waits for the engine.
+   *
+   * @throws `ERR_SSE_INVALID_OPTION`, as a rejection
    */
   ended(lastEventId: string, options?: Pick<SubscribeOptions, 'topics' | 'filter' | 'after'>): Promise<boolean>
   /**
-   * Ends all subscriptions and their streams, at once and without a `retry`, and lets go of the log where the channel
-   * made it. Idempotent.
+   * Ends all subscriptions and their streams, at once and without a `retry`. Closes the log where the channel made it.
+   * Idempotent.
    */
   close(): void
-  /** How many streams are subscribed. */
+  /** The number of streams that are subscribed. */
   readonly subscribers: number
 }
 
 const MESSAGES_OPTIONS = ['after', 'topics', 'signal']
 const ENDED_OPTIONS = ['topics', 'filter', 'after']
-// Milliseconds. A route that asks whether its client has had all must answer, whatever its log's engine does.
+// Milliseconds. A route that calls `ended` must answer, even while the log's engine does not.
 const LONGEST_ASKING = 2_000
 const LATE = Symbol()
 const MOST_TOPICS = 256
@@ -78,8 +83,8 @@ const MOST_TOPICS = 256
 const LONGEST_SNAPSHOT = 30_000
 
 /**
- * Makes a channel. `Own` names the channel's own events, which `publish` takes no messages of: with a map of events,
- * a `resetEvent` of another name is given there too, and `position: 'message'` needs `'position'`.
+ * Makes a channel. `Own` are the names of the channel's own events, which `publish` refuses. With a map of events,
+ * name there a `resetEvent` other than `'reset'`, and `'position'` for `position: 'message'`.
  *
  * @throws `ERR_SSE_INVALID_OPTION`
  *
@@ -114,13 +119,14 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   readonly #audiences: Audiences
   readonly #due = new DueAudiences()
   readonly #resumes = new ResumeCount()
-  /** Who reads in the process by `messages()`, and who of them waits. */
+  /** The positions of the readers of `messages()`. */
   readonly #places = new Set<Place>()
+  /** Wakes the readers of `messages()` that wait for the next message. */
   readonly #waiting = new Set<() => void>()
   readonly #unfollow: () => void
-  /** Settles when the log has been told that nothing will follow; there from then on, unless it could not be told. */
+  /** Set by `end()`. Settles when the log has ended, and is removed where the log could not be ended. */
   #ending: Promise<void> | undefined
-  /** Whether the channel has had its last message. */
+  /** Whether the log has ended. */
   #ended = false
   #closed = false
   subscribers = 0
@@ -180,7 +186,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     const leaving = new AbortController()
     const load = (after: string | number): Promise<void> | undefined => this.log.load?.(after, leaving.signal)
     let from = start
-    // From this call on, and not from the first `next`.
+    // The position is fixed at this call, and not at the first `next`.
     const place = isNow(start) ? this.log.now?.(leaving.signal) : undefined
     let reaching = place?.then((now) => {
       from = { now }
@@ -231,7 +237,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     if (!this.#options.log) this.log.close()
   }
 
-  // What the log says.
+  // Calls of the log.
 
   entry({ topic, offset }: LogEntry): void {
     this.#due.markDue(this.#audiences.ofAllTopics, offset)
@@ -241,7 +247,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   }
 
   trimming(upTo: number): void {
-    // A burst that is longer than the history would be gone before a turn is over.
+    // A burst that is larger than the history would be dropped before the end of this turn.
     if (upTo >= this.#due.unreadFrom) this.flush()
   }
 
@@ -249,7 +255,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     for (const audience of this.#audiences) audience.breakAt(upTo)
     for (const place of this.#places) if (place.cursor !== undefined && place.cursor > upTo) place.cursor = undefined
     this.snapshots.clear()
-    // Delivered in a later turn, when the tail is as it will be.
+    // Delivered in a later turn, when the log has moved its tail.
     this.#markAllDue()
   }
 
@@ -269,12 +275,12 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
   flush(): void {
     this.#due.deliver((audience) => {
       const { head } = this.tail
-      // A filter may publish: that is delivered in the next turn.
+      // A filter may publish a message, which is delivered in the next turn.
       return audience.deliver() && this.tail.head === head
     })
   }
 
-  // What readers and views ask.
+  // Calls of readers and views.
 
   get isOver(): boolean {
     return this.#ended
@@ -332,7 +338,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     counts.subscribers--
   }
 
-  /** Whether all that is for the view, and none of it is gone, lies at or before this offset. */
+  /** Whether no message of the view follows this offset, and none that followed it is gone. */
   #hasAll(view: View, offset: number | undefined): boolean {
     try {
       return offset !== undefined && !view.hasGap(offset) && !view.walk(offset)()
@@ -342,7 +348,7 @@ class LogChannel implements Channel, Hub, Source, MessageSource, Flushable, LogF
     }
   }
 
-  /** Drops what is too old, once those have had it for whom it came. */
+  /** Drops messages that are too old, after they were delivered. */
   #trimAged(): void {
     this.trimming(this.tail.agedFloor())
     this.tail.trimAged()

@@ -2,11 +2,12 @@ import { describe } from '../describe.ts'
 import { ownText } from '../message/own-text.ts'
 import { invalidOption } from '../option-checks.ts'
 
-// Characters. Names come from clients, and are kept for longer than messages.
+// Characters. Names come from clients, and are kept longer than messages.
 const LONGEST_NAME = 1_024
 
 /**
- * The name of a topic or a key, in memory of its own. A number, say, would match no topic that a reader can name.
+ * Checks the name of a topic or a key, and copies it. Only strings are names: a number would match no topic of a
+ * reader.
  * @throws `ERR_SSE_INVALID_OPTION`
  */
 export function checkedName(option: string, value: unknown): string {

@@ -6,7 +6,7 @@ import type { PublishOptions } from './publish.ts'
 import type { MessagesOptions } from './read-messages.ts'
 import type { SubscribeOptions, Subscription } from './subscription.ts'
 
-/** A channel as an app holds it: the public names and no others. What its log and its readers call is behind it. */
+/** A channel as an app gets it, with its public names alone. */
 export class PublicChannel implements Channel {
   readonly #channel: Channel
 

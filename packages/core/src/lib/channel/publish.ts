@@ -4,30 +4,30 @@ import { encodeBlock, isBytes, type Message, type Serialize, textOf } from '../m
 import { checkNames } from '../option-checks.ts'
 import { checkedName } from './checked-name.ts'
 
-/** Where a message of a channel belongs. */
+/** The options of `publish`. */
 export interface PublishOptions {
-  /** Readers that name topics get the messages of those. At most 1,024 characters. */
+  /** The topic of the message. A reader that names topics gets only their messages. At most 1,024 characters. */
   topic?: string | undefined
   /** A newer message of the same key supersedes this one for readers that conflate. At most 1,024 characters. */
   key?: string | undefined
   /**
-   * Publishing again with the same key adds nothing and gives the first id, so that a caller may retry. At most 1,024
-   * characters.
+   * Makes a retry safe: a second message with the same key is not added, and `publish` resolves to the id of the
+   * first. At most 1,024 characters.
    */
   idempotencyKey?: string | undefined
 }
 
 const PUBLISH_OPTIONS = ['topic', 'key', 'idempotencyKey']
 
-/** The names that a channel's own events have. */
+/** The names of a channel's own events. */
 export type ReservedEvents = ReadonlySet<string>
 
-/** A message as its log keeps it: checked and encoded, so that what happens to its data later changes nothing. */
+/** Checks and encodes a message for its log. A later change of its data has no effect. */
 export function toLogMessage(message: Message, options: PublishOptions, serialize: Serialize = JSON.stringify, reserved: ReservedEvents): LogMessage {
   checkNames('publish', options, PUBLISH_OPTIONS)
   const parts = typeof message === 'string' ? { data: message } : message
   let serialized = ''
-  // What is no message at all is refused here, with the text that says so.
+  // Refuses a value that is not a message, so it comes before the checks of its fields.
   const block = encodeBlock(parts, (data) => {
     serialized = serialize(data)
     return serialized
@@ -38,7 +38,7 @@ export function toLogMessage(message: Message, options: PublishOptions, serializ
   if (reserved.has(event))
     throw new TidingsError(
       'ERR_SSE_RESERVED_EVENT',
-      `The event ${JSON.stringify(event)} is the channel's own; name it otherwise, or set the channel's resetEvent`,
+      `The event ${JSON.stringify(event)} belongs to the channel itself; use another name, or set the channel's resetEvent`,
     )
   const topic = nameOf('topic', options.topic)
   const key = nameOf('key', options.key)

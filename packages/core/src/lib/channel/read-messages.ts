@@ -3,46 +3,47 @@ import { TidingsError } from '../errors.ts'
 import type { LogEntry, TailedLog } from '../log/message-log.ts'
 import { calledUnless } from '../waiting.ts'
 
-/** How the messages of a channel are read in the process. */
+/** The options of `messages`. */
 export interface MessagesOptions {
-  /** After this id, or all that is kept (`'start'`). Unset: from now on. */
+  /** Begins after the message with this id, or with all kept messages (`'start'`). Unset: with the next message. */
   after?: string | undefined
   /** Only messages of these topics. Unset: all messages, also those without a topic. */
   topics?: Iterable<string> | undefined
-  /** Ends the iteration. */
+  /** Ends the iteration when it is aborted. */
   signal?: AbortSignal | undefined
 }
 
-/** The offset of the message that a reader in the process has had last; `undefined` where that is gone. */
+/** The position of a reader of `messages()`. */
 export interface Place {
+  /** The offset of the last message that it got. The channel sets it to `undefined` when the log has lost that. */
   cursor: number | undefined
 }
 
-/** Where a reader in the process begins. */
+/** The beginning of a reader of `messages()`. */
 export interface Beginning {
-  /** Has what follows it brought here, as the log does. It began to at the call. */
+  /** Fills the log's tail with the messages that follow, as `TailedLog.load` does. It was started by `messages()`. */
   load(): Promise<void> | undefined
-  /** Its offset, once that is done; `undefined` where it is gone or never was. */
+  /** The offset of the beginning, after `load`; `undefined` where the log does not know it. */
   cursor(): number | undefined
 }
 
-/** What a reader in the process needs of its channel. */
+/** The parts of a channel that a reader of `messages()` needs. */
 export interface MessageSource {
   readonly log: TailedLog
-  /** Tells of places that have become none, by `cursor`. Returns a function that ends it. */
+  /** Keeps the place up to date when the log loses messages. Returns a function that ends this. */
   enter(place: Place): () => void
-  /** Whether what is kept is all that there will ever be. */
+  /** Whether no further message will come to this reader. */
   readonly isFinal: boolean
   valueOf(entry: LogEntry): unknown
-  /** Calls back once, at the next message or the channel's end. Returns a function that takes the callback back. */
+  /** Calls back once, at the next message or the channel's end. Returns a function that removes the callback. */
   onNext(wake: () => void): () => void
 }
 
 /**
- * The messages of a view from where one begins, as they come. `leaving` is aborted with the reader's leaving.
+ * Iterates over the messages of a view. `leaving` is aborted when the reader leaves.
  *
- * Not the generator itself: its own `return()` would wait until it has something to yield, and whoever left would be
- * kept till then.
+ * It does not return the generator itself. A generator's `return()` waits for its pending `next()`, so a reader that
+ * left would stay in memory until the next message.
  */
 export function readMessages(
   source: MessageSource,
@@ -52,7 +53,7 @@ export function readMessages(
   signal: AbortSignal | undefined,
 ): AsyncIterableIterator<ChannelMessage> {
   const isLeft = (): boolean => leaving.signal.aborted || signal?.aborted === true
-  /** Waits for what is begun with `wake`, and no longer than until it is left. */
+  /** Waits for a call of `wake`, or until the reader leaves. */
   const unlessLeft = (begin: (wake: () => void) => () => void): Promise<void> =>
     calledUnless((wake) => {
       const leave = (): void => leaving.abort()
@@ -74,7 +75,7 @@ export function readMessages(
   async function* read(): AsyncGenerator<ChannelMessage, undefined> {
     await reached(beginning.load())
     const here: Place = { cursor: beginning.cursor() }
-    // What was brought here may have been dropped again.
+    // The loaded messages may have been dropped again.
     while (here.cursor !== undefined && view.hasGap(here.cursor) && !isLeft()) {
       const reaching = beginning.load()
       if (!reaching) break
@@ -97,7 +98,7 @@ export function readMessages(
         if (isLeft()) break
       }
       if (here.cursor === undefined || view.hasGap(here.cursor))
-        throw new TidingsError('ERR_SSE_GAP', 'Messages that were to be read are not kept any more; read faster, keep more history, or begin anew')
+        throw new TidingsError('ERR_SSE_GAP', 'The next messages are not kept any more; read faster, keep more history, or begin again')
       const entry = next()
       if (entry) {
         here.cursor = entry.offset

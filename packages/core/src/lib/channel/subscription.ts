@@ -6,45 +6,46 @@ import { describe } from '../describe.ts'
 import { checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
 import { checkCount, topicsOf } from './topics.ts'
 
-/** How a stream is subscribed. */
+/** The options of `subscribe`. */
 export interface SubscribeOptions {
   /** Only messages of these topics. Unset: all messages, also those without a topic. */
   topics?: Iterable<string> | undefined
   /**
-   * Only messages for which this is true. Give the same function to all subscriptions that share it: one made for
-   * each request runs for each message and subscriber, and shares no bytes. A filter that throws cuts its own stream.
+   * Only messages for which this function returns true. Subscriptions with the same function share encoded bytes. A
+   * function that is made for each request runs once for each message and subscriber, and shares nothing. A filter
+   * that throws cuts its own stream.
    */
   filter?: Filter | undefined
   /**
-   * Where a client begins that comes without a last event id: after this id, or with all that is kept (`'start'`).
-   * Unset: with what is published from now on.
+   * The beginning for a client without a last event id: after the message with this id, or with all kept messages
+   * (`'start'`). Unset: with the next message.
    */
   after?: string | undefined
   /**
-   * The present state, for a client that begins without history or has lost some of it. It gets a `signal`, which is
-   * aborted when nobody waits for it any more.
+   * Makes the present state, for a client that begins without history or has lost a part of it. It gets a `signal`,
+   * which is aborted when no client waits for the state any more.
    */
   snapshot?: Snapshot | undefined
   /**
-   * What happens to a connected client that falls behind what is kept: it is told by the reset event (`'reset'`), or
-   * its stream ends (`'close'`); when it comes back, the reset event tells it. `'conflate'` lets it skip messages
-   * that a newer one of their key supersedes, so that it falls behind less.
+   * What happens when a connected client is so slow that messages for it are dropped. `'reset'` tells it by the reset
+   * event. `'close'` ends its stream, and the reset event follows when it reconnects. `'conflate'` lets a slow client
+   * skip messages that a newer one of their key supersedes, and then does as `'reset'`.
    * @default 'reset'
    */
   lag?: Lag | undefined
 }
 
-/** A stream's place in a channel. It ends with the stream. */
+/** The subscription of a stream to a channel. It ends with the stream. */
 export interface Subscription {
   /**
-   * Adds topics, from this subscription's present position on.
-   * @throws `ERR_SSE_INVALID_OPTION` where it has all topics, or would have too many
+   * Adds topics. Their messages count from the present position of the subscription.
+   * @throws `ERR_SSE_INVALID_OPTION` where the subscription has all topics, or would have too many
    */
   add(...topics: string[]): void
-  /** Takes topics away. @throws `ERR_SSE_INVALID_OPTION` where it has all topics */
+  /** Removes topics. @throws `ERR_SSE_INVALID_OPTION` where the subscription has all topics */
   remove(...topics: string[]): void
   /**
-   * The id of its position: a client that came back with it would miss nothing and get nothing twice. `''` while its
+   * The id of its position. A client that reconnects with it misses nothing and gets nothing twice. `''` while the
    * channel waits for a log on an engine.
    */
   readonly lastEventId: string
@@ -56,7 +57,7 @@ const NAMES = ['topics', 'filter', 'after', 'snapshot', 'lag']
 const LAGS: readonly unknown[] = [undefined, 'reset', 'close', 'conflate']
 
 /**
- * Checks the options but for `topics` and `after`, which are looked into where they are read.
+ * Checks the options, except `topics` and `after`, which are checked where they are read.
  * @throws `ERR_SSE_INVALID_OPTION`
  */
 export function checkSubscribeOptions(options: SubscribeOptions): void {
@@ -66,7 +67,7 @@ export function checkSubscribeOptions(options: SubscribeOptions): void {
   checkFunctions({ filter, snapshot })
 }
 
-/** The subscription of a reader that may have so many topics. */
+/** Makes the subscription of a reader. `maxTopics` is the number of topics that it may have. */
 export function subscriptionOf(reader: Reader, audiences: Audiences, maxTopics: number): Subscription {
   const change = (edit: (topics: Set<string>) => void): void => {
     if (!reader.isOpen) return

@@ -3,7 +3,7 @@ import { invalidOption } from '../option-checks.ts'
 import { checkedName } from './checked-name.ts'
 
 /**
- * The topics that were asked for, of which there are at most so many; undefined for all messages.
+ * Checks the topics of a reader, at most `most` of them. Undefined stands for all messages.
  * @throws `ERR_SSE_INVALID_OPTION`
  */
 export function topicsOf(topics: Iterable<string> | undefined, most: number): ReadonlySet<string> | undefined {
@@ -15,7 +15,7 @@ export function topicsOf(topics: Iterable<string> | undefined, most: number): Re
   return set
 }
 
-/** @throws `ERR_SSE_INVALID_OPTION` */
+/** Checks the number of topics. @throws `ERR_SSE_INVALID_OPTION` */
 export function checkCount(topics: ReadonlySet<string>, most: number): void {
   if (topics.size > most)
     throw invalidOption(`topics must be at most ${most} names; check how many a client asks for before you open its stream, or set the channel's maxTopics`)

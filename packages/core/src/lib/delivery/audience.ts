@@ -6,59 +6,60 @@ import { counts } from '../metrics.ts'
 import type { Batch } from './batch.ts'
 import type { View } from './view.ts'
 
-/** What an audience reads of its channel. */
+/** The parts of a channel that an audience needs. */
 export interface AudienceHub {
   readonly tail: Tail
-  /** Whether nothing will follow the head. */
+  /** Whether the log has ended: no entry will follow its head. */
   readonly isOver: boolean
 }
 
-/** A reader, as its audience has it. */
+/** A reader, as its audience calls it. */
 export interface AudienceMember {
-  /** Where it stands among those that are written to together. */
+  /** Its index among the readers that share a cursor. */
   seat: number
-  /** In which its filter and its snapshot were given. */
+  /** The async context in which its filter and its snapshot were given. */
   readonly context: AsyncContext | undefined
-  /** From now on it is written to with all others at the shared place. */
+  /** It shares the audience's cursor from now on. */
   share(seat: number): void
-  /** Goes on by itself from where it stands. */
+  /** It has its own cursor again, which begins at the shared one. */
   part(): void
-  /** It was given this batch, and its peer has yet to take it. */
+  /** The batch was written to it, and waits for the peer. */
   fallBehind(batch: Batch): void
-  /** Gives it what follows its cursor. Returns false where that is under way already. */
+  /** Writes the messages after its cursor. Returns false where an outer call is doing so already. */
   deliver(): boolean
-  /** What follows `upTo` will not be what it was. */
+  /** The entries after the offset `upTo` are about to change. */
   breakAt(upTo: number): void
   /** Ends its stream. */
   end(): void
 }
 
 /**
- * The readers of one view. Those that have had all there is share one place in the log and are written to in one go,
- * past their streams, so that nothing of a reader or a stream is looked at. One whose transport cannot take what the
- * others can goes on by itself, until it has caught up.
+ * The readers of one view. Readers that are up to date share one cursor. A batch is written to all of them in one
+ * loop, straight to their transports: no field of a reader or a stream is read or written. A reader whose transport
+ * is full leaves the shared cursor, and comes back when it is up to date again.
  */
 export class Audience {
   readonly view: View
   readonly #hub: AudienceHub
-  /** Those that are given what follows one by one. */
+  /** The readers with their own cursors. */
   readonly #single = new Set<AudienceMember>()
-  /** Those at the shared place, and in the same order what writes to them. */
+  /** The readers that share a cursor. */
   readonly #together: AudienceMember[] = []
+  /** The writers of these readers, in the same order. */
   readonly #writers: SharedWriter[] = []
-  /** While those at the shared place are moved: a filter may publish, and so have it all delivered again. */
+  /** True while the shared cursor moves. A filter may publish a message, and so cause another call. */
   #delivers = false
-  /** Whether messages have come that its readers are to be given. */
+  /** Whether messages have come for its readers. */
   isDue = false
-  /** While it is due, the offset before the first of these messages. */
+  /** While it is due: the offset before the first of these messages. */
   #unreadAfter: number | undefined
-  /** Where the last write to all at the shared place has brought them. */
+  /** The shared cursor after the last shared write. */
   cursor = 0
-  /** The offset of the last message that was written to all of them. */
+  /** The offset of the last message of the last shared write. */
   told = 0
-  /** When that was, in whole milliseconds of `performance.now()`. */
+  /** The time of the last shared write, as `wholeMilliseconds` tells it. */
   wroteAt = 0
-  /** How many writes there have been: what was written before a reader came is nothing to it. */
+  /** The number of shared writes. A reader compares it to the number at which it joined. */
   writes = 0
 
   constructor(view: View, hub: AudienceHub) {
@@ -84,7 +85,7 @@ export class Audience {
     this.#single.delete(reader)
   }
 
-  /** Takes a reader that has had all there is to the shared place, where that is where it stands. */
+  /** Lets an up-to-date reader share the cursor, where its own cursor is at the same offset. */
   join(reader: AudienceMember, cursor: number, writer: SharedWriter): void {
     if (this.#together.length === 0) this.cursor = cursor
     else if (this.#position !== cursor) return
@@ -93,23 +94,23 @@ export class Audience {
     this.#writers.push(writer)
   }
 
-  /** Up to where a reader that was given all there was has still had all. */
+  /** The offset up to which no message waits for its readers. An up-to-date reader may move to it. */
   get quietUntil(): number {
     return this.#unreadAfter ?? this.#hub.tail.head
   }
 
-  /** A message for its readers has come. */
+  /** A message with this offset has come for its readers. */
   markUnread(offset: number): void {
     this.#unreadAfter ??= offset - 1
   }
 
-  /** Its readers have been given all that has come. */
+  /** Its readers have got all messages. */
   clearDue(): void {
     this.isDue = false
     this.#unreadAfter = undefined
   }
 
-  /** Tells each reader that only what lies up to this offset still holds. */
+  /** Tells each reader that the entries after this offset are about to change. */
   breakAt(upTo: number): void {
     this.scatter()
     for (const reader of this) reader.breakAt(upTo)
@@ -117,14 +118,14 @@ export class Audience {
     this.#unreadAfter = undefined
   }
 
-  /** Has each reader go on by itself. */
+  /** Gives each reader its own cursor again. */
   scatter(): void {
     for (let seat = this.#together.length - 1; seat >= 0; seat--) this.#takeOut(seat)
   }
 
   /**
-   * Moves every reader that is ready. Returns false where one is being moved already: what has come meanwhile it
-   * reads by itself.
+   * Writes the waiting messages to every reader that is ready. Returns false where an outer call is writing to one of
+   * them already; that call writes the new messages, too.
    */
   deliver(): boolean {
     let isDone = !this.#delivers
@@ -138,7 +139,8 @@ export class Audience {
   }
 
   /**
-   * False where each has to go on by itself: to be told of a gap or the end, or cut because of what a filter throws.
+   * Returns false where each reader must go on by itself: to be told of a gap or the end, or to be cut because the
+   * filter throws.
    */
   #deliverTogether(): boolean {
     const { tail } = this.#hub
@@ -154,7 +156,7 @@ export class Audience {
     return true
   }
 
-  /** Behind what has come for others, too. */
+  /** The shared cursor, moved past messages of other views. */
   get #position(): number {
     return Math.max(this.cursor, this.quietUntil)
   }
@@ -162,14 +164,14 @@ export class Audience {
   #batchAfter(cursor: number): Batch | undefined {
     try {
       const { view } = this
-      // The filter is that of each of them.
+      // All readers have the same filter, so the context of the first one serves for all.
       return view.filter ? runIn(this.#together[0]?.context, () => view.batchAfter(cursor)) : view.batchAfter(cursor)
     } catch {
       return undefined
     }
   }
 
-  /** Nothing that it calls runs code of the app: until all have been written to, some are ahead of the others. */
+  /** No code of the app may run in this loop, because some readers are ahead of the shared cursor until its end. */
   #write(batch: Batch): void {
     const { length } = this.#writers
     let refused = 0
@@ -191,7 +193,7 @@ export class Audience {
     try {
       return this.#writers[seat]?.write(batch)
     } catch {
-      // As a socket that others have wrapped may: its stream will meet the same, and tells.
+      // A wrapped socket may throw. The stream will meet the same error at its own write, and reports it.
       return undefined
     }
   }

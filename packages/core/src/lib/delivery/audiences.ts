@@ -2,20 +2,20 @@ import { Audience, type AudienceHub } from './audience.ts'
 import type { Reader } from './reader.ts'
 import { type Filter, type Source, View } from './view.ts'
 
-/** The audiences that have readers, and which of them a message concerns. */
+/** The audiences of a channel. Finds the ones that a message concerns. */
 export class Audiences {
   readonly #channel: Source & AudienceHub
   readonly #open = new Set<Audience>()
   readonly #byFilter = new Map<Filter | undefined, Map<string, Audience>>()
   readonly #byTopic = new Map<string, Set<Audience>>()
-  /** The audiences that every message may concern. */
+  /** The audiences without topics. Each message may concern them. */
   readonly ofAllTopics: Set<Audience> = new Set()
 
   constructor(channel: Source & AudienceHub) {
     this.#channel = channel
   }
 
-  /** The audience of these topics and this filter: the same one for all who have the same. */
+  /** The audience of these topics and this filter. All readers with the same topics and filter share it. */
   find(topics: ReadonlySet<string> | undefined, filter: Filter | undefined): Audience {
     const name = topics ? JSON.stringify([...topics].sort()) : ''
     return this.#byFilter.get(filter)?.get(name) ?? new Audience(new View(this.#channel, topics, filter, name), this.#channel)
@@ -33,7 +33,7 @@ export class Audiences {
     if (audience.size === 0 && this.#open.delete(audience)) this.#leave(audience)
   }
 
-  /** Has a reader read these topics from its present position on. */
+  /** Changes the topics of a reader, from its present position on. */
   move(reader: Reader, topics: ReadonlySet<string>): void {
     this.remove(reader)
     reader.changeAudience(this.find(topics, reader.audience.view.filter))
@@ -44,7 +44,7 @@ export class Audiences {
     return this.#open.values()
   }
 
-  /** The audiences that a message of this topic may concern, beside those of all topics. */
+  /** The audiences that name this topic. */
   ofTopic(topic: string | undefined): Iterable<Audience> {
     return (topic !== undefined && this.#byTopic.get(topic)) || []
   }

@@ -1,10 +1,10 @@
 import { SharedText } from '../message/shared-text.ts'
 
-/** The frames between two cursors of a view. */
+/** The frames of a view between two cursors. */
 export class Batch extends SharedText {
   /** The offset of its last message. */
   readonly last: number
-  /** The cursor of a reader that has had it. */
+  /** The cursor of a reader that has got the batch. */
   readonly to: number
 
   constructor(text: string, messages: number, last: number, to: number) {
@@ -13,7 +13,7 @@ export class Batch extends SharedText {
     this.to = to
   }
 
-  /** Whether nothing of what lies between belongs to the view. */
+  /** Whether the view has no message between the cursors. */
   get isEmpty(): boolean {
     return this.text === ''
   }

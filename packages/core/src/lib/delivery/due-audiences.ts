@@ -1,16 +1,16 @@
 import type { Audience } from './audience.ts'
 
-/** The audiences that have messages to be given. */
+/** The audiences whose readers have waiting messages. */
 export class DueAudiences {
   #audiences: Audience[] = []
-  /** The first message that waits for readers; `Infinity` where none does. */
+  /** The offset of the first message that waits for readers; `Infinity` where none waits. */
   unreadFrom: number = Number.POSITIVE_INFINITY
 
   get isEmpty(): boolean {
     return this.#audiences.length === 0
   }
 
-  /** A message for these audiences has come. */
+  /** A message with this offset has come for these audiences. */
   markDue(audiences: Iterable<Audience>, offset: number): void {
     for (const audience of audiences) {
       this.add(audience)
@@ -24,7 +24,7 @@ export class DueAudiences {
     audience.isDue = true
   }
 
-  /** Has each audience deliver. One that is not done stays due. */
+  /** Calls `deliver` for each due audience. It stays due where that returns false. */
   deliver(deliver: (audience: Audience) => boolean): void {
     for (const audience of [...this.#audiences]) if (deliver(audience)) audience.clearDue()
     this.#audiences = this.#audiences.filter(({ isDue }) => isDue)

@@ -1,6 +1,6 @@
 import type { LogEntry, Tail } from '../log/message-log.ts'
 
-/** Gives a view's messages with keys that follow one offset, up to another: each call of what it returns the next. */
+/** Walks over a view's messages with keys, after one offset and up to another. Each call of the result gives one. */
 export type WalkKeyed = (after: number, until: number) => () => LogEntry | undefined
 
 // Of all views of the process, in keys. Each takes about fifty bytes: its text is the log's.
@@ -11,19 +11,20 @@ const keepers = new Map<NewestOfKeys, number>()
 let keptByAll = 0
 
 /**
- * Which message of each key is the newest in a view. It looks at each message once, however many batches readers take
- * and wherever they stand. Kept while a reader is behind, and as long as all views together have room for it.
+ * Knows the newest message of each key in a view, for readers that conflate. It looks at each message once, for all
+ * batches of all readers. It is kept while a reader is behind, and while all views together have room for it.
  */
 export class NewestOfKeys {
   readonly #tail: Tail
   readonly #walk: WalkKeyed
   readonly #onDrop: () => void
-  /** For whom it is kept. */
+  /** The readers that need it. */
   readonly #readers = new Set<object>()
   readonly #offsets = new Map<string, number>()
   #isDropped = false
-  /** It has looked at what lies above the one and up to the other. */
+  /** It has looked at the messages after this offset … */
   #from: number
+  /** … and up to this one. */
   #to: number
 
   constructor(tail: Tail, walk: WalkKeyed, onDrop: () => void) {
@@ -33,10 +34,10 @@ export class NewestOfKeys {
     this.#from = this.#to = tail.head
   }
 
-  /** Looks at what follows `cursor`. Returns the offset that it has come to. @throws what the view's filter throws */
+  /** Looks at all messages after `cursor`. Returns the offset of the last one. @throws errors of the view's filter */
   reach(cursor: number): number {
     const { floor } = this.#tail
-    // What was trimmed may come back in front of the rest.
+    // Dropped entries may come back in front of the rest.
     this.#from = Math.max(this.#from, floor)
     if (cursor < this.#from) this.#look(cursor, this.#from)
     this.#look(this.#to, Number.POSITIVE_INFINITY)
@@ -47,7 +48,7 @@ export class NewestOfKeys {
     return this.#to
   }
 
-  /** Whether no newer message of its key is known. */
+  /** Whether an entry is the newest of its key. */
   has({ key, offset }: LogEntry): boolean {
     return key !== undefined && this.#offsets.get(key) === offset
   }
@@ -67,7 +68,7 @@ export class NewestOfKeys {
     this.#onDrop()
   }
 
-  /** A filter may publish, and so have another reader look at the same messages in between: that changes nothing. */
+  /** A filter may publish a message, and so cause a nested call for the same messages. That does no harm. */
   #look(after: number, until: number): void {
     const next = this.#walk(after, until)
     for (let entry = next(); entry; entry = next()) {

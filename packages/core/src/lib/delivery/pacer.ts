@@ -2,39 +2,41 @@ import { runOutside } from '../async-context.ts'
 import { now } from '../time-source.ts'
 import { sharesTimers } from '../timer.ts'
 
-/** A channel with something to deliver. */
+/** A channel with messages to deliver. */
 export interface Flushable {
-  /** Moves every reader that is ready. */
+  /** Writes the waiting messages to every reader that is ready. */
   flush(): void
 }
 
-// Below this share of the time spent flushing, a flush a turn keeps up, and is the soonest that anything can arrive.
+// The share of the time spent on flushing. Below it, one flush in each turn keeps up, and has the lowest latency.
 const BUSY = 0.7
-// Of the time that the last flush took.
+// The length of a wait, as a share of the time that the last flush took.
 const WAIT = 0.25
-// Milliseconds. A flush that took longer was most likely held up, and what waits has waited enough.
+// Milliseconds. A flush that took more than four times this was probably interrupted, and its messages have waited
+// long enough.
 const LONGEST_WAIT = 25
-// Milliseconds. What takes less is not worth a timer.
+// Milliseconds. A timer is not worth its cost for shorter flushes.
 const LONG_FLUSH = 2
-// After a wait in vain, so many flushes go without: whoever publishes the next message when all have the last one
-// gains nothing by waiting.
+// Flushes without a wait after a wait that gathered nothing: an app that publishes the next message only after the
+// last one is delivered gains nothing from waiting.
 const AFTER_A_VAIN_WAIT = 15
 
 /**
- * One for all channels of the process, since they share its one thread: flushes what has something, a turn's messages
- * at once, and paces itself. Once flushing takes most of the time, a wait before the next flush makes fewer and
- * larger writes of the same messages, and leaves room for whatever else the process does.
+ * Flushes the channels of a process, and paces the flushes. All channels share one pacer, because they share one
+ * thread. A flush delivers all messages of a turn at once. When flushing takes most of the time, the pacer waits
+ * before the next flush: the same messages then need fewer and larger writes, and other work of the process gets its
+ * time.
  */
 class Pacer {
   readonly #pending = new Set<Flushable>()
   #state: 'idle' | 'scheduled' | 'waiting' = 'idle'
   #endedAt = 0
   #took = 0
-  /** Whether something more came since the wait began. */
+  /** Whether a message has come since the wait began. */
   #gathered = false
   #withoutWait = 0
 
-  /** Has `channel` flushed soon, together with whatever else is published until then. */
+  /** Flushes a channel soon, with all messages that are published until then. */
   schedule(channel: Flushable): void {
     this.#pending.add(channel)
     if (this.#state === 'waiting') this.#gathered = true
@@ -51,7 +53,7 @@ class Pacer {
     } else {
       this.#state = 'waiting'
       this.#gathered = false
-      // Not unref'd: what was published is to go out before the process ends.
+      // Not unref'd, so that published messages leave before the process ends.
       wait(() => nextTurn(() => this.#flushAfterWait()), Math.min(this.#took * WAIT, LONGEST_WAIT))
     }
   }
@@ -60,7 +62,7 @@ class Pacer {
     const isInVain = !this.#gathered
     this.#flush()
     if (!isInVain) return
-    // What came due while it flushed is published by now: timers and what has arrived come before the next turn's end.
+    // By the end of the next turn, timers and I/O that came due during the flush have published their messages.
     nextTurn(() => {
       if (this.#state === 'idle') this.#withoutWait = AFTER_A_VAIN_WAIT
     })
@@ -80,12 +82,12 @@ class Pacer {
 /** The one pacer of this copy of the package. */
 export const pacer: Pacer = new Pacer()
 
-/** The timer of when modules loaded: one that a test fakes may never fire once the fake is gone. */
+/** Taken while modules load. A timer of a test framework's fake may never fire once the fake is removed. */
 const wait: typeof setTimeout = setTimeout
 
 /**
- * Calls back in the next turn. Where timers are a request's, the end of what runs now is the last that is sure to
- * come.
+ * Calls back in the next turn of the event loop. On platforms where a timer belongs to a request, it calls back at the
+ * end of the present job, because a later turn may never come.
  */
 export const nextTurn: (callback: () => void) => unknown = !sharesTimers
   ? queueMicrotask

@@ -2,16 +2,15 @@ import type { LogEntry } from '../log/message-log.ts'
 import { isBytes } from '../message/message.ts'
 import { nextTurn } from './pacer.ts'
 
-// Of the text whose values are shared, in characters. Objects take many times the memory of their text.
+// The length of all texts whose values are kept, in characters. Objects take many times the memory of their text.
 const MOST_LENGTH = 1_048_576
 
 /**
- * Gives the data of messages as it was published and parsed back, frozen. Filters and readers that ask in the same
- * turn share a value. A value that is kept longer would count for nothing in the history's bounds, and reading it
- * again costs CPU alone.
+ * Parses the data of messages back into values, and freezes them. Filters and readers that ask in the same turn share
+ * a value. It is not kept longer, because the history's bounds would not count it; parsing again costs only CPU.
  */
 export class ParsedValues {
-  /** Those of this turn: as many as there is room for, and the last one. */
+  /** The values of this turn, up to `MOST_LENGTH`. The last one is kept in any case. */
   #values: Map<LogEntry, unknown> | undefined
   #length = 0
   #last: LogEntry | undefined
@@ -50,13 +49,13 @@ export class ParsedValues {
   }
 }
 
-/** Freezes all that a value leads to. A loop, since data may be nested deeper than calls can be. */
+/** Freezes a value and all values inside it. It uses a loop, because data may be nested deeper than the call stack. */
 function deepFrozen<Value>(value: Value): Value {
   const pending: unknown[] = [value]
   while (pending.length > 0) {
     const next = pending.pop()
-    // Bytes cannot be frozen. What is frozen already was met before: what a parser other than JSON's makes may lead
-    // back to itself.
+    // Bytes cannot be frozen. A frozen value was visited before: a parser other than JSON's may make values that
+    // contain themselves.
     if (typeof next !== 'object' || next === null || Object.isFrozen(next) || isBytes(next)) continue
     Object.freeze(next)
     for (const each of Object.values(next)) pending.push(each)

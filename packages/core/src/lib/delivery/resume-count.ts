@@ -1,20 +1,21 @@
 import { TidingsError } from '../errors.ts'
 import { now } from '../time-source.ts'
 
-// Fewer say nothing yet.
+// A share of fewer clients means nothing.
 const ENOUGH = 20
-// Milliseconds. Twice as long after each warning: forged ids must not use up the one warning, nor fill the app's log.
+// Milliseconds without a warning. The pause doubles with each warning, so that clients with forged ids can neither use
+// up the only warning nor fill the app's log.
 const FIRST_PAUSE = 60_000
 const LONGEST_PAUSE = 3_600_000
 
-/** Counts the clients that came back, to tell when too many of them brought ids of another log. */
+/** Counts the clients that reconnect, and warns when too many of them have ids of another log. */
 export class ResumeCount {
   #known = 0
   #unknown = 0
   #pause = FIRST_PAUSE
   #pausesUntil = 0
 
-  /** Returns a warning when more than a tenth were unknown, and again where that goes on after a pause. */
+  /** Returns a warning when more than a tenth of the ids were unknown, and again after a pause while this goes on. */
   add(isKnown: boolean): TidingsError | undefined {
     const present = now()
     if (present < this.#pausesUntil) return undefined
@@ -28,7 +29,7 @@ export class ResumeCount {
     this.#pause = Math.min(2 * this.#pause, LONGEST_PAUSE)
     return new TidingsError(
       'ERR_SSE_UNKNOWN_IDS',
-      `${unknown} of ${all} clients came back with ids that this log never gave out, and were reset; let all processes share a log on an engine, or have the balancer send each client to one process`,
+      `${unknown} of ${all} clients reconnected with ids that this log never gave out, and were reset; let all processes share a log on an engine, or have the balancer send each client to one process`,
     )
   }
 }

@@ -4,38 +4,39 @@ import type { Message } from '../message/message.ts'
 import { startTimer } from '../timer.ts'
 
 /**
- * The app's present state as messages without ids, for whoever begins without history. With `after`, the id of the
- * last message that the state already contains.
+ * The app's present state as messages without ids, for a client that begins without history. `after` is the id of the
+ * last published message that the state contains; the client then gets the messages that follow it.
  */
 export type SnapshotResult = Message | readonly Message[] | { readonly messages: readonly Message[]; readonly after: string }
 
-/** What a snapshot is given. */
+/** The argument of a snapshot. */
 export interface SnapshotContext {
-  /** Aborted when all who wait for this run have left, or the channel's `snapshotTimeout` is over. */
+  /** Aborted when all clients that wait for this call have left, or when the channel's `snapshotTimeout` is over. */
   readonly signal: AbortSignal
 }
 
 /**
- * Takes the present state. Give the same function to all subscriptions, and those that begin together share one run.
+ * Makes the present state. Give the same function to all subscriptions: clients that begin together then share one
+ * call.
  */
 export type Snapshot = (context: SnapshotContext) => SnapshotResult | Promise<SnapshotResult>
 
-/** A reader that a snapshot is taken for. */
+/** A reader that waits for a snapshot. */
 export interface SnapshotTaker {
-  /** In which its snapshot was given. */
+  /** The async context in which its snapshot was given. */
   readonly context: AsyncContext | undefined
   snapshotTaken(result: SnapshotResult): void
   snapshotFailed(error: unknown): void
 }
 
-/** The parts of a snapshot, in whichever form it was given. */
+/** The parts of a snapshot, from any of its forms. */
 export function snapshotParts(result: SnapshotResult): { messages: readonly Message[]; after: string | undefined } {
   if (Array.isArray(result)) return { messages: result, after: undefined }
   if (typeof result === 'object' && 'messages' in result) return { messages: result.messages, after: result.after }
   return { messages: [result as Message], after: undefined }
 }
 
-/** One call of a snapshot that gave a promise, and who waits for it. */
+/** A call of a snapshot that returned a promise, and the readers that wait for it. */
 class Run {
   readonly cursor: number
   readonly #takers = new Set<SnapshotTaker>()
@@ -51,8 +52,8 @@ class Run {
   }
 
   /**
-   * Tells this one, too. Returns a function by which it leaves; the promise may never settle, and keeps nothing of it
-   * then.
+   * Adds a reader. Returns a function that removes it again: the promise may never settle, and must not keep readers
+   * that have left in memory.
    */
   join(taker: SnapshotTaker): () => void {
     this.#takers.add(taker)
@@ -64,7 +65,7 @@ class Run {
     }
   }
 
-  /** Tells all who still wait. */
+  /** Ends the run, and tells all readers that still wait. */
   settle(tell: (taker: SnapshotTaker) => void): void {
     for (const taker of this.#end()) tell(taker)
   }
@@ -72,7 +73,7 @@ class Run {
   #giveUp(timeout: number): void {
     const error = new TidingsError(
       'ERR_SSE_SNAPSHOT_TIMEOUT',
-      `snapshot took longer than ${timeout} ms; give its signal to what it waits for, make that faster, or raise the channel's snapshotTimeout`,
+      `snapshot took longer than ${timeout} ms; pass its signal on to the calls that it makes, make them faster, or raise the channel's snapshotTimeout`,
     )
     const takers = this.#end()
     this.#abort(error)
@@ -88,19 +89,19 @@ class Run {
   }
 }
 
-/** The snapshots that are being taken. */
+/** The snapshots that have not settled. */
 export class RunningSnapshots {
   readonly #runs = new Map<Snapshot, Run>()
   readonly #timeout: number
 
-  /** @param timeout how long one may take, in milliseconds */
+  /** @param timeout the longest time that a snapshot may take, in milliseconds */
   constructor(timeout: number) {
     this.#timeout = timeout
   }
 
   /**
-   * Runs a snapshot, or joins the run of the same function for the same position, and tells `taker` what comes of it,
-   * at once if that is known. Otherwise it returns a function by which the taker leaves.
+   * Calls a snapshot, or joins a call of the same function for the same position, and gives `taker` the result. A
+   * result that is no promise is given at once. Otherwise it returns a function that makes the taker leave.
    */
   take(snapshot: Snapshot, cursor: number, taker: SnapshotTaker): (() => void) | undefined {
     const running = this.#runs.get(snapshot)
@@ -118,7 +119,7 @@ export class RunningSnapshots {
     return undefined
   }
 
-  /** Has nobody join those that run: what they were begun for is not what it was. */
+  /** Lets no reader join the present calls any more, because the log has changed since they began. */
   clear(): void {
     this.#runs.clear()
   }

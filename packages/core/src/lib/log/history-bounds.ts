@@ -1,41 +1,41 @@
 import { describe } from '../describe.ts'
 import { checkedInteger, checkNames, invalidOption } from '../option-checks.ts'
 
-/** How much a log keeps: whichever bound is reached first drops the oldest. */
+/** The bounds of a log's history. The first bound that is reached drops the oldest message. */
 export interface HistoryBounds {
   /**
-   * How many messages are kept.
+   * The number of messages that are kept.
    * @default 1_000
    */
   messages?: number | undefined
   /**
-   * How many bytes are kept: encoded messages and their topics and keys, about 150 bytes beside each, and the names
-   * of topics and idempotency keys that are remembered. The newest message is kept whatever its size.
+   * The number of bytes that are kept. It counts encoded messages with their topics and keys, about 150 bytes beside
+   * each, and the remembered names of topics and idempotency keys. The newest message is kept even if it is larger.
    * @default 16_777_216
    */
   bytes?: number | undefined
-  /** How old a kept message may be, in milliseconds. Unset: any age. */
+  /** The greatest age of a kept message, in milliseconds. Unset: no limit. */
   age?: number | undefined
 }
 
-/** The bounds, with their defaults. */
+/** Bounds with the defaults filled in. */
 export interface ResolvedBounds {
   readonly messages: number
   readonly bytes: number
   readonly age: number
 }
 
-/** Adds the defaults. */
+/** Fills in the defaults. */
 export function boundsOf({ messages = 1_000, bytes = 16_777_216, age = Number.POSITIVE_INFINITY }: HistoryBounds): ResolvedBounds {
   return { messages, bytes, age }
 }
 
-/** How many of so many bytes are for what is remembered beside the messages, of each kind. */
+/** The share of a log's bytes for each kind of data that it remembers beside messages: topics and idempotency keys. */
 export function shareOf(bytes: number): number {
   return bytes / 8
 }
 
-/** Checks the bounds that an option has, of these names. @throws `ERR_SSE_INVALID_OPTION` */
+/** Checks an option that has bounds of these names. @throws `ERR_SSE_INVALID_OPTION` */
 export function checkBounds(option: string, bounds: HistoryBounds, names: readonly string[] = ['messages', 'bytes', 'age']): void {
   checkNames(option, bounds, names)
   for (const [name, value] of Object.entries(bounds)) {
@@ -45,7 +45,7 @@ export function checkBounds(option: string, bounds: HistoryBounds, names: readon
   }
 }
 
-/** A number of milliseconds of any length. @throws `ERR_SSE_INVALID_OPTION` */
+/** Checks a number of milliseconds of any size. @throws `ERR_SSE_INVALID_OPTION` */
 export function checkedAge(name: string, value: unknown): number {
   if (Number.isFinite(value) && (value as number) > 0) return value as number
   throw invalidOption(`${name} must be a number of milliseconds above 0, got ${describe(value)}`)

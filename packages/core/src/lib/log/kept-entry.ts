@@ -3,18 +3,19 @@ import { byteLength } from '../message/byte-length.ts'
 import { ownText } from '../message/own-text.ts'
 import type { LogEntry, LogMessage } from './message-log.ts'
 
-/** What gives entries their ids. */
+/** Makes the ids of entries: a log. */
 export interface EntryIds {
-  idOf(offset: number, at: number): string
+  /** @param time when the entry was appended, in milliseconds of the log's clock */
+  idOf(offset: number, time: number): string
 }
 
-// What an entry takes beside its texts: the object, the heads of its strings, its place in the log.
+// The memory of an entry beside its texts: the object, the headers of its strings, its place in the log.
 const ENTRY_BYTES = 150
 
 /**
- * An entry that is kept in memory. What can be told from its block or its offset is told when someone asks: an entry
- * of few and small objects costs the garbage collector little, and a process that publishes much has it walk over all
- * that it keeps.
+ * An entry that is kept in memory. Its event, data and id are worked out from its block and its offset at each read.
+ * So it consists of few small objects, and costs the garbage collector little: in a process that publishes much, the
+ * collector walks over the whole history again and again.
  */
 export class KeptEntry implements LogEntry {
   readonly block: string
@@ -23,19 +24,19 @@ export class KeptEntry implements LogEntry {
   readonly key: string | undefined
   readonly offset: number
   readonly at: number
-  /** How many bytes it counts: its texts, and what it takes beside them. */
+  /** The number of bytes that it counts in the bounds: its texts, and `ENTRY_BYTES`. */
   readonly bytes: number
   readonly #ids: EntryIds
-  /** Its data, where the block says its line ends otherwise. */
+  /** The data as it was published, where the block has other line ends. */
   readonly #data: string | undefined
 
-  constructor({ block, data, isText, topic, key }: LogMessage, offset: number, at: number, ids: EntryIds) {
+  constructor({ block, data, isText, topic, key }: LogMessage, offset: number, time: number, ids: EntryIds) {
     this.block = block
     this.isText = isText
     this.topic = topic
     this.key = key
     this.offset = offset
-    this.at = at
+    this.at = time
     this.#ids = ids
     this.#data = data.includes('\r') ? ownText(data) : undefined
     this.bytes = ENTRY_BYTES + bytesOf(block, topic, key, this.#data)

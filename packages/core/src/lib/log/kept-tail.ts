@@ -4,24 +4,24 @@ import type { LogPage, Tail, Walk } from './message-log.ts'
 import { TailWalk } from './tail-walk.ts'
 import { bytesOfTopic, TopicIndex } from './topic-index.ts'
 
-/** The kept end of a log, in order, with an index of its topics. */
+/** The newest entries of a log in memory, with an index of their topics. */
 export class KeptTail implements Tail {
   #bounds: ResolvedBounds
   readonly #present: () => number
   readonly #topics = new TopicIndex()
-  /** The entries from offset `#first` on, behind `#trimmed` empty places. */
+  /** The kept entries in order. The first `#trimmed` places are empty. */
   #entries: Array<KeptEntry | undefined> = []
   #trimmed = 0
   #entryBytes = 0
-  /** How many bytes its log keeps beside it, which count too. */
+  /** Bytes that its log keeps beside it. They count in the bounds too. */
   besides = 0
   head = 0
-  /** How often it has gone on behind another place, where offsets stand for other entries. */
+  /** The number of restarts. After each, offsets stand for other entries. */
   restarts = 0
-  /** When the newest entry that is gone was appended; 0 when none is. */
+  /** When the newest dropped entry was appended, in milliseconds of the log's clock; 0 where none was dropped. */
   floorAt = 0
 
-  /** @param present tells the log's clock */
+  /** @param present reads the log's clock, in milliseconds */
   constructor(bounds: HistoryBounds, present: () => number = () => Date.now()) {
     this.#bounds = boundsOf(bounds)
     this.#present = present
@@ -31,17 +31,20 @@ export class KeptTail implements Tail {
     return this.head - this.size
   }
 
-  /** How many entries are kept. */
+  /** The number of kept entries. */
   get size(): number {
     return this.#entries.length - this.#trimmed
   }
 
-  /** How many bytes all that is kept counts: entries, topics, and what is kept beside them. */
+  /** The number of bytes that count in the bounds: entries, topics and `besides`. */
   get bytes(): number {
     return this.#entryBytes + this.#topics.bytes + this.besides
   }
 
-  /** The floor once this entry is added, and `besides` bytes beside it; no less than it will be. */
+  /**
+   * Estimates the floor after `add(entry)`, with `besides` further bytes beside the tail. The real floor will not be
+   * above it.
+   */
   floorWith({ topic, bytes, at }: KeptEntry, besides = 0): number {
     let floor = Math.max(this.head + 1 - this.#bounds.messages, this.#agedFloor(at))
     let over = this.bytes + bytes + besides - this.#bounds.bytes
@@ -53,7 +56,7 @@ export class KeptTail implements Tail {
     return floor
   }
 
-  /** Adds the entry that follows the head, and drops what the bounds no longer allow. */
+  /** Adds the entry that follows the head, and drops the oldest entries beyond the bounds. */
   add(entry: KeptEntry): void {
     this.head = entry.offset
     this.#entries.push(entry)
@@ -64,8 +67,9 @@ export class KeptTail implements Tail {
   }
 
   /**
-   * Puts what came before the oldest kept entry, the oldest first, in front of it.
-   * @param floorAt when the one before these was appended
+   * Puts older entries in front of the oldest kept entry.
+   * @param older the entries just before it, oldest first
+   * @param floorAt when the entry before these was appended, in milliseconds of the log's clock
    */
   prepend(older: readonly KeptEntry[], floorAt: number): void {
     if (older.length === 0) return
@@ -76,10 +80,13 @@ export class KeptTail implements Tail {
     for (const { bytes } of older) this.#entryBytes += bytes
   }
 
-  /** Drops all, and goes on behind this place: whatever came before, of any topic, is gone from here. */
-  restartAt(offset: number, at: number): void {
+  /**
+   * Drops all entries, and makes this offset both head and floor. No topic has messages up to it any more.
+   * @param time when the entry with this offset was appended, in milliseconds of the log's clock
+   */
+  restartAt(offset: number, time: number): void {
     this.restarts++
-    this.floorAt = at
+    this.floorAt = time
     this.#entries = []
     this.#trimmed = 0
     this.#entryBytes = 0
@@ -87,13 +94,13 @@ export class KeptTail implements Tail {
     this.head = offset
   }
 
-  /** Keeps so much from now on. */
+  /** Sets other bounds. */
   setBounds(bounds: HistoryBounds): void {
     this.#bounds = boundsOf(bounds)
     this.#trim()
   }
 
-  /** At most `limit` entries that follow `after`. */
+  /** Reads at most `limit` entries after the offset `after`. */
   page(after: number, limit: number): LogPage {
     const entries: KeptEntry[] = []
     for (let offset = Math.max(after, this.floor) + 1; offset <= this.head && entries.length < limit; offset++) {
@@ -120,7 +127,7 @@ export class KeptTail implements Tail {
 
   hasGap(after: number, topics: ReadonlySet<string> | undefined): boolean {
     if (!topics) return this.floor > after
-    // No topic has lost more than all have: what was brought back in front counts for each.
+    // The floor of a topic may lie above that of the tail, where dropped entries were brought back in front.
     if (this.floor <= after) return false
     for (const topic of topics) if (this.#topics.floorOf(topic) > after) return true
     return false
@@ -142,8 +149,8 @@ export class KeptTail implements Tail {
     const { messages, bytes } = this.#bounds
     while (this.size > messages) this.#dropOldest()
     while (this.bytes > bytes) {
-      // Topics without a message save needless resets, so a part of the room is theirs. The newest message is kept
-      // whatever its size, or nobody would ever get it.
+      // The floors of topics without messages prevent needless resets, so they have their own share of the bytes. The
+      // newest message is always kept, because otherwise no reader would get it.
       if (this.#topics.emptiedBytes > shareOf(bytes)) this.#topics.forgetOldest()
       else if (this.size > 1) this.#dropOldest()
       else return
@@ -157,7 +164,7 @@ export class KeptTail implements Tail {
     this.#entryBytes -= entry.bytes
     if (entry.topic !== undefined) this.#topics.trim(entry.topic, entry.offset)
     this.#entries[this.#trimmed++] = undefined
-    // Moving the rest down now and then costs each entry one move.
+    // Moving the rest only when half of the places are empty costs about one move for each entry.
     if (this.#trimmed >= 1_024 && this.#trimmed * 2 >= this.#entries.length) {
       this.#entries = this.#entries.slice(this.#trimmed)
       this.#trimmed = 0

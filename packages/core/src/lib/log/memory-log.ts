@@ -10,8 +10,8 @@ import { bytesOfKey, RememberedKeys } from './remembered-keys.ts'
 const ID = /^([0-9a-f]{32})-(0|[1-9][0-9]{0,15})$/
 
 /**
- * A log in this process's memory: the default of a channel. Its ids are `<epoch>-<offset>`; the epoch is random, so
- * that after a restart the ids of before are unknown, and are said to be a gap.
+ * A log in the memory of this process: the default of a channel. Its ids are `<epoch>-<offset>`. The epoch is random,
+ * so that after a restart of the process all earlier ids are unknown, and clients are told of a gap.
  */
 class MemoryLog implements TailedLog {
   readonly tail: Tail
@@ -27,20 +27,20 @@ class MemoryLog implements TailedLog {
     this.#keys = new RememberedKeys(boundsOf(bounds).bytes)
   }
 
-  /** Drawn when it is first needed: while modules load, Workers have no random bytes. */
+  /** Drawn at the first use, because Workers have no random bytes while modules load. */
   get #epoch(): string {
     this.#life ??= randomEpoch()
     return this.#life
   }
 
-  /** All is done when it returns: who reads the tail in the same turn finds the message there. */
+  /** The message is in the tail when the call returns. */
   append(message: LogMessage, { idempotencyKey }: AppendOptions = {}): Promise<string> {
     if (this.#ended) return Promise.reject(channelEnded())
     const expected = this.#entryOf(message)
     this.#warnOfTrimming(expected, idempotencyKey)
     const known = idempotencyKey === undefined ? undefined : this.#keys.offsetOf(idempotencyKey)
     if (known !== undefined) return Promise.resolve(this.idOf(known))
-    // Those who were warned may have published something.
+    // A follower may have published a message when it was warned.
     const entry = expected.offset === this.#kept.head + 1 ? expected : this.#entryOf(message)
     const { id } = entry
     if (idempotencyKey !== undefined) {
@@ -94,8 +94,10 @@ class MemoryLog implements TailedLog {
 }
 
 /**
- * A log in this process's memory, for channels that share one, or for bounds of its own: whichever is reached first
- * drops the oldest message.
+ * Makes a log in the memory of this process. Use it for channels that share a log.
+ *
+ * @param bounds the first bound that is reached drops the oldest message
+ * @throws `ERR_SSE_INVALID_OPTION`
  */
 export function memoryLog(bounds: HistoryBounds = {}): TailedLog {
   checkBounds('history', bounds)

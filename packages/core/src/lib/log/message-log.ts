@@ -1,149 +1,148 @@
-/** A message as a channel hands it to its log: encoded, so that every process writes the same bytes. */
+/** A message as a channel gives it to its log. It is encoded, so that every process writes the same bytes. */
 export interface LogMessage {
-  /** Its block on the wire without the id and the closing blank line; each line ends with LF. */
+  /** Its block on the wire, without the id and the closing blank line. Each line ends with LF. */
   readonly block: string
-  /** `'message'` where it has no name. */
+  /** The name of its event; `'message'` where it has none. */
   readonly event: string
   /** The text of its `data`. */
   readonly data: string
-  /** Whether `data` is what was published; otherwise it is serialised. */
+  /** True where text or bytes were published. False where `data` is a serialised value. */
   readonly isText: boolean
   readonly topic: string | undefined
-  /** Messages of one key supersede each other for readers that asked for it. */
+  /** A newer message of the same key supersedes this one for readers that conflate. */
   readonly key: string | undefined
 }
 
 /** A message in a log. */
 export interface LogEntry extends LogMessage {
-  /** In `[A-Za-z0-9._~-]`, at most 128 characters; opaque to all but its log. */
+  /** At most 128 characters of `[A-Za-z0-9._~-]`. Only its log knows what they mean. */
   readonly id: string
-  /** Counts the messages of the log without a hole, from 1. */
+  /** Its number in the log. The first message has 1, and no number is left out. */
   readonly offset: number
-  /** When it was appended, in milliseconds of the log's clock. */
+  /** The time when it was appended, in milliseconds of the log's clock. */
   readonly at: number
 }
 
-/** What `append` may be told of a message. */
+/** The options of `append`. */
 export interface AppendOptions {
   /**
-   * A second append with the same key adds nothing and returns the first one's id, for as long as the log remembers
-   * keys.
+   * A second append with the same key adds nothing, and resolves to the id of the first. A log remembers keys for a
+   * limited time.
    */
   idempotencyKey?: string | undefined
 }
 
-/** Who follows a log. */
+/** A follower of a log: the calls that the log makes. */
 export interface LogFollower {
-  /** MUST be called with every entry once and in order of offsets, those appended by this process included. */
+  /** MUST be called once with each entry, in the order of offsets, also with entries that this process appended. */
   entry(entry: LogEntry): void
   /**
-   * MAY be called before an append drops the entries up to this offset, for whoever would lose by that what it has
-   * not read yet. It may append in turn.
+   * MAY be called before an append drops the entries up to this offset, so that a follower can still read them. The
+   * follower may append a message during the call.
    */
   trimming?(upTo: number): void
   /**
-   * MUST be called before what follows `upTo` becomes other than it was: lost on the way, or lost by an engine that
-   * goes on from an earlier state. -1: nothing is as it was. In the same turn the log's tail goes on from where it
-   * now stands.
+   * MUST be called before the entries after `upTo` change: they were lost on the way, or the engine lost them and goes
+   * on from an earlier state. With -1, no entry is the same as before. In the same turn the log moves its tail to the
+   * new state.
    */
   breaking?(upTo: number): void
-  /** MUST be called once when nothing will follow any more; at once where that is known already. */
+  /** MUST be called once when the log has ended; at once where it has ended already. */
   finished?(): void
-  /** MUST be called when the log has lost its engine, and follows nothing until it has it back. */
+  /** MUST be called when the log has lost its engine. It follows nothing until the engine is back. */
   failed?(error: unknown): void
-  /** MUST be called, once for each cause, with what is wrong with the log or its use and stops nothing. */
+  /** MUST be called with a problem of the log or its use that stops nothing, once for each cause. */
   warned?(error: unknown): void
 }
 
-/** Some entries of a log. */
+/** A page of a log. */
 export interface LogPage {
+  /** Consecutive entries, oldest first. */
   readonly entries: readonly LogEntry[]
-  /** The offset of the last entry that the log has lost before these; 0 when it has lost none. */
+  /** The offset of the last entry before these that the log does not keep; 0 where it keeps all. */
   readonly floor: number
 }
 
 /**
- * What keeps a channel's messages, and gives them their order and their ids. `describeLog` in `@tidings/testing`
- * proves that an implementation keeps to this.
+ * Keeps a channel's messages, and gives them an order and ids. `describeLog` in `@tidings/testing` tests that an
+ * implementation follows this contract.
  */
 export interface MessageLog {
   /**
-   * MUST resolve to the message's id once the log has it, and reject with `ERR_SSE_LOG_UNAVAILABLE` when it cannot
-   * tell that it has. Ids MUST grow in the order of the calls.
+   * MUST resolve to the message's id once the log has kept the message, and reject with `ERR_SSE_LOG_UNAVAILABLE`
+   * where it cannot tell that it has. Ids MUST grow in the order of the calls.
    */
   append(message: LogMessage, options?: AppendOptions): Promise<string>
-  /** MUST give at most `limit` entries that follow `after`, oldest first. */
+  /** MUST resolve to at most `limit` entries after the offset `after`, oldest first. */
   read(after: number, limit: number): Promise<LogPage>
   /**
-   * Follows what is appended from now on; a log on an engine from when it has reached that, which a `read` waits for.
-   * Returns a function that ends it.
+   * Calls the follower with each entry that is appended from now on. A log on an engine follows once it has reached
+   * the engine; a `read` waits for that. Returns a function that ends the following.
    */
   follow(follower: LogFollower): () => void
   /**
-   * MUST have all followers told that nothing will follow, once what was appended before is kept. From then on
+   * Ends the log. Once all earlier appends are kept, it MUST tell all followers that the log has ended. From then on
    * `append` MUST reject with `ERR_SSE_CHANNEL_ENDED`. Idempotent; rejects as `append` does.
    */
   end(): Promise<void>
   /**
-   * The offset of the entry that has, or had, this id. MUST be `undefined` for an id that this log never gave out,
-   * one of another epoch among them; -1 for one of which it cannot tell any more what followed it. A log on an engine
-   * knows what it has heard of: all that was there when a `read` was called that has resolved.
+   * The offset of the entry that has or had this id. MUST be `undefined` for an id that this log never gave out, also
+   * for one of another epoch. MUST be -1 for an id where the log no longer knows which entries followed it. A log on
+   * an engine knows at least all entries that were there when a resolved `read` was called.
    */
   locate(id: string): number | undefined
-  /** The id of a position: of the entry with this offset, or for 0 the one before the first. */
+  /** The id of the position after the entry with this offset; for 0, of the position before the first entry. */
   idOf(offset: number): string
-  /** Lets go of what the log itself opened, and of nothing that it was given. */
+  /** Closes what the log itself has opened, and nothing that it was given. */
   close(): Promise<void>
 }
 
-/** Goes through entries of a log in order, while others are added and dropped. */
+/** Goes through the entries of a log in order. Entries may be added and dropped between the calls. */
 export interface Walk {
-  /** The offset of the next one that is kept; `Infinity` where there is none yet. */
+  /** The offset of the next kept entry; `Infinity` where there is none yet. */
   next(): number
 }
 
-/** The newest end of a log, in the memory of this process. All that a channel reads, it reads here. */
+/** The newest entries of a log, in the memory of this process. A channel reads nothing else. */
 export interface Tail {
-  /** The offset of the newest entry, kept or not; 0 when there was none. */
+  /** The offset of the newest entry, even if it is not kept; 0 where there was no entry. */
   readonly head: number
-  /**
-   * The offset of the newest entry that is gone; 0 when none is. What follows it, up to the head, is kept without a
-   * hole.
-   */
+  /** The offset of the newest dropped entry; 0 where none was dropped. All entries after it are kept. */
   readonly floor: number
   /** The entry with this offset, where it is kept. */
   at(offset: number): LogEntry | undefined
-  /** Goes through the kept entries above `after` that have one of the topics, or all where `topics` is undefined. */
+  /** Goes through the kept entries after the offset `after` that have one of the topics. Undefined: all entries. */
   walk(after: number, topics: ReadonlySet<string> | undefined): Walk
   /**
-   * Whether something with one of the topics, or anything where `topics` is undefined, may be gone that followed
-   * `after`. MUST be true where it is; may be true where it is not.
+   * Whether an entry after the offset `after` that has one of the topics may be gone. Undefined: an entry of any kind.
+   * MUST be true where one is gone, and may be true where none is.
    */
   hasGap(after: number, topics: ReadonlySet<string> | undefined): boolean
-  /** The floor once what is too old by the log's clock is dropped. */
+  /** The floor that `trimAged` would set. */
   agedFloor(): number
-  /** Drops what is too old by the log's clock, which nothing else would do while nothing is appended. */
+  /** Drops the entries that are too old by the log's clock. While nothing is appended, nothing else drops them. */
   trimAged(): void
 }
 
 /**
- * A log that a channel reads where it is, without pages: what `createChannel({ log })` takes. `memoryLog` and
- * `engineLog` make such.
+ * A log whose newest entries a channel reads from memory, without pages. `createChannel({ log })` takes one;
+ * `memoryLog` and `engineLog` make one.
  */
 export interface TailedLog extends MessageLog {
   readonly tail: Tail
   /**
-   * Where a reader begins that comes now: the id of a place before all that this process appends after the call, and
-   * behind all whose append had resolved. MUST be `undefined` where that is the head. The promise MUST NOT reject,
-   * and waits as that of `load` does. It resolves to `undefined` where something is gone that was appended after the
-   * call, and to `''` where the log was closed, or the signal aborted.
+   * The position where a reader begins that comes now. It lies before all messages that this process appends after the
+   * call, and after all whose append had resolved. MUST return `undefined` where that is the head. Otherwise the
+   * promise resolves to the id of the position. It resolves to `undefined` where a message that was appended after the
+   * call is gone, and to `''` where the log was closed or the signal was aborted. It MUST NOT reject, and waits as
+   * that of `load` does.
    */
   now?(signal?: AbortSignal): Promise<string | undefined> | undefined
   /**
-   * Brings the tail to where it holds what follows an id or an offset, or what of that the log still has: forward to
-   * what this process has not heard of yet, and back to what it no longer keeps. `''`: to the head. MUST be
-   * `undefined` where the tail is as far as it can be; the promise MUST NOT reject, and waits for as long as the log
-   * has lost its engine. Once the signal is aborted it MUST resolve, and the log keep nothing of the call.
+   * Fills the tail with the entries after an id or an offset, as far as the log still has them: newer ones that this
+   * process has not heard of yet, and older ones that it no longer keeps. `''` stands for the head. MUST return
+   * `undefined` where the tail has all of them. The promise MUST NOT reject, and waits while the log has lost its
+   * engine. When the signal is aborted, it MUST resolve, and the log MUST keep nothing of the call.
    */
   load?(after: string | number, signal?: AbortSignal): Promise<void> | undefined
 }

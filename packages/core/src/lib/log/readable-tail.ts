@@ -1,7 +1,7 @@
 import type { KeptTail } from './kept-tail.ts'
 import type { LogEntry, Tail, Walk } from './message-log.ts'
 
-/** A kept tail as the readers of its log have it: only the log itself adds to it and drops from it. */
+/** The reading side of a kept tail, for the readers of its log. Only the log itself adds and drops entries. */
 export class ReadableTail implements Tail {
   readonly #tail: KeptTail
 
@@ -9,7 +9,7 @@ export class ReadableTail implements Tail {
     this.#tail = tail
   }
 
-  /** The tail behind one of this class. */
+  /** The kept tail behind a readable tail; undefined for another kind of tail. */
   static behind(tail: Tail): KeptTail | undefined {
     return tail instanceof ReadableTail ? tail.#tail : undefined
   }

@@ -2,32 +2,31 @@ import { byteLength } from '../message/byte-length.ts'
 import { ownText } from '../message/own-text.ts'
 import { shareOf } from './history-bounds.ts'
 
-// Keys are for a caller's own retries, which come soon.
+// Keys serve the retries of a caller, which come soon.
 const MOST_KEYS = 10_000
-// What a key takes beside its text.
+// The memory of a key beside its text.
 const KEY_BYTES = 100
 
 /**
- * The idempotency keys that a log remembers, with the offsets of their messages: the last ones, as far as they have
- * room.
+ * The newest idempotency keys of a log, with the offsets of their messages.
  */
 export class RememberedKeys {
   readonly #offsets = new Map<string, number>()
   readonly #mostBytes: number
-  /** How many bytes they count. */
+  /** The number of bytes that the keys count in the bounds. */
   bytes = 0
 
-  /** @param bytes how many the log may keep in all */
+  /** @param bytes the bound of the log; the keys have a share of it */
   constructor(bytes: number) {
     this.#mostBytes = shareOf(bytes)
   }
 
-  /** The offset of the message that had this key. */
+  /** The offset of the message with this key. */
   offsetOf(key: string): number | undefined {
     return this.#offsets.get(key)
   }
 
-  /** The last key is remembered whatever its size. */
+  /** Remembers a key, and forgets the oldest ones beyond the bounds. The newest key is always remembered. */
   remember(key: string, offset: number): void {
     this.#offsets.set(ownText(key), offset)
     this.bytes += bytesOfKey(key)
@@ -39,7 +38,7 @@ export class RememberedKeys {
   }
 }
 
-/** How many bytes a key counts. */
+/** The number of bytes that a key counts in the bounds. */
 export function bytesOfKey(key: string): number {
   return KEY_BYTES + byteLength(key)
 }

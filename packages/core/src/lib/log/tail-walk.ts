@@ -1,32 +1,32 @@
 import type { LogEntry, Walk } from './message-log.ts'
 import type { TopicIndex } from './topic-index.ts'
 
-/** The tail that a walk goes through. */
+/** The parts of a kept tail that a walk reads. */
 export interface WalkedTail {
   readonly head: number
   readonly floor: number
-  /** How often it has gone on behind another place, where offsets stand for other entries. */
+  /** The number of restarts. After each, offsets stand for other entries. */
   readonly restarts: number
   at(offset: number): LogEntry | undefined
 }
 
-/** The next message of a topic. */
+/** The next entry of a topic. */
 interface Next {
   readonly topic: string
   readonly offset: number
 }
 
 /**
- * Goes through the entries of some topics, oldest first. It asks the index about each topic once, and then about one
- * topic for each entry. So many topics cost no more than their entries do.
+ * Goes through the entries of some topics, oldest first. It asks the index once about each topic, and then about one
+ * topic for each entry. So many topics cost no more than their entries.
  */
 export class TailWalk implements Walk {
   readonly #tail: WalkedTail
   readonly #index: TopicIndex
   readonly #topics: ReadonlySet<string> | undefined
-  /** The offset that it has come to. */
-  #at: number
-  /** A heap with the earliest on top, of the entries up to `#until`. */
+  /** The offset of the last entry that it has looked at. */
+  #offset: number
+  /** A heap of the next entry of each topic, the earliest on top. It covers the entries up to `#until`. */
   #nexts: Next[] | undefined
   #until = 0
   #restarts = 0
@@ -35,21 +35,21 @@ export class TailWalk implements Walk {
     this.#tail = tail
     this.#index = index
     this.#topics = topics
-    this.#at = after
+    this.#offset = after
   }
 
   next(): number {
     const tail = this.#tail
     const topics = this.#topics
     for (;;) {
-      if (this.#at < tail.floor) this.#at = tail.floor
-      if (!topics) return this.#at < tail.head ? ++this.#at : Number.POSITIVE_INFINITY
-      // Near the head it is cheaper to look at each entry than to ask the index about each topic.
-      if (tail.head - this.#at <= topics.size) return this.#scan(topics)
+      if (this.#offset < tail.floor) this.#offset = tail.floor
+      if (!topics) return this.#offset < tail.head ? ++this.#offset : Number.POSITIVE_INFINITY
+      // Near the head, looking at each entry costs less than asking the index about each topic.
+      if (tail.head - this.#offset <= topics.size) return this.#scan(topics)
       const offset = this.#pop(topics)
-      if (offset === undefined) this.#at = this.#until
+      if (offset === undefined) this.#offset = this.#until
       else if (offset > tail.floor) {
-        this.#at = offset
+        this.#offset = offset
         return offset
       }
     }
@@ -58,14 +58,14 @@ export class TailWalk implements Walk {
   #scan(topics: ReadonlySet<string>): number {
     this.#nexts = undefined
     const tail = this.#tail
-    while (this.#at < tail.head) {
-      const topic = tail.at(++this.#at)?.topic
-      if (topic !== undefined && topics.has(topic)) return this.#at
+    while (this.#offset < tail.head) {
+      const topic = tail.at(++this.#offset)?.topic
+      if (topic !== undefined && topics.has(topic)) return this.#offset
     }
     return Number.POSITIVE_INFINITY
   }
 
-  /** Takes the earliest offset off the heap. `undefined`: none lies up to `#until`. */
+  /** Takes the earliest offset off the heap. Returns undefined where no entry is left up to `#until`. */
   #pop(topics: ReadonlySet<string>): number | undefined {
     if (this.#restarts !== this.#tail.restarts) this.#nexts = undefined
     this.#nexts ??= this.#lookUp(topics)
@@ -89,7 +89,7 @@ export class TailWalk implements Walk {
     this.#restarts = this.#tail.restarts
     const nexts: Next[] = []
     for (const topic of topics) {
-      const next = this.#nextOf(topic, this.#at)
+      const next = this.#nextOf(topic, this.#offset)
       if (next) nexts.push(next)
     }
     for (let place = nexts.length >> 1; place-- > 0; ) sink(nexts, nexts[place] as Next, place)
@@ -102,9 +102,9 @@ export class TailWalk implements Walk {
   }
 }
 
-/** Puts an item into this place of a heap, and moves it down to where it belongs. */
-function sink(heap: Next[], item: Next, at = 0): void {
-  let place = at
+/** Puts an item into a place of a heap, and moves it down until the heap is in order. */
+function sink(heap: Next[], item: Next, start = 0): void {
+  let place = start
   for (;;) {
     const child = 2 * place + 1
     const [left, right] = [heap[child], heap[child + 1]]

@@ -1,21 +1,18 @@
 import { byteLength } from '../message/byte-length.ts'
 import type { LogEntry } from './message-log.ts'
 
-/** For all topics without a message: nothing is added to it. */
+/** Shared by all topics without messages. It is never changed. */
 const NONE: number[] = []
 
-/** Offsets of one topic's kept messages, oldest first, and where its kept part begins. */
+/** A topic: the offsets of its kept messages, oldest first, and its floor. */
 class Topic {
   readonly name: string
   offsets = NONE
-  /** How many at the front of `offsets` are trimmed already. */
+  /** The number of dropped messages at the front of `offsets`. */
   trimmed = 0
-  /**
-   * The offset of its last trimmed message: whoever stands before it may have missed something of this topic. 0 for
-   * none.
-   */
+  /** The offset of its newest dropped message. A reader before it may have missed a message of the topic. 0: none. */
   floor: number
-  /** The topics that ran empty before and after this one, while it has no message. */
+  /** While the topic has no message: the topics that became empty before and after it. */
   previous: Topic = this
   next: Topic = this
 
@@ -25,28 +22,28 @@ class Topic {
   }
 }
 
-// Topics that have no message left are kept for their floors, so many of them.
+// The number of topics without messages that are kept for their floors.
 const REMEMBERED_FLOORS = 100_000
-// What a topic takes beside its name.
+// The memory of a topic beside its name.
 const TOPIC_BYTES = 150
 
-/** How many bytes a topic of this name counts. */
+/** The number of bytes that a topic of this name counts in the bounds. */
 export function bytesOfTopic(name: string): number {
   return TOPIC_BYTES + byteLength(name)
 }
 
-/** Which messages of a log belong to which topic, and from where on each topic is whole. */
+/** Finds the kept messages of a topic, and the floor after which the topic is complete. */
 export class TopicIndex {
   readonly #topics = new Map<string, Topic>()
   /**
-   * Stands for every topic that is not known: its floor is the highest that was forgotten. Those that ran empty are a
-   * ring that begins and ends here.
+   * Stands for every unknown topic. Its floor is the highest of all forgotten topics. It is also the first link of the
+   * ring of topics without messages.
    */
   #unknown = new Topic('', 0)
   #emptied = 0
-  /** How many bytes all its topics count. */
+  /** The number of bytes that all topics count in the bounds. */
   bytes = 0
-  /** How many of them those count that have no message left. */
+  /** The part of `bytes` for topics without messages. */
   emptiedBytes = 0
 
   has(name: string): boolean {
@@ -59,7 +56,7 @@ export class TopicIndex {
     else this.#fill(name, [offset])
   }
 
-  /** These come before all that is kept. */
+  /** Adds entries that come before all kept ones. */
   prepend(older: readonly LogEntry[]): void {
     const byTopic = new Map<string, number[]>()
     for (const { topic, offset } of older) {
@@ -74,14 +71,14 @@ export class TopicIndex {
     }
   }
 
-  /** Forgets all: up to this offset anything may have been there. */
+  /** Forgets all topics. Each topic may have had messages up to this offset. */
   restartAt(offset: number): void {
     this.#topics.clear()
     this.#unknown = new Topic('', offset)
     this.#emptied = this.bytes = this.emptiedBytes = 0
   }
 
-  /** The oldest kept message of the topic, which has this offset, is gone. */
+  /** Drops the oldest kept message of a topic, which has this offset. */
   trim(name: string, offset: number): void {
     const topic = this.#topics.get(name)
     if (!topic) return
@@ -96,14 +93,14 @@ export class TopicIndex {
   }
 
   /**
-   * The offset of the topic's last message that is gone, 0 where it is whole; no less than that, where older messages
-   * were put in front again.
+   * The offset of the topic's newest dropped message; 0 where it is complete. It may be too high after `prepend`, and
+   * is never too low.
    */
   floorOf(name: string): number {
     return (this.#topics.get(name) ?? this.#unknown).floor
   }
 
-  /** Forgets the topic that ran empty first: from now on its floor is that of all that are not known. */
+  /** Forgets the topic that has been without messages for longest. Its floor then holds for all unknown topics. */
   forgetOldest(): void {
     const { next: topic } = this.#unknown
     this.#leaveEmptied(topic)
@@ -112,7 +109,7 @@ export class TopicIndex {
     this.#unknown.floor = Math.max(this.#unknown.floor, topic.floor)
   }
 
-  /** The topic's first kept offset above `offset`, or `Infinity`. */
+  /** The topic's first kept offset after `offset`, or `Infinity`. */
   nextAfter(name: string, offset: number): number {
     const topic = this.#topics.get(name)
     if (!topic) return Number.POSITIVE_INFINITY
@@ -127,7 +124,7 @@ export class TopicIndex {
     return offsets[low] ?? Number.POSITIVE_INFINITY
   }
 
-  /** These are all that the topic has. */
+  /** Sets all offsets of a topic. */
   #fill(name: string, offsets: number[]): void {
     let topic = this.#topics.get(name)
     if (!topic) {
@@ -141,7 +138,7 @@ export class TopicIndex {
     topic.trimmed = 0
   }
 
-  /** The topic has no message left. */
+  /** Adds a topic to the ring of topics without messages. */
   #empty(topic: Topic): void {
     const { previous } = this.#unknown
     topic.offsets = NONE

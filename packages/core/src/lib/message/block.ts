@@ -1,20 +1,20 @@
 const DATA = 'data: '
 const EVENT = 'event: '
 const RETRY = 'retry: '
-/** What the lines of a block begin with, in their order. Event and retry stand there once at most. */
+/** How the lines of a block begin, in their order. A block has at most one event line and one retry line. */
 const LINES = [':', EVENT, RETRY, DATA]
 const DIGITS = /^\d+$/
 
-/** The data that a message's block says: as it was published, but for its line ends. */
+/** The data in a message's block. It is the published data, except that each line end is LF. */
 export function dataOf(block: string): string {
   const start = dataIn(block)
   if (start === -1) return ''
-  // The lines of data stand together, and nothing follows them in a block.
+  // A block ends with its data lines.
   const lines = block.slice(start + DATA.length, -1)
   return lines.indexOf('\n') === -1 ? lines : lines.split(`\n${DATA}`).join('\n')
 }
 
-/** The name of the event that a message's block says. */
+/** The event name in a message's block; `'message'` where the block has none. */
 export function eventOf(block: string): string {
   const start = dataIn(block)
   if (start === 0) return 'message'
@@ -22,14 +22,14 @@ export function eventOf(block: string): string {
   return 'message'
 }
 
-/** Where the lines of data begin; no line of a comment begins like them. */
+/** The index of the first data line, or -1. Comment lines begin with a colon, so they cannot be mistaken for it. */
 function dataIn(block: string): number {
   return block.startsWith(DATA) ? 0 : block.indexOf(`\n${DATA}`) + 1 || -1
 }
 
 /**
- * Whether a text is a block of a message with data, as `encodeBlock` writes it: no id, each field in its place, each
- * line ended by LF.
+ * Whether a text is a block as `encodeBlock` writes it for a message with data: the fields in their order, no id, and
+ * LF at the end of each line.
  */
 export function isBlock(text: string): boolean {
   if (!text.endsWith('\n') || text.includes('\r')) return false

@@ -1,4 +1,4 @@
-// Units of UTF-16. From there on the encoder counts faster than a loop, though it writes the bytes as well.
+// A length in UTF-16 units. From this length on the encoder counts faster than a loop, although it writes the bytes.
 const LONG = 2_048
 const PIECE = 16_384
 
@@ -6,8 +6,8 @@ const utf8 = new TextEncoder()
 let scratch: Uint8Array | undefined
 
 /**
- * How many bytes a text takes in UTF-8. (A lone surrogate, which no sound text has, may count two bytes of its
- * three.)
+ * The number of bytes of a text in UTF-8. (A lone surrogate, which is not valid text, may count as two bytes instead
+ * of three.)
  */
 export function byteLength(text: string): number {
   if (text.length < LONG) return countedLength(text)
@@ -15,7 +15,7 @@ export function byteLength(text: string): number {
   let bytes = 0
   for (let start = 0, end = 0; start < text.length; start = end) {
     end = start + PIECE
-    // Not between the two halves of a surrogate pair.
+    // A piece must not end inside a surrogate pair.
     if ((text.charCodeAt(end) & 0xfc00) === 0xdc00) end++
     bytes += utf8.encodeInto(text.slice(start, end), scratch).written
   }

@@ -1,4 +1,4 @@
-// Units of UTF-16.
+// Lengths in UTF-16 units.
 const SHORT = 128
 const PIECE = 4_096
 const LONGEST_PREFIX = '\ndata: '.length
@@ -11,8 +11,8 @@ const ascii = new TextDecoder()
 let scratch: { from: Uint8Array; to: DataView<ArrayBuffer> } | undefined
 
 /**
- * The text with `prefix` in place of each of its line ends, which are CRLF, LF and CR. A text of line ends alone
- * costs little more than the bytes that become of it: text may be someone else's, and is not to hold the process.
+ * Replaces each line end of a text (CRLF, LF or CR) with `prefix`. The text may come from a client, so the cost is
+ * close to that of writing the result, even for a text of line ends alone.
  *
  * @param prefix LF and the beginning of the next line, at most as long as `\ndata: `
  */
@@ -28,7 +28,7 @@ export function prefixLines(text: string, prefix: string): string {
     const dense = isDense ? prefixDense(piece, prefix) : undefined
     if (dense === undefined) {
       const lines = linesOf(piece)
-      // The next piece is likely to be as this one.
+      // The next piece is probably similar.
       isDense = lines.length > piece.length / 4
       prefixed += lines.join(prefix)
     } else {
@@ -43,16 +43,16 @@ function linesOf(text: string): string[] {
 }
 
 /**
- * Writes bytes, which costs half of lists of lines where most lines are empty. Undefined for text with other
- * characters than ASCII.
+ * Replaces the line ends byte by byte. Where most lines are empty, this costs half of splitting and joining. Returns
+ * undefined for text that is not ASCII.
  */
 function prefixDense(piece: string, prefix: string): string | undefined {
   scratch ??= { from: new Uint8Array(3 * (PIECE + 1)), to: new DataView(new ArrayBuffer(LONGEST_PREFIX * (PIECE + 1) + 8)) }
   const { from, to } = scratch
   const { length } = piece
   if (utf8.encodeInto(piece, from).written > length) return undefined
-  // Two writes of four bytes, which overlap, are a prefix of seven. Of a shorter prefix, the next write takes the
-  // place of what is too much.
+  // Two overlapping writes of four bytes make a prefix of seven. A shorter prefix leaves bytes behind it, which the
+  // next write replaces.
   const first = fourBytes(prefix, 0)
   const second = fourBytes(prefix, 3)
   const width = prefix.length

@@ -2,7 +2,7 @@ import { describe } from '../describe.ts'
 import { TidingsError } from '../errors.ts'
 
 const FIELDS = ['data', 'event', 'id', 'retry', 'comment']
-// Wrong names that people coming from other libraries write, and the field each means.
+// Names that other libraries use, and the field that each of them means.
 const MEANT = new Map([
   ['type', 'event'],
   ['name', 'event'],
@@ -25,39 +25,38 @@ const MEANT = new Map([
   ['comments', 'comment'],
 ])
 
-/** The error of a field that cannot be written. */
+/** The error for a field that cannot be written. */
 export function invalidField(text: string): TidingsError {
   return new TidingsError('ERR_SSE_INVALID_FIELD', text)
 }
 
-/** The error of what is no message. */
+/** The error for a value that is not a message. */
 export function invalidMessage(text: string): TidingsError {
   return new TidingsError('ERR_SSE_INVALID_MESSAGE', text)
 }
 
-/** The error of a value that was sent as a message. */
+/** The error for a value that was sent in place of a message. */
 export function notAMessage(value: unknown): TidingsError {
   return invalidMessage(
     `A message is a string or { data, event, id, retry, comment }, got ${Array.isArray(value) ? 'an array' : describe(value)}; write { data: value }`,
   )
 }
 
-/** The error of a message without a field. */
+/** The error for an object without any field of a message. */
 export function emptyMessage(message: object): TidingsError {
-  // A Date, a Map, an Error, a promise that nobody awaited: they have no keys, and are values, not messages without
-  // fields.
+  // A Date, a Map, an Error or a promise has no keys either, but it is a value and not an empty message.
   if (Object.keys(message).length === 0 && describe(message) !== describe({})) return notAMessage(message)
   return invalidMessage("A message needs at least one of data, id, retry and comment; for an empty message write { data: '' }")
 }
 
-/** The error of a key that is no field, with the one that was meant. */
+/** The error for a key that is not a field. It names the field that was probably meant. */
 export function unknownKey(key: string): TidingsError {
   const meant = MEANT.get(key) ?? FIELDS.find((field) => field === key.toLowerCase())
   const hint = meant === undefined ? 'to send a value, write { data: value }' : `did you mean ${meant}?`
   return invalidMessage(`${describe(key)} is not a field of a message (data, event, id, retry, comment); ${hint}`)
 }
 
-/** The error of an event that no client would see. */
+/** The error for an event without data: clients ignore it. */
 export function eventWithoutData(event: string): TidingsError {
-  return invalidMessage(`event ${describe(event)} has no data, and clients drop such an event in silence; write data: ''`)
+  return invalidMessage(`event ${describe(event)} has no data, and clients ignore an event without data; write data: ''`)
 }

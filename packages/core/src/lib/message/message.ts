@@ -3,26 +3,26 @@ import { TidingsError } from '../errors.ts'
 import { prefixLines } from './lines.ts'
 import { emptyMessage, eventWithoutData, invalidField, invalidMessage, notAMessage, unknownKey } from './message-errors.ts'
 
-/** Turns `data` that is neither text nor bytes into text. `JSON.stringify` unless the options say otherwise. */
+/** Turns `data` into text where it is neither text nor bytes. The default is `JSON.stringify`. */
 export type Serialize = (data: unknown) => string
 
-/** Fields that go with any message, in the wire's own names (WHATWG HTML 9.2.6). */
+/** Fields that any message can have, under their names on the wire (WHATWG HTML 9.2.6). */
 export interface MessageFields {
   /**
    * Becomes the client's last event ID, which it returns as `Last-Event-ID` when it reconnects. `''` resets it.
-   * No CR, LF or NUL. Keep to `[A-Za-z0-9._~-]`: other characters cost a preflight across origins.
+   * It must not contain CR, LF or NUL. Use `[A-Za-z0-9._~-]` alone: other characters cost a CORS preflight.
    */
   id?: string | undefined
   /** How long the client waits before it reconnects, in milliseconds: a non-negative safe integer. */
   retry?: number | undefined
-  /** A comment before the message. Clients never see it. */
+  /** A comment before the message. Clients ignore it. */
   comment?: string | undefined
 }
 
-/** Event names to the type of their data. The key `message` is the event without a name. */
+/** Maps the name of an event to the type of its data. The key `message` stands for messages without a name. */
 export type EventMap = Record<string, unknown>
 
-/** What a stream without a type argument takes: any event, any data. */
+/** The events of a stream without a type argument: any name with any data. */
 export type AnyEvents = Record<string, unknown>
 
 type NamedMessage<Events extends object, Name extends keyof Events & string> = MessageFields & {
@@ -36,34 +36,38 @@ type TextShorthand<Events extends object> = 'message' extends keyof Events
   : never
 
 /**
- * One message. `data` goes out as it is when it is a string, as UTF-8 text when it is bytes, and through `serialize`
- * otherwise. A bare string is short for `{ data }`. A message of `id`, `retry` or `comment` alone dispatches no event
- * in the client, but its `id` and `retry` count.
+ * One message. `data` is sent as it is where it is a string, and as UTF-8 text where it is bytes; `serialize` turns
+ * any other value into text. A bare string is short for `{ data }`. A message of `id`, `retry` or `comment` alone
+ * dispatches no event in the client, but its `id` and `retry` take effect.
  */
 export type Message<Events extends object = AnyEvents> =
   | TextShorthand<Events>
   | { [Name in keyof Events & string]: NamedMessage<Events, Name> }[keyof Events & string]
   | (MessageFields & { event?: never; data?: never })
 
-/** How {@link encodeMessage} encodes. */
+/** The options of {@link encodeMessage}. */
 export interface EncodeOptions {
-  /** @default JSON.stringify */
+  /**
+   * Turns `data` into text where it is neither text nor bytes.
+   * @default JSON.stringify
+   */
   serialize?: Serialize | undefined
 }
 
-// From here on joining text costs more than everything else about a frame.
+// From this length on, joining the text costs more than all other work on a frame.
 const LONG_LINE = 4_096
 const LINE_BREAK = /[\r\n]/
 const ID_BREAK = /[\r\n\0]/
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /**
- * One message as the text of the wire, ending with one blank line (WHATWG HTML 9.2.5). Fields come as `comment`,
- * `event`, `retry`, `data`, `id`: clients that keep an id as soon as they read it must not hold one whose data they
- * never got.
+ * Encodes one message as wire text that ends with one blank line (WHATWG HTML 9.2.5). The order of the fields is
+ * `comment`, `event`, `retry`, `data`, `id`. The id is last because some clients store it as soon as they read it:
+ * they must not store the id of a message whose data they never got.
  *
- * @throws `ERR_SSE_INVALID_FIELD` for a line end in `event` or `id`, NUL in `id`, or a `retry` that is no time;
- * `ERR_SSE_INVALID_MESSAGE` for anything that is no message, or data that cannot be serialised.
+ * @throws `ERR_SSE_INVALID_FIELD` for a line end in `event` or `id`, NUL in `id`, or a `retry` that is not a
+ * non-negative safe integer; `ERR_SSE_INVALID_MESSAGE` for a value that is not a message, or data that cannot be
+ * serialised
  *
  * @example
  * import { encodeMessage } from '@tidings/core'
@@ -75,17 +79,17 @@ export function encodeMessage(message: Message, options?: EncodeOptions): string
   return encodeFrame(message, options?.serialize, undefined) as string
 }
 
-/** Joins a frame around data that is one long line. A transport knows how to do it without copying the data twice. */
+/** Joins the parts of a frame whose data is one long line. Node's transport does it without copying the data twice. */
 export type JoinLong = (before: string, line: string, after: string) => Uint8Array
 
-/** What {@link encodeMessage} does, with long lines joined by `joinLong` where there is one. */
+/** Encodes as {@link encodeMessage} does, and joins a long line by `joinLong` where it is given. */
 export function encodeFrame(message: Message, serialize: Serialize | undefined, joinLong: JoinLong | undefined): string | Uint8Array {
   return encode(message, serialize, joinLong, '\n')
 }
 
 /**
- * What {@link encodeMessage} does, without the blank line: further fields can follow. (Cut off later, the rest would
- * keep the whole.)
+ * Encodes as {@link encodeMessage} does, without the blank line, so that further fields can follow. (A blank line cut
+ * off later would stay in memory: the rest refers to the whole text.)
  */
 export function encodeBlock(message: Message, serialize: Serialize): string {
   return encode(message, serialize, undefined, '') as string
@@ -145,10 +149,10 @@ function isOneLine(text: string): boolean {
 }
 
 /**
- * A comment as the text of the wire, every line of it prefixed, ending with one blank line. Clients ignore it,
- * proxies see traffic.
+ * Encodes a comment as wire text: each line is prefixed with a colon, and one blank line ends it. Clients ignore
+ * comments, and proxies see traffic.
  *
- * @throws `ERR_SSE_INVALID_FIELD` when `text` is not a string.
+ * @throws `ERR_SSE_INVALID_FIELD` when `text` is not a string
  *
  * @example
  * import { encodeComment } from '@tidings/core'
@@ -159,20 +163,20 @@ export function encodeComment(text = ''): string {
   return `${commentLines(checkedComment(text))}\n`
 }
 
-/** The `event` as it may be written. Exported for the options, which name a heartbeat's event. */
+/** Checks an `event`. Exported for options that name an event. @throws `ERR_SSE_INVALID_FIELD` */
 export function checkedEvent(value: unknown): string {
   if (typeof value !== 'string') throw invalidField(`event must be a string, got ${describe(value)}`)
   if (LINE_BREAK.test(value)) throw invalidField('event must not contain CR or LF: a line end starts a new field in the client')
   return value
 }
 
-/** The `retry` as it may be written. Exported for the options, which set one for the stream. */
+/** Checks a `retry`. Exported for the option of this name. @throws `ERR_SSE_INVALID_FIELD` */
 export function checkedRetry(value: unknown): number {
   if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number
   throw invalidField(`retry must be a non-negative safe integer of milliseconds, got ${describe(value)}`)
 }
 
-/** Bytes in any of the forms that a platform hands over. */
+/** Whether a value is bytes, in any of the types that platforms have for them. */
 export function isBytes(value: unknown): value is ArrayBuffer | ArrayBufferView {
   return value instanceof ArrayBuffer || ArrayBuffer.isView(value)
 }
@@ -185,7 +189,7 @@ function commentLines(text: string): string {
   return text === '' ? ':\n' : `: ${prefixLines(text, '\n: ')}\n`
 }
 
-/** The text of a message's data. Exported for channels, which encode once for all. */
+/** The text of a message's data. Exported for channels. @throws `ERR_SSE_INVALID_MESSAGE` */
 export function textOf(data: unknown, serialize: Serialize = JSON.stringify): string {
   if (typeof data === 'string') return data
   if (isBytes(data)) return utf8.decode(data)

@@ -1,6 +1,6 @@
 /**
- * The same text, in memory of its own. V8 keeps a part that was cut from a text as a reference to all of it: a
- * route's parameter would keep its whole URL, a line its whole file.
+ * Copies a text into its own memory. V8 stores a part of a text as a reference to the whole: the parameter of a route
+ * would keep its URL in memory, and a line its file.
  */
 export function ownText(text: string): string {
   return ` ${text}`.slice(1)

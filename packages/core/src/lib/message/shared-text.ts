@@ -2,7 +2,7 @@ import type { SharedFrames } from './shared-frames.ts'
 
 const utf8 = new TextEncoder()
 
-/** Frames that many streams write, encoded when the first of them does. */
+/** Frames that many streams write. They are encoded when the first stream writes them. */
 export class SharedText implements SharedFrames {
   readonly text: string
   readonly messages: number
@@ -31,7 +31,7 @@ export class SharedText implements SharedFrames {
   }
 
   #makeChunk(): Uint8Array {
-    // Mostly a character is a byte, and the size is known before there are any: one array, and none to copy from.
+    // In most texts each character is one byte. Then the size is known in advance, and one encoding is enough.
     const { length } = this.text
     const bytes = framed(length, this.text)
     const size = bytes.length - framed(length, '').length

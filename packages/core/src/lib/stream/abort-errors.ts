@@ -1,15 +1,15 @@
-// Longer than any chain of causes that is no circle.
+// No real chain of causes is longer, except one that leads back to itself.
 const DEEPEST_CAUSE = 8
 const NAME = /abort|cancel/i
-// Not `ECONNABORTED`, which axios gives to its timeouts.
+// `ECONNABORTED` does not match: axios gives it to timeouts.
 const CODE = /(?:^|_)(?:ABORT|CANCEL)/
 // 'Request was aborted.', 'canceled', '1 CANCELLED: Cancelled on client'
 const TEXT = /^(?:\w+ ){0,3}(?:aborted|cancell?ed)\b/i
 
 /**
- * Whether an error says that something was given up, in the words of the platform or of the library that was given a
- * signal, or has such a one underneath. Some keep neither the signal's reason nor a name (that of OpenAI's SDK is
- * `'Error'`, and its class is renamed by bundlers), so the text counts where there is no name.
+ * Whether an error, or one of its causes, says that an operation was aborted, in the words of the platform or of a
+ * library that got a signal. Some libraries keep neither the signal's reason nor a name: the error of OpenAI's SDK is
+ * named `'Error'`, and bundlers rename its class. So the text counts where the error has no name of its own.
  */
 export function saysAborted(error: unknown, depth = 0): boolean {
   if (typeof error !== 'object' || error === null || depth > DEEPEST_CAUSE) return false

@@ -1,58 +1,58 @@
 import type { TidingsError } from '../errors.ts'
 import type { AnyEvents, Message } from '../message/message.ts'
 
-/** What `sendAll` takes. A Node `Readable` is an async iterable. */
+/** A source of items for `sendAll`. A Node `Readable` is an async iterable. */
 export type Sendable<Item> = Iterable<Item> | AsyncIterable<Item> | ReadableStream<Item>
 
 /**
- * One open connection to one peer, as every adapter hands it out. It stays open until `close()`, the peer's leaving,
- * a limit or shutdown; a handler's return ends nothing.
+ * An event stream: one open connection to one peer. It stays open until `close()`, until the peer leaves, until a
+ * limit ends it, or until shutdown. The return of a handler does not end it.
  */
 export interface EventStream<Events extends object = AnyEvents> {
   /**
-   * Sends one message. Resolves to `true` once the transport took it, which waits while the peer is slow, and to
-   * `false` when the stream has ended, however it ended. Never rejects, so it need not be awaited; awaiting it is
-   * what slows a producer to the peer's pace.
+   * Sends one message. The promise resolves to `true` when the transport has taken it, and waits while the peer is
+   * slow. It resolves to `false` when the stream has ended, for any reason. It never rejects, so you need not await
+   * it. Await it to slow your producer to the pace of the peer.
    *
    * @throws `ERR_SSE_INVALID_FIELD` or `ERR_SSE_INVALID_MESSAGE`, at once and before anything is written;
    * `ERR_SSE_ID_OWNED` for a message with an `id` on a stream that is subscribed to a channel
    */
   send(message: Message<Events>): Promise<boolean>
   /**
-   * Sends each item of a source at the peer's pace: an iterable, an async iterable, a web `ReadableStream` or a Node
-   * `Readable`. Resolves to `true` when the source ended and to `false` when the peer left first; then the source is
-   * ended too, by its `return()`, `cancel()` or `destroy()`. Rejects with the source's own error. The stream stays
-   * open.
+   * Sends each item of a source at the pace of the peer. The source is an iterable, an async iterable, a web
+   * `ReadableStream` or a Node `Readable`. The promise resolves to `true` when the source has ended. It resolves to
+   * `false` when the stream ended first; then the source is ended by its `return()`, `cancel()` or `destroy()`. It
+   * rejects with an error of the source. The stream stays open in each case.
    *
-   * @throws `ERR_SSE_INVALID_SOURCE` (as a rejection) for what cannot be iterated, and for bytes without a `map` that
-   * decodes
+   * @throws `ERR_SSE_INVALID_SOURCE` (as a rejection) for a source that cannot be iterated, and for bytes without a
+   * `map` that decodes them
    */
   sendAll(source: Sendable<Message<Events>>): Promise<boolean>
   /**
-   * The same, for items that are not messages.
+   * Sends each item of a source whose items are not messages.
    *
-   * @param map makes a message of each item
+   * @param map makes a message from an item
    */
   sendAll<Item>(source: Sendable<Item>, map: (item: Item) => Message<Events>): Promise<boolean>
-  /** Sends a comment, which clients ignore. Resolves as `send` does. */
+  /** Sends a comment, which clients ignore. The promise resolves as that of `send` does. */
   comment(text?: string): Promise<boolean>
-  /** Ends the stream cleanly after what was sent. Clients reconnect unless they are told to stop. Idempotent. */
+  /** Ends the stream cleanly after all that was sent. Clients reconnect unless they are told to stop. Idempotent. */
   close(): void
   /**
-   * Calls back exactly once when the stream has ended, however it ends; at once when it already has. Returns a
-   * function that takes the callback back. The same function given twice is called once.
+   * Calls a function once when the stream has ended, for any reason, or at once when it has ended already. Returns a
+   * function that removes the callback. A function that is given twice is called once.
    */
   onClose(callback: (reason: TidingsError) => unknown): () => void
-  /** Aborted when the stream ends, with the same `ERR_SSE_CLOSED` that `onClose` gets. Made when it is first read. */
+  /** Aborted when the stream ends, with the same `ERR_SSE_CLOSED` that `onClose` gets. Created at the first read. */
   readonly signal: AbortSignal
   /** Whether the stream has ended. */
   readonly closed: boolean
   /**
    * The id of the last event that the client has seen: its `Last-Event-ID` header, or `lastEventId` in the query
-   * where the header is absent. `''` when it sent none; `'\uFFFD'`, which no server gives out, for one with NUL or
-   * over 1 KiB.
+   * where the header is absent. `''` where the client sent no id. `'\uFFFD'`, which no server uses as an id, where the
+   * id contains NUL or is longer than 1 KiB.
    */
   readonly lastEventId: string
-  /** How many bytes wait in this process for the peer to take them. */
+  /** The number of bytes that wait in this process for the peer to take them. */
   readonly bufferedAmount: number
 }

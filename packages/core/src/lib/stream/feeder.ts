@@ -1,51 +1,47 @@
 import type { SharedFrames, SharedWriter } from '../message/shared-frames.ts'
 
-/** A channel's end of a subscribed stream. */
+/** The channel's side of a subscription: what a stream calls of the reader that feeds it. */
 export interface Feeder {
-  /** The stream takes more, after a write that returned false. */
+  /** The stream has room again after a write that returned false. */
   drained(): void
   /** The stream has ended. */
   closed(): void
   /**
-   * The lines that a heartbeat is to carry because the position has moved since the client last heard of it; `''` for
-   * none.
+   * The lines that tell the client its position within a heartbeat; `''` where the client already knows its position.
    */
   heartbeat(): string
-  /**
-   * When frames were last written past the stream, in whole milliseconds of `performance.now()`; 0 where they never
-   * were.
-   */
+  /** The time of the last write by a `SharedWriter`, as `wholeMilliseconds` tells it; 0 where there was none. */
   readonly wroteAt: number
-  /** How many messages of its channel it has yet to be given at most. */
+  /** An upper bound of the number of messages in the channel that the stream has not yet got. */
   readonly lag: number
 }
 
-/** A stream's end of its subscription: the stream itself, under names that no app calls. */
+/** The stream's side of a subscription: what a channel calls of a stream that it feeds. */
 export interface FedStream {
-  /** False from a write that returned false until `drained`. */
+  /** False after a write that returned false, until `drained`, and once the stream has ended. */
   readonly '~ready': boolean
   /**
-   * Writes frames of this stream's own, so many messages. Returns false when the peer is slow: write no more before
-   * `drained`.
+   * Writes frames for this stream alone. `messages` is the number of messages in them. Returns false when the peer is
+   * slow: write no more before `drained`.
    */
   '~write'(frames: string, messages: number): boolean
   /**
-   * The same for frames that it shares with others. They do not count against `maxBufferedBytes`: the channel never
-   * piles them up.
+   * Writes frames that other streams get too. They do not count against `maxBufferedBytes`, since the channel writes
+   * no more than one batch before `drained`.
    */
   '~writeShared'(frames: SharedFrames): boolean
-  /** What writes shared frames past the stream, where and as long as something can. */
+  /** Writes shared frames without the stream. Undefined where the transport cannot, or cannot yet. */
   readonly '~shared': SharedWriter | undefined
-  /** Frames that were written past the stream wait for the peer. */
+  /** Tells the stream that frames written by `~shared` wait for the peer. */
   '~waits'(frames: SharedFrames): void
   /**
-   * Ends the stream cleanly. Where `spread`, tells a reconnection time that spreads the clients' return and is no
-   * shorter than `pause` milliseconds, and beside it an id, if given.
+   * Ends the stream cleanly. With `spread`, it first tells a reconnection time of at least `pause` milliseconds that
+   * spreads the return of the clients, and the id, if given.
    */
   '~end'(spread: boolean, id?: string, pause?: number): void
   /** Cuts the stream as `'error'`. */
   '~cut'(cause: unknown): void
-  /** Lets go of the stream, which stays open. */
+  /** Ends the subscription. The stream stays open. */
   '~release'(): void
 }
 
@@ -53,8 +49,8 @@ export interface FedStream {
 export const FEED: unique symbol = Symbol.for('tidings.feed')
 
 /**
- * A stream that a channel can feed. The method goes by name, not by class: channel and stream may come from two
- * copies of this package, so what is behind it may only grow.
+ * A stream that a channel can feed. The channel finds the method by its name and not by a class, because channel and
+ * stream may come from two copies of this package. So these interfaces may gain names, but never lose one.
  */
 export interface Feedable {
   /** @throws `ERR_SSE_ID_OWNED` when a channel feeds it already */

@@ -3,12 +3,13 @@ import { TidingsError } from '../errors.ts'
 import { invalidOption } from '../option-checks.ts'
 import { type ResolvedOptions, resolveOptions, type StreamOptions } from './stream-options.ts'
 
-/** Marks our own helpers, so that two middlewares of ours stack, also from two copies of this package. */
+/** Marks an `sse` helper of Tidings, so that two middlewares stack, even from two copies of this package. */
 const OPTIONS = Symbol.for('tidings.options')
 
 /**
- * The layering that every framework's `sse(options)` does: the app's options, over them the route's, over them the
- * call's. Options are checked when the middleware is made, so a bad one fails at start and not at the first request.
+ * Layers options for `sse(options)` of every framework: the options of a route override those of the app, and the
+ * options of a call override both. They are checked when the middleware is made, so a bad option fails at start and
+ * not at the first request.
  */
 export function optionLayer(options?: StreamOptions): (earlier: unknown) => ResolvedOptions {
   const own = ownOptions(options)
@@ -22,7 +23,7 @@ export function optionLayer(options?: StreamOptions): (earlier: unknown) => Reso
         'ERR_SSE_NAME_TAKEN',
         'sse() found an `sse` there that is not its own; mount only one library that adds it, or use eventStream() without the middleware',
       )
-    // A route sees the same outer layer at each request.
+    // A route gets the same outer layer with each request.
     if (outer !== inherited) {
       inherited = outer
       merged = resolveOptions(own.given, outer)
@@ -31,7 +32,7 @@ export function optionLayer(options?: StreamOptions): (earlier: unknown) => Reso
   }
 }
 
-/** Brands a helper with the options it has, for a middleware further in to build on. */
+/** Stores the options of a helper on it, for an inner middleware to build on. */
 export function branded<Helper extends object>(helper: Helper, options: ResolvedOptions): Helper {
   return Object.assign(helper, { [OPTIONS]: options })
 }
@@ -40,7 +41,8 @@ function ownOptions(options: StreamOptions | undefined): ResolvedOptions {
   try {
     return resolveOptions(options)
   } catch (error) {
-    // A request or a context is an instance of something: frameworks hand it to what they take for middleware.
+    // Someone mounted `sse` instead of `sse()`: the framework called it with a request or a context, which is an
+    // instance of some class.
     const isInstance = typeof options === 'object' && options !== null && Object.getPrototypeOf(Object.getPrototypeOf(options) ?? {}) !== null
     if (!isInstance) throw error
     throw invalidOption(`sse takes options, got ${describe(options)}; to mount it, write app.use(sse())`)

@@ -5,12 +5,12 @@ import { FEED, type FedStream, type Feeder } from './feeder.ts'
 import { SinkStream } from './sink-stream.ts'
 import type { ResolvedOptions } from './stream-options.ts'
 
-/** A stream as an app holds it: the public names and no others. Core itself holds the stream behind it. */
+/** A stream as an app gets it, with its public names alone. The rest of core holds the stream behind it. */
 export class PublicStream implements EventStream {
   readonly #stream: SinkStream
 
   static {
-    // A method with a computed name cannot be declared where types are isolated.
+    // `isolatedDeclarations` allows no method with a computed name.
     const feed = function (this: PublicStream, feeder: Feeder): FedStream {
       return this.#stream.feed(feeder)
     }
@@ -21,7 +21,7 @@ export class PublicStream implements EventStream {
     this.#stream = stream
   }
 
-  /** The stream behind one of this class. */
+  /** The stream behind a public stream; undefined for a stream of another copy of this package. */
   static behind(stream: EventStream): SinkStream | undefined {
     return #stream in stream ? stream.#stream : undefined
   }
@@ -64,22 +64,22 @@ export class PublicStream implements EventStream {
 }
 
 /**
- * For what a route's handler threw after its stream had opened: ends the stream as `'error'`, tells `onError`, and
- * returns true. Returns false where the error follows from the stream's end.
+ * Handles an error that a route's handler threw after its stream had opened: ends the stream as `'error'`, tells
+ * `onError`, and returns true. Returns false and does nothing where the error follows from the end of the stream.
  */
 export function failStream(stream: EventStream, error: unknown): boolean {
   return PublicStream.behind(stream)?.fail(error) ?? true
 }
 
 /**
- * Whether an error of the route's handler only says that the stream has ended: its reason, or an abort in the words
- * of a library that was given `signal`. Anything else that fails after the end is a failure like any other.
+ * Whether an error of a route's handler only says that the stream has ended: it is the reason of the end, or the abort
+ * error of a library that got the stream's `signal`. Any other error after the end is a failure.
  */
 export function followsFromEnd(stream: EventStream, error: unknown): boolean {
   return PublicStream.behind(stream)?.followsFromEnd(error) ?? false
 }
 
-/** A stream that never opened, for a request that gets none. */
+/** A stream that is closed from the start, for a request that gets no stream. */
 export function closedStream(options: ResolvedOptions, lastEventId: string, reason: CloseReason): EventStream {
   const stream = new SinkStream(options, lastEventId)
   stream.gone(reason)

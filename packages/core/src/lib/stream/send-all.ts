@@ -6,14 +6,14 @@ import type { EventStream, Sendable } from './event-stream.ts'
 
 type Pulled = IteratorResult<unknown, unknown>
 
-/** One source, whatever its kind. */
+/** A source of any kind. */
 interface Source {
   next(): Pulled | Promise<Pulled>
-  /** Says that no more is wanted; reaches a source that is pending, too. */
+  /** Ends the source, also while its `next` is pending. */
   stop(): unknown
 }
 
-/** {@link EventStream.sendAll} over the stream's own `send`. */
+/** Implements {@link EventStream.sendAll} by the stream's `send`. */
 export async function sendAll<Item>(stream: EventStream, sendable: Sendable<Item>, map?: (item: Item) => Message): Promise<boolean> {
   checkFunctions({ map })
   const source = sourceOf(sendable)
@@ -23,7 +23,7 @@ export async function sendAll<Item>(stream: EventStream, sendable: Sendable<Item
   let exhausted = false
   try {
     while (!stream.closed) {
-      exhausted = true // Also when `next` throws: then there is nothing left to stop.
+      exhausted = true // A source whose `next` throws has ended, too.
       const pulled = source.next()
       const item =
         'then' in pulled
@@ -43,8 +43,8 @@ export async function sendAll<Item>(stream: EventStream, sendable: Sendable<Item
 }
 
 /**
- * The item, or `undefined` as soon as the callback is called. (Racing one long-lived promise would keep every item
- * alive.)
+ * Waits for an item. Resolves to `undefined` as soon as the callback that `onWake` gets is called. (`Promise.race`
+ * with a promise for the whole stream would keep every item in memory.)
  */
 function unlessWoken(pulled: Promise<Pulled>, onWake: (callback: () => void) => void): Promise<Pulled | undefined> {
   return new Promise((resolve, reject) => {
@@ -53,7 +53,7 @@ function unlessWoken(pulled: Promise<Pulled>, onWake: (callback: () => void) => 
   })
 }
 
-/** A source that fails while it is being stopped has nobody left to tell: its items were not wanted any more. */
+/** Stops a source. An error of that is dropped, since nobody wants more of its items. */
 function stop(source: Source): void {
   try {
     Promise.resolve(source.stop()).catch(() => {})
@@ -68,7 +68,7 @@ function sourceOf(sendable: unknown): Source {
     }
     if (Symbol.asyncIterator in sendable) {
       const iterator = (sendable as AsyncIterable<unknown>)[Symbol.asyncIterator]()
-      // A Readable's own iterator queues its `return` behind a pending read; only `destroy` reaches it.
+      // The iterator of a Readable queues `return` behind a pending read. Only `destroy` ends the read.
       const stop = 'destroy' in sendable ? () => (sendable as { destroy(): unknown }).destroy() : () => iterator.return?.()
       return { next: () => iterator.next(), stop }
     }
@@ -89,7 +89,7 @@ function hintFor(sendable: unknown): string {
 function asMessage(item: unknown): Message {
   if (isBytes(item))
     throw invalidSource(
-      "The source gives bytes, and a chunk may end within a character: decode it first (source.pipeThrough(new TextDecoderStream()), readable.setEncoding('utf8')), or pass a map",
+      "The source gives bytes, and a chunk may end inside a character: decode it first (source.pipeThrough(new TextDecoderStream()), readable.setEncoding('utf8')), or pass a map",
     )
   return item as Message
 }

@@ -1,4 +1,4 @@
-/** What ends when a signal is aborted. */
+/** Something that ends when a signal is aborted: a stream. */
 export interface Endable {
   shutDown(): void
 }
@@ -6,7 +6,7 @@ export interface Endable {
 const open = new WeakMap<AbortSignal, { members: Set<Endable>; listener: () => void }>()
 
 /**
- * Has `member` ended when `signal` is aborted; at once when it already is. One listener on the signal serves all
+ * Ends `member` when `signal` is aborted, or at once where it already is. One listener on the signal serves all
  * members.
  */
 export function endOnAbort(signal: AbortSignal, member: Endable): void {
@@ -28,7 +28,7 @@ export function endOnAbort(signal: AbortSignal, member: Endable): void {
   signal.addEventListener('abort', listener, { once: true })
 }
 
-/** Takes `member` back; with the last one goes the listener. */
+/** Undoes `endOnAbort`. The listener is removed with the last member. */
 export function forgetOnAbort(signal: AbortSignal, member: Endable): void {
   const known = open.get(signal)
   if (!known?.members.delete(member) || known.members.size > 0) return

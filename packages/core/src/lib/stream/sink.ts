@@ -3,42 +3,38 @@ import type { JoinLong } from '../message/message.ts'
 import type { SharedWriter } from '../message/shared-frames.ts'
 
 /**
- * What a transport offers to the one event stream that writes to it. Each transport has one: Node's response, a web
- * stream.
+ * The writing side of a transport, which one event stream writes to. There are two: a Node response and a web stream.
  */
 export interface Sink {
   /**
-   * Takes the text or bytes of whole frames, in order. Returns false when the transport is full: the bytes are taken
-   * all the same, and {@link SinkOwner.drained} follows once there is room.
+   * Writes the text or bytes of whole frames, and counts the bytes. Returns false when the transport is full: it has
+   * taken the frames, and calls {@link SinkOwner.drained} when there is room again.
    */
   write(frames: string | Uint8Array): boolean
-  /** What writes frames that many streams share, where and as long as the transport has a shorter way for those. */
+  /** A shorter way for frames that many streams share. Undefined where the transport has none, or not now. */
   readonly shared?: SharedWriter | undefined
-  /** Joins a frame around one long line into bytes for `write`, where the transport has a shorter way than by text. */
+  /** Joins a frame around one long line into bytes for `write`, where that costs less than joining text. */
   readonly joinLong?: JoinLong
   /**
-   * Ends cleanly after what was written. `last` also lets go of the connection underneath, for a process that shuts
-   * down.
+   * Ends the transport cleanly after all that was written. With `last`, also ends the connection underneath, for a
+   * process that shuts down.
    */
   end(last: boolean): void
-  /**
-   * Cuts the transport at once; what waits in it is dropped. Where a transport can carry the reason, it is the one
-   * given.
-   */
+  /** Cuts the transport at once and drops the bytes that wait in it. A web stream's reader gets the reason. */
   destroy(reason: TidingsError): void
-  /** How many bytes wait in this process for the peer to take them. */
+  /** The number of bytes that wait in this process for the peer to take them. */
   readonly bufferedAmount: number
-  /** A number that changes whenever the transport passed bytes on, and only then. */
+  /** A number that changes when the transport has passed bytes on, and only then. */
   progress(): number
 }
 
-/** What a sink tells the stream that owns it. */
+/** The owner of a sink: its stream. */
 export interface SinkOwner {
   /** There is room again after a `write` that returned false. */
   drained(): void
   /**
-   * The transport is gone and holds nothing any more, whoever ended it. `reason` counts where the stream had not
-   * ended yet: `'peer'`, or `'local'` when this side ended the response without the stream.
+   * The transport has ended and holds no bytes any more. `reason` matters where the stream has not ended yet:
+   * `'peer'`, or `'local'` when this side ended the response without the stream.
    */
   gone(reason: 'peer' | 'local', cause?: unknown): void
 }

@@ -3,64 +3,63 @@ import { checkedEvent, checkedRetry, encodeComment, encodeMessage, type Serializ
 import { SharedText } from '../message/shared-text.ts'
 import { checkCallback, checkedDelay, checkedInteger, checkedOption, checkedSignal, checkNames, invalidOption } from '../option-checks.ts'
 
-/** Where in the life of a stream something failed that no caller was there to catch. */
+/** The place where an error happened that no caller could catch. */
 export type ErrorStage =
   /** A route's handler or callback threw after its stream had opened. */
   | 'handler'
   /** A callback given to `onClose` threw, or its promise was rejected. */
   | 'onClose'
-  /** The response threw at a write, as one that others have wrapped may. Its stream was cut. */
+  /** A write to the response threw, which happens where another middleware wraps it. The stream was cut. */
   | 'transport'
 
 /**
- * The options of a stream: the same words for the app, for a route and for one call. The nearest wins, option by
+ * The options of a stream. The app, a route and a single call take the same options; the nearest one wins, option by
  * option.
  */
 export interface StreamOptions {
   /**
-   * A comment after so many milliseconds without a write, so that proxies see traffic and a lost peer is noticed.
-   * `false` for none. `{ interval, event }` sends an empty event of that name instead, which a page's own watchdog
-   * can see.
+   * Sends a comment after this many milliseconds without a write, so that proxies see traffic and a lost peer is
+   * noticed. `false` sends none. `{ interval, event }` sends an empty event of that name, which a page can listen to.
    * @default 15_000
    */
   heartbeat?: number | false | { interval: number; event: string } | undefined
-  /** The reconnection time told to the client when the stream opens, in milliseconds. Unset: the client's own. */
+  /** The reconnection time that the stream tells when it opens, in milliseconds. Unset: the client uses its own. */
   retry?: number | undefined
   /**
-   * How many bytes may wait for a slow peer. A `send` while more wait ends the stream as `'slow'`.
+   * The number of bytes that may wait for a slow peer. A `send` while more bytes wait ends the stream as `'slow'`.
    * @default 1_048_576
    */
   maxBufferedBytes?: number | undefined
   /**
-   * A peer that takes nothing for so many milliseconds while bytes wait is cut as `'stalled'`.
+   * The stream is cut as `'stalled'` when bytes wait and the peer takes none for this many milliseconds.
    * @default 30_000
    */
   stallTimeout?: number | undefined
   /**
-   * How long a stream may live, in milliseconds, less up to 20 % at random so that streams that opened together do
-   * not come back together. Unset: for ever.
+   * The longest lifetime of a stream, in milliseconds. Up to 20 % less at random, so that streams that opened together
+   * do not reconnect together. Unset: no limit.
    */
   maxDuration?: number | undefined
-  /** Aborted at shutdown: every stream ends cleanly, with a `retry` that spreads the clients' return. */
+  /** Abort it at shutdown: every stream then ends cleanly, with a `retry` that spreads the return of the clients. */
   signal?: AbortSignal | undefined
   /**
-   * Further response headers. They win over what was set before, also over `Cache-Control`.
-   * `Content-Type`, `Connection`, `Keep-Alive`, `Transfer-Encoding` and `Content-Length` are not theirs to set.
+   * Further response headers. They replace headers that were set before, `Cache-Control` included. `Content-Type`,
+   * `Connection`, `Keep-Alive`, `Transfer-Encoding` and `Content-Length` are refused.
    */
   headers?: Readonly<Record<string, string | readonly string[]>> | undefined
   /**
-   * The response status: 200 to 299, but for 204 and 205. Browsers take 200 only.
+   * The response status: 200 to 299, except 204 and 205. Browsers accept 200 only.
    * @default 200
    */
   status?: number | undefined
   /**
-   * Opens the stream with a comment of so many bytes, for browsers and proxies that hold back the first few
-   * kilobytes. At most 1 MiB.
+   * Opens the stream with a comment of this many bytes, for browsers and proxies that hold back the first kilobytes.
+   * At most 1_048_576.
    * @default 0
    */
   padding?: number | undefined
   /**
-   * Turns `data` that is neither text nor bytes into text.
+   * Turns `data` into text where it is neither text nor bytes.
    * @default JSON.stringify
    */
   serialize?: Serialize | undefined
@@ -70,20 +69,18 @@ export interface StreamOptions {
    */
   negotiate?: boolean | undefined
   /**
-   * Told of what fails where no caller can catch it.
+   * Called with each error that no caller can catch.
    * @default console.error
    */
   onError?: ((error: unknown, context: { stage: ErrorStage }) => void) | undefined
 }
 
-// The reconnection time that clients use when none was told: Chromium's and Safari's.
+// The reconnection time of Chromium and Safari where the server tells none.
 const USUAL_RETRY = 3_000
-// Padding is for those who hold back a few kilobytes; more of it than may wait for a slow peer would end every stream.
+// A few kilobytes are enough. Padding beyond the default of `maxBufferedBytes` would end every stream.
 const LONGEST_PADDING = 1_048_576
 
-/**
- * One row for each option: its default where it is not set, its check where it is, and what a stream is given of it.
- */
+/** One row for each option: its default, its check, and the value that streams get. */
 const OPTIONS = {
   heartbeat: (value: unknown = 15_000): Heartbeat | undefined => resolveHeartbeat(value),
   retry: (value: unknown = USUAL_RETRY): number => checkedOption('retry', () => checkedRetry(value)),
@@ -99,11 +96,11 @@ const OPTIONS = {
   onError: (value: unknown = printError): OnError => checkedFunction('onError', value),
 } satisfies { [Name in keyof StreamOptions]-?: (value?: unknown) => unknown }
 
-/** Options as the streams use them: checked, with defaults, and with the frames that never change already encoded. */
+/** Options as streams use them: checked, with defaults, and with their constant frames encoded. */
 export interface ResolvedOptions {
-  /** What was given, for a nearer layer to override. */
+  /** The options as they were given, for a nearer layer to override. */
   readonly given: StreamOptions
-  /** What a stream begins with. */
+  /** The first frame of a stream. */
   readonly opening: string
   readonly heartbeat: Heartbeat | undefined
   readonly retry: number
@@ -125,7 +122,7 @@ interface Heartbeat {
 type Header = readonly [name: string, value: string | string[]]
 type OnError = (error: unknown, context: { stage: ErrorStage }) => void
 
-const NOT_THEIRS = new Set(['content-type', 'connection', 'keep-alive', 'transfer-encoding', 'content-length'])
+const REFUSED_HEADERS = new Set(['content-type', 'connection', 'keep-alive', 'transfer-encoding', 'content-length'])
 const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: RFC 9110 5.5 names control characters.
 const HEADER_VALUE_BREAK = /[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]/
@@ -133,7 +130,7 @@ const HEADER_VALUE_BREAK = /[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]/
 /**
  * Checks options and fills in the defaults.
  *
- * @param inherited the layer further out (the app's, for a route), which `options` override one by one
+ * @param inherited the outer layer (the app's, for a route), which `options` override one by one
  * @throws `ERR_SSE_INVALID_OPTION` for an unknown name or a value that cannot work
  */
 export function resolveOptions(options: StreamOptions | undefined, inherited?: ResolvedOptions): ResolvedOptions {
@@ -161,7 +158,7 @@ function printError(error: unknown): void {
 }
 
 function openingFrame(padding: number, retry: number | undefined): string {
-  // `:`, spaces, and two line ends. A first byte has to leave at once in any case, so there is always a frame.
+  // A colon, spaces, and two line ends. There is always a frame, because the first byte must leave at once.
   const comment = `${':'.padEnd(padding - 2)}\n\n`
   if (retry === undefined) return comment
   return padding > 0 ? comment + encodeMessage({ retry }) : encodeMessage({ retry })
@@ -184,7 +181,7 @@ function resolveHeaders(headers: unknown): Header[] {
     throw invalidOption(`headers must be an object of names and values, got ${describe(headers)}; write Object.fromEntries(headers)`)
   return Object.entries(headers).map(([name, value]) => {
     if (!HEADER_NAME.test(name)) throw invalidOption(`headers has the name ${describe(name)}, which HTTP does not allow`)
-    if (NOT_THEIRS.has(name.toLowerCase())) throw invalidOption(`headers must not name ${name}: it belongs to the event stream or to the connection`)
+    if (REFUSED_HEADERS.has(name.toLowerCase())) throw invalidOption(`headers must not name ${name}: it belongs to the event stream or to the connection`)
     const values: unknown[] = Array.isArray(value) ? value : [value]
     for (const each of values) {
       if (typeof each !== 'string' || HEADER_VALUE_BREAK.test(each))

@@ -5,9 +5,9 @@ import type { ResolvedOptions } from '../stream/stream-options.ts'
 const OFFERED = ['text/event-stream', 'text/event-stream;charset=utf-8']
 
 /**
- * The refusal of a request whose `Accept` excludes event streams (RFC 9110 12.5.1), or `undefined` where it may have
- * one. Whoever POSTs asks for the stream in the body (the OpenAI SDK with `accept: application/json`), so only GET
- * and HEAD are negotiated unless the options say otherwise.
+ * Returns the error for a request whose `Accept` excludes event streams (RFC 9110 12.5.1), or `undefined` for a
+ * request that may have one. Only GET and HEAD are negotiated by default: the sender of a POST asks for the stream in
+ * the body, as the OpenAI SDK does with `accept: application/json`.
  */
 export function refusalOf(method: string | undefined, accept: string | undefined, options: ResolvedOptions): TidingsError | undefined {
   const negotiate = options.negotiate ?? (method === 'GET' || method === 'HEAD')
@@ -15,13 +15,12 @@ export function refusalOf(method: string | undefined, accept: string | undefined
   if (new Negotiator({ headers: { accept } }).mediaTypes(OFFERED).length > 0) return undefined
   const text = 'This resource is an event stream; send Accept: text/event-stream, or no Accept at all'
   const refusal = new TidingsError('ERR_SSE_NOT_ACCEPTABLE', text, { status: 406 })
-  // The mistake is the client's, so no line of the app leads to it. Express logs the stack of each error that nobody
-  // handles.
+  // The client made the mistake, so no line of the app explains it. Express logs the stack of each unhandled error.
   refusal.stack = String(refusal)
   return refusal
 }
 
-/** A refusal as fetch has it. The type is said, since not every runtime has one for text. */
+/** The response for a refused request. It names its content type, because not every runtime adds one to text. */
 export function refusalResponse({ message, status = 406 }: TidingsError): Response {
   return new Response(message, { status, headers: { 'Content-Type': 'text/plain;charset=UTF-8' } })
 }

@@ -1,33 +1,32 @@
-// An id as clients return it is at most this long here; a log's own are at most 128 characters.
+// Characters. The ids of logs have at most 128.
 const LONGEST_ID = 1_024
 const QUERY_NAME = 'lastEventId'
-// An id may begin with U+FEFF, which is no BOM there.
+// U+FEFF at the beginning of an id is a part of it, and not a BOM.
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /**
- * What stands for an id that no server can have given (with NUL, or longer than 1 KiB): the replacement character,
- * which no log ever gives out. So it is unknown to whoever looks it up, where `''` would say that the client has
- * none.
+ * Replaces an id that no server can have sent (with NUL, or longer than 1 KiB). No log gives out the replacement
+ * character, so a look-up finds an unknown id. `''` would mean that the client has no id.
  */
 const IMPOSSIBLE_ID = '\uFFFD'
 
 /**
- * The last event id that a request carries.
+ * Reads the last event id of a request.
  *
- * @param header the `Last-Event-ID` header as Node and fetch hand it over, one character for each byte
- * @param url the request's target, whose last `lastEventId` parameter is read where the header is absent
+ * @param header the `Last-Event-ID` header as Node and fetch give it, with one character for each byte
+ * @param url the request's target; its last `lastEventId` parameter counts where the header is absent
  */
 export function readLastEventId(header: string | undefined, url: string | undefined): string {
   const id = header === undefined ? fromQuery(url) : fromHeader(header)
   return id.length > LONGEST_ID || id.includes('\0') ? IMPOSSIBLE_ID : id
 }
 
-/** Clients send the id as UTF-8 (WHATWG HTML 9.2.3); HTTP headers are read as latin1. */
+/** Clients send the id as UTF-8 (WHATWG HTML 9.2.3), but platforms read headers as latin1. */
 function fromHeader(header: string): string {
   const bytes = new Uint8Array(header.length)
   for (let index = 0; index < header.length; index++) {
     const byte = header.charCodeAt(index)
-    if (byte > 0xff) return header // A platform that has decoded it already.
+    if (byte > 0xff) return header // This platform has decoded it already.
     bytes[index] = byte
   }
   return utf8.decode(bytes)
@@ -37,6 +36,6 @@ function fromQuery(url: string | undefined): string {
   if (url === undefined) return ''
   const query = url.indexOf('?')
   if (query === -1) return ''
-  // Clients append theirs to the address, which may have an older one already.
+  // A client appends its id to an address that may contain an older one.
   return new URLSearchParams(url.slice(query)).getAll(QUERY_NAME).at(-1) ?? ''
 }

@@ -10,30 +10,30 @@ import { Pieces } from './pieces.ts'
 import { RawSocket } from './raw-socket.ts'
 import { offSocketEnd, onSocketEnd } from './socket-end.ts'
 
-// Bytes that an HTTP/2 stream is given at a time: to a peer that is fast, and to one that is slow, whose every step
-// is to be seen.
+// Bytes that an HTTP/2 stream gets at a time. Short pieces show the progress of a slow peer more often.
 const LONG_PIECE = 65_536
 const SHORT_PIECE = 16_384
-// Milliseconds that a piece takes to a peer that is slow.
+// Milliseconds. A peer that takes longer for a piece is slow.
 const SLOW = 250
 
-/** Node's response as a sink. One class for both protocols; the few places where they differ ask `#http2`. */
+/** A Node response as a sink, for both protocols. */
 export class NodeSink implements Sink {
   readonly #res: NodeResponse
   readonly #owner: SinkOwner
   readonly #socket: Socket
   readonly #http2: Http2ServerResponse['stream'] | undefined
-  /** Where there is no room: in the response, or past it in its socket. */
+  /** Which of the two has no room: the response, or the socket after writes that went past the response. */
   #full: 'response' | 'socket' | undefined
-  /** What was handed over since there is none: wrapped responses hold it where `writableLength` does not look. */
+  /** Bytes written since then. A response that is wrapped may hold them where `writableLength` does not count them. */
   #heldBack = 0
-  /** On HTTP/2 alone: how many bytes the response was given, and those that it will be given when it has room. */
+  /** HTTP/2 only: the number of bytes that the response was given. */
   #given = 0
+  /** HTTP/2 only: the bytes that the response gets when it has room. */
   #later: Pieces | undefined
   #gaveAt = 0
-  /** Of which of both it is told when there is room. */
+  /** Whose `drain` has a listener. */
   #listensTo: 'nothing' | 'response' | 'both' = 'nothing'
-  /** There from when nobody was found to have wrapped the response. */
+  /** Set once the response was found to be unwrapped. */
   #raw: RawSocket | undefined
   #endOnDrain: (() => void) | undefined
 
@@ -45,7 +45,7 @@ export class NodeSink implements Sink {
     res.on('close', this.#onClose)
     if (this.#http2) closeOnReset(res)
     else res.on('prefinish', this.#onEnd)
-    // A pipelined response has no socket before its turn, and hears nothing of the connection's end.
+    // A pipelined response has no socket before its turn, so it emits no `close` when the connection ends.
     if (!this.#http2 && res.socket === null) onSocketEnd(this.#socket, this.#onClose)
   }
 
@@ -58,7 +58,7 @@ export class NodeSink implements Sink {
     const length = Buffer.byteLength(frames)
     counts.bytes += length
     const taken = this.#http2 && (this.#full || length > LONG_PIECE) ? this.#giveLater(frames) : this.#give(frames, length)
-    // The response tells of room after its socket does, whose word would not be enough for one that is wrapped.
+    // A wrapped response may have no room although its socket has. The `drain` of the response comes last.
     if (!taken) this.#waits('response', length)
     return taken
   }
@@ -66,17 +66,17 @@ export class NodeSink implements Sink {
   #give(frames: string | Uint8Array, length: number): boolean {
     const res = this.#res
     this.#given += length
-    // Some that wrap it return nothing.
+    // A wrapper's `write` may return undefined.
     const taken = (res as ServerResponse).write(frames) !== false
-    // `compression` holds what is written until it is told to pass it on.
+    // `compression` buffers until `flush` is called.
     if ('flush' in res && typeof res.flush === 'function') res.flush()
     return taken
   }
 
   /**
-   * An HTTP/2 stream joins all that waits in it into one write, whose length stays the same until the peer has taken
-   * the last byte. So it has one piece at a time: no other number tells what the peer takes of this stream, and not
-   * of another on the same connection.
+   * Gives an HTTP/2 stream one piece at a time. The stream joins all waiting bytes into one write, and its
+   * `writableLength` stays the same until the peer has taken the whole write. No other number tells what the peer has
+   * taken of this stream alone.
    */
   #giveLater(frames: string | Uint8Array): boolean {
     this.#later ??= new Pieces()
@@ -84,7 +84,7 @@ export class NodeSink implements Sink {
     return !this.#full && this.#givePieces(LONG_PIECE)
   }
 
-  /** Whether there is room behind the last of them. */
+  /** Gives pieces until there is no room. Returns true when all are given and there is room for more. */
   #givePieces(longest: number): boolean {
     for (let piece = this.#later?.next(longest); piece !== undefined; piece = this.#later?.next(longest)) {
       this.#gaveAt = now()
@@ -94,9 +94,8 @@ export class NodeSink implements Sink {
   }
 
   /**
-   * Whether nobody has wrapped the response is asked until it is so, then taken for so until the response ends. (On
-   * Node 20 each response of Express has a hidden class of its own, and asking for one of its properties costs half a
-   * microsecond.)
+   * Checks whether the response is wrapped until it is found to be unwrapped, and not again. (On Node 20 each response
+   * of Express has its own hidden class, and reading one of its properties costs half a microsecond.)
    */
   get shared(): RawSocket | undefined {
     this.#raw ??= this.#http2 ? undefined : RawSocket.under(this.#res as ServerResponse, this.#socket, this)
@@ -108,8 +107,8 @@ export class NodeSink implements Sink {
   }
 
   end(last: boolean): void {
-    // `server.close()` destroys every connection whose response was ended, though its bytes still wait: so it is
-    // ended later.
+    // `server.close()` destroys a connection whose response was ended, even while bytes wait. So a full response is
+    // ended after it has drained.
     if (this.#full) this.#endOnDrain = () => this.#endNow(last)
     else this.#endNow(last)
   }
@@ -132,7 +131,7 @@ export class NodeSink implements Sink {
     return this.#http2 ? this.#given - this.#http2.writableLength : sentBytes(this.#socket)
   }
 
-  /** So many bytes that went past the response wait in its socket. */
+  /** The raw socket tells that this many bytes wait in it. */
   waits(length: number): void {
     this.#waits(this.#full ?? 'socket', length)
   }
@@ -140,12 +139,13 @@ export class NodeSink implements Sink {
   #waits(where: 'response' | 'socket', length: number): void {
     this.#full = where
     this.#heldBack += length
-    // For good, not `once`: `compression` passes listeners on to its own stream and takes none back.
+    // Added once and never removed before the end: `compression` moves listeners to its own stream, and cannot remove
+    // them there.
     if (this.#listensTo === 'nothing') {
       this.#listensTo = 'response'
       this.#res.on('drain', this.#onDrain)
     }
-    // Not before its turn: many responses may wait on one socket.
+    // Pipelined responses share a socket. Only the one whose turn it is listens to it.
     if (this.#full === 'socket' && this.#listensTo === 'response') {
       this.#listensTo = 'both'
       this.#socket.on('drain', this.#onSocketDrain)
@@ -154,30 +154,29 @@ export class NodeSink implements Sink {
 
   #endNow(last: boolean): void {
     if (last) {
-      // The process wants to exit, and an idle connection would keep it waiting. (An HTTP/2 stream that is over has
-      // no session.)
+      // An idle connection would keep the process from exiting. (An HTTP/2 stream that has ended has no session.)
       const session = this.#http2?.session
       this.#res.once('finish', () => (session ? session.close() : this.#socket.end()))
     }
     this.#res.end()
-    // A reset with NO_ERROR closes a stream only once its body was read to the end, where there is one or not.
+    // After a reset with NO_ERROR, a stream closes only when its body was read to the end, even an empty one.
     this.#http2?.resume()
   }
 
-  /** The last chunk of all is written, by whomever: nothing may follow it. */
+  /** The last chunk is written, so no more chunks may follow. Other code may have ended the response. */
   readonly #onEnd = (): void => {
     this.#raw?.end()
   }
 
   readonly #onDrain = (): void => {
     if (this.#full !== 'response') return
-    // Node says so also when another request arrives on the connection.
+    // Node emits `drain` also when another request arrives on the connection.
     if (!this.#http2 && this.#socket.writableNeedDrain) this.#waits('socket', 0)
     else if (!this.#later || this.#givePieces(now() - this.#gaveAt < SLOW ? LONG_PIECE : SHORT_PIECE)) this.#drained()
   }
 
   readonly #onSocketDrain = (): void => {
-    // A response tells of its room while its socket does: by now that may be full again.
+    // A listener of the response's `drain` runs before this one, and may have filled the socket again.
     if (this.#full === 'socket' && !this.#socket.writableNeedDrain) this.#drained()
   }
 
@@ -205,8 +204,8 @@ export class NodeSink implements Sink {
 }
 
 /**
- * A frame around one long line, in one buffer: as fast as `Buffer.from(line)` alone, since the line is copied once
- * and no text is joined. Text without other characters than ASCII, as JSON often is, needs no transcoding either.
+ * Joins a frame around one long line into one buffer. This is as fast as `Buffer.from(line)` alone: the line is copied
+ * once and no text is joined. ASCII text, as JSON often is, needs no transcoding.
  */
 export function joinLong(before: string, line: string, after: string): Buffer {
   const length = Buffer.byteLength(line)
@@ -219,8 +218,8 @@ export function joinLong(before: string, line: string, after: string): Buffer {
 }
 
 /**
- * What the operating system has taken. (The socket's own `bytesWritten` counts what waits in it, too, and its
- * `writableLength` counts that in other units where it is text.) Node's socket timeout asks the same handle.
+ * The number of bytes that the operating system has taken. (The socket's own `bytesWritten` includes bytes that wait
+ * in it, and its `writableLength` counts text in characters.) Node's socket timeout reads the same handle.
  */
 function sentBytes(socket: Socket): number {
   const { bytesWritten = 0, writeQueueSize = 0 } = (socket as { _handle?: { bytesWritten?: number; writeQueueSize?: number } | null })._handle ?? {}

@@ -13,10 +13,12 @@ import { HOP_BY_HOP_HEADERS, MISLEADING_HEADERS, responseHeaders } from './respo
 import { dropUnreadBody } from './unread-body.ts'
 
 /**
- * Opens the stream on a response that has not begun: its head and first bytes leave at once.
+ * Opens the stream on a response that has not begun. The head and the first bytes leave at once.
  *
- * @param refuse answers a request whose `Accept` excludes event streams, in the framework's own way; the stream is
+ * @param refuse answers a request whose `Accept` excludes event streams, in the way of the framework; the stream is
  * then closed as `'unopened'`
+ * @throws `ERR_SSE_HEADERS_SENT` when the response has begun, `ERR_SSE_INVALID_OPTION` for arguments that are no
+ * request and response
  */
 export function openNodeStream(req: NodeRequest, res: NodeResponse, options: ResolvedOptions, refuse: (refusal: TidingsError) => void): EventStream {
   if (typeof req?.headers !== 'object' || typeof res?.setHeader !== 'function')
@@ -38,7 +40,7 @@ export function openNodeStream(req: NodeRequest, res: NodeResponse, options: Res
 }
 
 /**
- * The stream over a response whose head is set, or out already.
+ * Opens the stream on a response whose head is set or sent already.
  *
  * @param onDrop called when a body that nobody reads is about to be dropped
  */
@@ -51,7 +53,7 @@ export function streamOver(req: NodeRequest, res: NodeResponse, options: Resolve
   return new PublicStream(stream)
 }
 
-/** Reads what `EventStream.lastEventId` tells, for a route that wants it before it opens a stream. */
+/** The value of `EventStream.lastEventId`, for a route that needs it before it opens a stream. */
 export function nodeLastEventId(req: NodeRequest): string {
   const header = req.headers['last-event-id']
   return readLastEventId(Array.isArray(header) ? header[0] : header, req.url)

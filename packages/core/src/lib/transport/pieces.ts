@@ -1,4 +1,4 @@
-/** Frames that wait to be written, in order. They are taken in pieces, which may end inside a frame. */
+/** Frames that wait to be written, in order. They are taken out in pieces, and a piece may end inside a frame. */
 export class Pieces {
   #waiting: (string | Uint8Array)[] = []
   #first = 0
@@ -7,7 +7,7 @@ export class Pieces {
     this.#waiting.push(frames)
   }
 
-  /** The next piece, of at most so many bytes. It waits no longer. */
+  /** Takes out the next piece, of at most `longest` bytes. */
   next(longest: number): string | Uint8Array | undefined {
     const frames = this.#waiting[this.#first]
     if (frames === undefined) return undefined

@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net'
 
-// One listener serves all responses that wait on a connection. A listener for each would have Node warn of a leak
-// from the eleventh on.
+// One listener serves all responses of a connection: Node warns of a leak at the eleventh listener.
 const waiting = new WeakMap<Socket, { callbacks: Set<() => void>; listener: () => void }>()
 
 /** Calls back when the connection has ended. */
@@ -19,7 +18,7 @@ export function onSocketEnd(socket: Socket, callback: () => void): void {
   socket.on('close', listener)
 }
 
-/** Takes a callback back; with the last one goes the listener. */
+/** Removes a callback. The listener is removed with the last one. */
 export function offSocketEnd(socket: Socket, callback: () => void): void {
   const known = waiting.get(socket)
   if (!known?.callbacks.delete(callback) || known.callbacks.size > 0) return

@@ -2,13 +2,13 @@ import type { TidingsError } from '../errors.ts'
 import { counts } from '../metrics.ts'
 import type { Sink, SinkOwner } from '../stream/sink.ts'
 
-// As much as Node's sockets take before they ask to wait.
+// Bytes. The limit of Node's sockets.
 const HIGH_WATER_MARK = 16_384
 const utf8 = new TextEncoder()
 
 /**
- * A web `ReadableStream` as a sink. Its queue is our own: what a turn writes leaves as one chunk when the reader asks
- * for one, since each chunk of a web stream costs more than the bytes in it.
+ * A web `ReadableStream` as a sink. It keeps its own queue, and joins the frames of a turn into one chunk when the
+ * reader asks for one: each chunk of a web stream costs more than the bytes in it.
  */
 export class WebSink implements Sink {
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>
@@ -24,7 +24,7 @@ export class WebSink implements Sink {
   #left = false
   #passed = 0
 
-  /** @param begin called when a reader first asks: before that the response may yet be thrown away */
+  /** @param begin called when a reader first asks for bytes; until then the response may still be discarded */
   constructor(owner: SinkOwner, abort: AbortSignal | undefined, begin: () => void) {
     this.#owner = owner
     this.#abort = abort
@@ -112,7 +112,7 @@ export class WebSink implements Sink {
   }
 }
 
-/** Always a copy: the platform may take a chunk's memory over, and frames may be shared with other streams. */
+/** Always makes a copy: the platform may transfer a chunk's memory, and other streams may share the frames. */
 function joined(parts: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(length)
   let end = 0

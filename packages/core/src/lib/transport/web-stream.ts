@@ -8,19 +8,22 @@ import type { ResolvedOptions } from '../stream/stream-options.ts'
 import { readLastEventId } from './last-event-id.ts'
 import { WebSink } from './web-sink.ts'
 
-/** What is read of a fetch `Request`. */
+/** The parts of a fetch `Request` that are read. */
 export type WebRequest = Pick<Request, 'method' | 'url' | 'headers' | 'signal' | 'body' | 'bodyUsed'>
 
 /**
- * What a route does with its stream. Its return closes nothing; what it throws ends the stream and goes to `onError`.
+ * A route's function that gets the stream. Its return does not close the stream. An error that it throws ends the
+ * stream as `'error'` and goes to `onError`.
  */
 export type StreamCallback<Stream> = (stream: Stream) => unknown
 
 const ANSWERED: unique symbol = Symbol.for('tidings.answered')
 
 /**
- * Throws when this request was given a stream before, since a response that is returned cannot be asked whether it
- * has begun, or when there is no callback.
+ * Marks a request as answered. The mark replaces a check of the response: a fetch `Response` does not tell whether it
+ * has begun.
+ *
+ * @throws `ERR_SSE_HEADERS_SENT` for a second stream on one request, `ERR_SSE_INVALID_OPTION` without a callback
  */
 export function answerOnce(request: object & { [ANSWERED]?: true }, callback: unknown): void {
   checkCallback('the callback that takes the stream', callback)
@@ -29,13 +32,13 @@ export function answerOnce(request: object & { [ANSWERED]?: true }, callback: un
 }
 
 /**
- * The body of an event stream's response. `callback` runs when the platform first reads from it, and never otherwise.
+ * The body of an event stream's response. `callback` runs when the platform first reads from it, or never.
  */
 export function webStreamBody(request: WebRequest, options: ResolvedOptions, callback: StreamCallback<EventStream>): ReadableStream<Uint8Array<ArrayBuffer>> {
   const stream = new SinkStream(options, webLastEventId(request))
   const run = boundCallback(callback)
   const sink = new WebSink(stream, request.signal, () => {
-    // The peer may have left before its response was read.
+    // The peer may have left before the platform read the response.
     if (!stream.closed) stream.open(sink)
     dropUnreadBody(request)
     run(new PublicStream(stream))
@@ -43,14 +46,14 @@ export function webStreamBody(request: WebRequest, options: ResolvedOptions, cal
   return sink.readable
 }
 
-/** Reads what `EventStream.lastEventId` tells, for a route that wants it before it opens a stream. */
+/** The value of `EventStream.lastEventId`, for a route that needs it before it opens a stream. */
 export function webLastEventId(request: Pick<Request, 'url' | 'headers'>): string {
   return readLastEventId(request.headers.get('last-event-id') ?? undefined, request.url)
 }
 
 /**
- * Drops a body that nobody has begun to read by the next turn: unread, it would hide the peer's leaving, and hold up
- * its upload. Reading it later rejects with `ERR_SSE_BODY_DROPPED`.
+ * Drops a body that no code has begun to read by the next turn of the event loop. An unread body would hide that the
+ * peer leaves, and would block its upload. A later attempt to read it rejects with `ERR_SSE_BODY_DROPPED`.
  */
 function dropUnreadBody(request: WebRequest): void {
   if (request.method === 'GET' || request.method === 'HEAD') return
@@ -58,12 +61,12 @@ function dropUnreadBody(request: WebRequest): void {
     const { body } = request
     if (request.bodyUsed || !body || body.locked) return
     refuseBody(request)
-    // A peer that leaves in the middle is noticed by the stream.
+    // The stream notices a peer that leaves during the upload.
     body.pipeTo(new WritableStream()).catch(() => {})
   })
 }
 
-/** Has all ways to read the body of a fetch `Request` fail with `ERR_SSE_BODY_DROPPED`. */
+/** Makes every way to read the body of a fetch `Request` fail with `ERR_SSE_BODY_DROPPED`. */
 export function refuseBody(request: object): void {
   const value = (): Promise<never> => Promise.reject(bodyDropped())
   for (const name of ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text']) Object.defineProperty(request, name, { value })
@@ -74,7 +77,7 @@ export function refuseBody(request: object): void {
   Object.defineProperty(request, 'body', { get: () => new ReadableStream({ start: (controller) => controller.error(bodyDropped()) }) })
 }
 
-/** Hands a stream to a route's callback, in the async context in which it was given. */
+/** Binds a route's callback to the present async context. */
 export function boundCallback(callback: StreamCallback<EventStream>): (stream: EventStream) => void {
   const context = currentContext()
   return (stream) => {
