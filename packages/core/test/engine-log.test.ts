@@ -105,6 +105,39 @@ describe('a channel whose log is on an engine', () => {
     expect(read.mock.calls.filter(([direction]) => direction === 'before').length).toBeLessThanOrEqual(6)
   })
 
+  test('C3 what was read back of a state that was lost meanwhile is not put in front of another one', async () => {
+    const store = new Store()
+    const ids = await fill(store, 30)
+    const here = machine(store, { tail: { messages: 5 } })
+    await here.log.read(30, 1)
+    // The answer to the first read before the tail is of now, and comes late.
+    const read = here.engine.read.bind(here.engine)
+    let answer = (): void => {}
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve
+    })
+    let isRead = false
+    vi.spyOn(here.engine, 'read').mockImplementation(async (direction, ...args) => {
+      const page = await read(direction, ...args)
+      if (direction === 'before' && !isRead) {
+        isRead = true
+        await answered
+      }
+      return page
+    })
+    const { lines } = here.join({}, ids[9])
+    await vi.waitFor(() => expect(isRead).toBe(true))
+    store.rewind(10)
+    const others = await fill(store, 10)
+    await vi.waitFor(() => expect(here.log.idOf(30)).toBe(others[9]))
+    answer()
+    await vi.waitFor(() => expect(lines().at(-1)).toBe('10@30'))
+    await here.channel.publish('next')
+    const client = here.join({}, ids[29])
+    await vi.waitFor(() => expect(client.lines().at(-1)).toBe('next@31'))
+    expect(client.lines()[0]).toMatch(/^reset unknown/)
+  })
+
   test('C8 after a minute the tail is as short as before', async () => {
     const store = new Store()
     const [first] = await fill(store, 500)
@@ -434,6 +467,21 @@ describe('a channel whose log is on an engine', () => {
       here.engine.hear()
       await vi.waitFor(() => expect(lines()).toEqual(['reset lost@0', 'b@1']))
       expect(read).toEqual([expect.stringContaining('not kept any more')])
+    })
+
+    test('C16 a head that is from after a loss does not come before a message from before it', async () => {
+      const store = new Store()
+      const [here, there] = [machine(store), machine(store)]
+      here.engine.deafen()
+      await here.channel.publish('a')
+      const { lines } = here.join()
+      const read = collected(here.channel)
+      await here.channel.publish('b')
+      store.rewind(2)
+      await there.channel.publish('c')
+      here.engine.hear()
+      await vi.waitFor(() => expect(lines()).toEqual(['reset lost@0', 'c@1']))
+      await vi.waitFor(() => expect(read.at(-1)).toMatch(/not kept any more/))
     })
 
     test('C16 with a snapshot, of state that is changed before it is published', async () => {

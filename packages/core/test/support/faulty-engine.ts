@@ -89,20 +89,27 @@ export class Store {
 
   /** Begins anew, as after `FLUSHALL`. */
   loseAll(): void {
+    this.#idsByKey.clear()
+    this.#writers.clear()
     this.#goOnWith({ epoch: randomEpoch(), entries: [] })
   }
 
-  /** Goes on from an earlier state, as a replica does that lacked the newest. */
+  /**
+   * Goes on from an earlier state, as a replica does that lacked the newest. What it knows of writers and keys is of
+   * that state, too.
+   */
   rewind(by: number): void {
     const { epoch, entries } = this.present
-    this.#goOnWith({ epoch, entries: entries.slice(0, Math.max(this.#trimmed, entries.length - by)) })
+    const kept = entries.slice(0, Math.max(this.#trimmed, entries.length - by))
+    const ids = new Set(kept.map((entry) => engineId(epoch, entry)))
+    for (const [key, id] of this.#idsByKey) if (!ids.has(id)) this.#idsByKey.delete(key)
+    for (const [writer, { receipt }] of this.#writers) if (receipt.offset > kept.length) this.#writers.delete(writer)
+    this.#goOnWith({ epoch, entries: kept })
   }
 
   #goOnWith(lineage: Lineage): void {
     this.lineages.push(lineage)
     this.#trimmed = Math.min(this.#trimmed, lineage.entries.length)
-    this.#idsByKey.clear()
-    this.#writers.clear()
     this.clock += 10
   }
 }

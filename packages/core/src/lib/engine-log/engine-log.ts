@@ -381,8 +381,11 @@ export function engineLog(engine: Engine, options: EngineLogOptions = {}): Taile
   return new EngineLog(engine, resolveEngineLogOptions(options))
 }
 
-/** Whether one id of a log comes before another, in the same life of it. */
+/**
+ * Whether one id of a log comes before another, in one state of it: later offsets have later times. Where they have
+ * not, the engine went on from an earlier state between the two.
+ */
 function isBefore(id: string, other: string): boolean {
   const [place, otherPlace] = [parseEngineId(id), parseEngineId(other)]
-  return place !== undefined && place.epoch === otherPlace?.epoch && place.offset < otherPlace.offset
+  return place !== undefined && place.epoch === otherPlace?.epoch && place.offset < otherPlace.offset && place.at <= otherPlace.at
 }

@@ -17,6 +17,7 @@ export async function readBack(
   read: ReadPage,
 ): Promise<boolean> {
   const { tail, epoch } = followed
+  const { restarts } = tail
   const top = tail.floor
   const room = messages - tail.size
   const oldest = followed.clock.present - age
@@ -38,8 +39,8 @@ export async function readBack(
       floorAt = before
     }
   }
-  // Meanwhile the tail may have gone on, or begun anew.
-  if (followed.epoch !== epoch || tail.floor !== top) return true
+  // The tail may have gone on meanwhile, or begun anew: then its floor is another message, maybe of the same offset.
+  if (tail.restarts !== restarts || tail.floor !== top) return true
   tail.prepend(older.reverse(), floorAt)
   if (isAll) followed.lostUpTo = tail.floor
   return true
