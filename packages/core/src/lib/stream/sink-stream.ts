@@ -3,78 +3,74 @@ import { type Clock, clockOfStream, type Watched, wholeMilliseconds } from '../c
 import { type CloseReason, closedError, TidingsError } from '../errors.ts'
 import { encodeComment, encodeFrame, encodeMessage, type Message } from '../message/message.ts'
 import type { SharedFrames, SharedWriter } from '../message/shared-frames.ts'
-import type { SharedText } from '../message/shared-text.ts'
 import { counts, type Measured, measured } from '../metrics.ts'
 import { checkCallback } from '../option-checks.ts'
 import { saysAborted } from './abort-errors.ts'
 import type { EventStream, Sendable } from './event-stream.ts'
 import type { FedStream, Feeder } from './feeder.ts'
+import { type Heartbeat, heartbeatDelay, heartbeatWith } from './heartbeat.ts'
 import { sendAll } from './send-all.ts'
 import { endOnAbort, forgetOnAbort } from './shutdown.ts'
 import type { Sink, SinkOwner } from './sink.ts'
+import { StallWatch } from './stall-watch.ts'
 import type { ErrorStage, ResolvedOptions } from './stream-options.ts'
 
 interface End {
   reason: CloseReason
   cause?: unknown
-  /** Made when someone asks, and the same for all who do. */
+  /** Made at the first use, and the same for each use. */
   error?: TidingsError
 }
 
 const TAKEN = Promise.resolve(true)
 const GONE = Promise.resolve(false)
-const NEVER = Number.POSITIVE_INFINITY
 
-/** The one implementation, over any sink: order, heartbeats, limits and lifetime. */
+/** The stream over any sink: order, limits and lifetime. */
 export class SinkStream implements EventStream, SinkOwner, Watched, FedStream, Measured {
   readonly lastEventId: string
   slot = 0
   readonly #options: ResolvedOptions
-  /** There from `open` until the transport is gone, which after `close()` may take as long as bytes wait. */
+  /** Set from `open` until the transport has ended. After `close()` that takes until the peer has taken all bytes. */
   #sink: Sink | undefined
   #ending: End | undefined
-  /** What `onClose` was given, and in which context. */
+  /** The callbacks of `onClose`, with the contexts in which they were given. */
   #callbacks: Map<(reason: TidingsError) => unknown, AsyncContext | undefined> | undefined
   #abort: { controller: AbortController; context: AsyncContext | undefined } | undefined
   #waiting: { promise: Promise<boolean>; settle: (taken: boolean) => void } | undefined
   #feed: Feeder | undefined
-  /** From a write that the sink could not take at once until it has. */
+  /** From a write that returned false until the sink has drained. */
   #full = false
-  /** Of what waits, what a channel wrote. */
+  /** The waiting bytes that a channel wrote. They do not count against `maxBufferedBytes`. */
   #sharedBytes = 0
   #clock: Clock | undefined
+  #stalls: StallWatch | undefined
   #wroteAt = 0
-  #expiresAt = NEVER
-  #waitsSince = NEVER
-  #asksAt = 0
-  /** How late the clock had been in all when the wait began. */
-  #latenessBefore = 0
-  /** Whether the peer has taken nothing for so long that it is cut if it has still taken nothing a turn later. */
-  #isSuspected = false
-  #progress = 0
+  #expiresAt = Number.POSITIVE_INFINITY
 
   constructor(options: ResolvedOptions, lastEventId: string) {
     this.#options = options
     this.lastEventId = lastEventId
   }
 
-  /** Begins to write to a transport whose head is out, or leaves with the first write. */
+  /** Begins to write to a transport. Its head is sent already, or leaves with the first write. */
   open(sink: Sink): void {
-    const { opening, maxDuration, signal } = this.#options
+    const { opening, maxDuration, signal, stallTimeout } = this.#options
+    const clock = clockOfStream()
     this.#sink = sink
+    this.#stalls = new StallWatch(stallTimeout, clock)
     counts.opened++
     measured.add(this)
     this.#write(opening, 0)
     this.#expiresAt = this.#wroteAt + maxDuration * (0.8 + 0.2 * Math.random())
     if (this.#ending) return
-    this.#clock = clockOfStream()
-    this.#clock.watch(this, this.#nextLook(this.#wroteAt))
+    this.#clock = clock
+    clock.watch(this, this.#nextLook(this.#wroteAt))
     if (signal) endOnAbort(signal, this)
   }
 
   send(message: Message): Promise<boolean> {
     if (this.#ending) return GONE
-    if (this.#feed && typeof message === 'object' && message?.id !== undefined) throw idOwned('a message with an id of its own cannot be sent on it')
+    if (this.#feed && typeof message === 'object' && message?.id !== undefined) throw idOwned('a message with an id cannot be sent on it')
     return this.#write(encodeFrame(message, this.#options.serialize, this.#sink?.joinLong), 1)
   }
 
@@ -118,7 +114,7 @@ export class SinkStream implements EventStream, SinkOwner, Watched, FedStream, M
 
   get signal(): AbortSignal {
     if (!this.#abort) {
-      // Listeners run in the context in which a signal is aborted. That is then the one in which it was asked for.
+      // Listeners of a signal run in the context in which it is aborted. It is aborted in the context of this call.
       this.#abort = { controller: new AbortController(), context: currentContext() }
       if (this.#ending) this.#abort.controller.abort(this.#closedError(this.#ending))
     }
@@ -140,15 +136,15 @@ export class SinkStream implements EventStream, SinkOwner, Watched, FedStream, M
   drained(): void {
     this.#full = false
     this.#sharedBytes = 0
-    this.#waitsSince = NEVER
+    this.#stalls?.end()
     this.#settle(true)
     this.#feed?.drained()
   }
 
-  // What a channel calls of a stream that it feeds.
+  // Calls of the channel that feeds the stream.
 
   feed(feed: Feeder): FedStream {
-    if (this.#feed) throw idOwned('a second one cannot feed it; several feeds are topics of one channel')
+    if (this.#feed) throw idOwned('a second channel cannot feed it; use topics of one channel')
     if (!this.#ending) this.#feed = feed
     return this
   }
@@ -212,10 +208,10 @@ export class SinkStream implements EventStream, SinkOwner, Watched, FedStream, M
   look(present: number): number {
     const sink = this.#sink
     const { heartbeat } = this.#options
-    if (sink && this.#stalled(sink, present)) this.#ending ? sink.destroy(closedError('stalled')) : this.#cut('stalled')
+    if (sink && this.#stalls?.isStalled(sink, present)) this.#ending ? sink.destroy(closedError('stalled')) : this.#cut('stalled')
     else if (present >= this.#expiresAt) this.#endCleanly('expired')
-    // While bytes wait, one more would tell nobody anything.
-    else if (heartbeat && !this.#ending && present - this.#lastWrite >= heartbeat.interval && this.#waitsSince === NEVER) this.#beat(heartbeat.frame)
+    // A heartbeat behind bytes that wait would tell the peer nothing.
+    else if (heartbeat && !this.#ending && present - this.#lastWrite >= heartbeat.interval && !this.#stalls?.waits) this.#beat(heartbeat)
     return this.#nextLook(present)
   }
 
@@ -235,10 +231,7 @@ export class SinkStream implements EventStream, SinkOwner, Watched, FedStream, M
     return this.#waiting.promise
   }
 
-  /**
-   * Hands frames to the sink. One that throws, as a response that others have wrapped may, ends its own stream and no
-   * other's.
-   */
+  /** Writes frames to the sink. Where other code wraps the response, it may throw; then this stream alone is cut. */
   #put(frames: string | Uint8Array): boolean {
     try {
       return this.#sink?.write(frames) ?? false
@@ -255,66 +248,37 @@ export class SinkStream implements EventStream, SinkOwner, Watched, FedStream, M
 
   #becomeFull(sink: Sink): void {
     this.#full = true
-    if (this.#waitsSince === NEVER) this.#beginWait(sink, this.#wroteAt)
+    this.#stalls?.begin(sink, this.#wroteAt)
   }
 
-  #beat(frame: SharedText): void {
+  #beat(heartbeat: Heartbeat): void {
     const position = this.#feed?.heartbeat() ?? ''
-    if (position === '') this['~writeShared'](frame)
-    // Before the blank line that ends the frame.
-    else this.#write(`${frame.text.slice(0, -1)}${position}\n`, 0)
+    if (position === '') this['~writeShared'](heartbeat.frame)
+    else this.#write(heartbeatWith(position, heartbeat), 0)
   }
 
-  /** Whether bytes have waited for `stallTimeout` without one being taken. */
-  #stalled(sink: Sink, present: number): boolean {
-    // While nothing is known to wait, half the timeout is often enough to ask: it takes a look at memory that has
-    // long gone cold.
-    if (this.#waitsSince === NEVER && present < this.#asksAt) return false
-    this.#asksAt = present + this.#options.stallTimeout / 2
-    if (sink.bufferedAmount === 0) this.#waitsSince = NEVER
-    else if (this.#waitsSince === NEVER || sink.progress() !== this.#progress) this.#beginWait(sink, present)
-    const { stallTimeout } = this.#options
-    // While this process was not run, it could not see what the peer took.
-    const held = Math.min((this.#clock?.lateness ?? 0) - this.#latenessBefore, stallTimeout)
-    const wasSuspected = this.#isSuspected
-    this.#isSuspected = present - this.#waitsSince >= stallTimeout + held
-    // Timers run before sockets are looked at, so the transport gets a turn before the stream is cut.
-    return wasSuspected && this.#isSuspected
-  }
-
-  /** When it was last written to, by itself or past it. */
+  /** The time of the last write, by the stream itself or by a `SharedWriter`. */
   get #lastWrite(): number {
     return Math.max(this.#wroteAt, this.#feed?.wroteAt ?? 0)
   }
 
-  #beginWait(sink: Sink, present: number): void {
-    this.#waitsSince = present
-    this.#latenessBefore = this.#clock?.lateness ?? 0
-    this.#isSuspected = false
-    this.#progress = sink.progress()
-  }
-
+  /** The delay until the clock calls `look` again, in milliseconds. */
   #nextLook(present: number): number {
-    const { heartbeat, stallTimeout } = this.#options
-    // Bytes can wait unseen by `write`; a look at half the timeout finds them well before its double.
-    let delay = this.#isSuspected ? 1 : stallTimeout / 2
+    const { heartbeat } = this.#options
+    const delay = this.#stalls?.delay ?? Number.POSITIVE_INFINITY
     if (this.#ending) return delay
-    if (heartbeat) {
-      const left = this.#lastWrite + heartbeat.interval - present
-      delay = Math.min(delay, left > 0 ? left : heartbeat.interval / 8)
-    }
-    return Math.min(delay, this.#expiresAt - present)
+    return Math.min(delay, this.#expiresAt - present, heartbeat ? heartbeatDelay(heartbeat, this.#lastWrite, present) : delay)
   }
 
   #endWithRetry(reason: 'local' | 'shutdown', id?: string, pause = 0): void {
     if (this.#ending) return
-    // Between one and two times the usual, so that the clients of a whole process do not come back as one.
+    // Between one and two times the usual time, so that the clients of a process do not reconnect all at once.
     const retry = Math.min(Math.round(Math.max(this.#options.retry, pause) * (1 + Math.random())), Number.MAX_SAFE_INTEGER)
     this.#put(encodeMessage({ retry, id }))
     this.#endCleanly(reason)
   }
 
-  /** What was written still goes out; the sink says when it is gone. */
+  /** Bytes that were written still leave. The sink calls `gone` after that. */
   #endCleanly(reason: 'local' | 'shutdown' | 'expired'): void {
     if (this.#ending) return
     const sink = this.#sink
@@ -347,7 +311,7 @@ export class SinkStream implements EventStream, SinkOwner, Watched, FedStream, M
     return end
   }
 
-  /** The error is made before: what it keeps of its stack would keep the contexts. */
+  /** Takes an error that was made outside, because the stack that it captures would keep the contexts in memory. */
   #tellEnd(reason: TidingsError): void {
     if (this.#abort) {
       const { context, controller } = this.#abort
@@ -372,7 +336,7 @@ export class SinkStream implements EventStream, SinkOwner, Watched, FedStream, M
   #call(callback: (reason: TidingsError) => unknown, reason: TidingsError): void {
     const fail = (error: unknown): void => this.#report(error, 'onClose')
     try {
-      // An async callback's rejection is as much a throw as any.
+      // An async callback fails by a rejection.
       Promise.resolve(callback(reason)).catch(fail)
     } catch (error) {
       fail(error)
@@ -383,14 +347,14 @@ export class SinkStream implements EventStream, SinkOwner, Watched, FedStream, M
     try {
       this.#options.onError(error, { stage })
     } catch (thrown) {
-      // Nobody is left to tell, and nothing may be lost.
+      // `onError` itself failed. Neither error may be lost.
       console.error(error, thrown)
     }
   }
 }
 
 function idOwned(text: string): TidingsError {
-  return new TidingsError('ERR_SSE_ID_OWNED', `The ids of this stream belong to the channel that it is subscribed to: ${text}`)
+  return new TidingsError('ERR_SSE_ID_OWNED', `A channel feeds this stream and owns its ids: ${text}`)
 }
 
 function deferred(): { promise: Promise<boolean>; settle: (taken: boolean) => void } {

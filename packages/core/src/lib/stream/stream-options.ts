@@ -1,7 +1,7 @@
 import { describe } from '../describe.ts'
-import { checkedEvent, checkedRetry, encodeComment, encodeMessage, type Serialize } from '../message/message.ts'
-import { SharedText } from '../message/shared-text.ts'
+import { checkedRetry, encodeMessage, type Serialize } from '../message/message.ts'
 import { checkCallback, checkedDelay, checkedInteger, checkedOption, checkedSignal, checkNames, invalidOption } from '../option-checks.ts'
+import { type Heartbeat, resolveHeartbeat } from './heartbeat.ts'
 
 /** The place where an error happened that no caller could catch. */
 export type ErrorStage =
@@ -115,10 +115,6 @@ export interface ResolvedOptions {
   readonly onError: OnError
 }
 
-interface Heartbeat {
-  readonly interval: number
-  readonly frame: SharedText
-}
 type Header = readonly [name: string, value: string | string[]]
 type OnError = (error: unknown, context: { stage: ErrorStage }) => void
 
@@ -162,18 +158,6 @@ function openingFrame(padding: number, retry: number | undefined): string {
   const comment = `${':'.padEnd(padding - 2)}\n\n`
   if (retry === undefined) return comment
   return padding > 0 ? comment + encodeMessage({ retry }) : encodeMessage({ retry })
-}
-
-function resolveHeartbeat(value: unknown): Heartbeat | undefined {
-  if (value === false) return undefined
-  if (typeof value !== 'object' || value === null)
-    return { interval: checkedDelay('heartbeat', value, ', false, or { interval, event }'), frame: new SharedText(encodeComment(), 0) }
-  const { interval, event, ...rest } = value as { interval?: unknown; event?: unknown }
-  const [extra] = Object.keys(rest)
-  if (extra !== undefined) throw invalidOption(`heartbeat takes { interval, event }, not ${describe(extra)}`)
-  const name = checkedOption('heartbeat.event', () => checkedEvent(event))
-  if (name === '' || name === 'message') throw invalidOption('heartbeat.event must have a name of its own, or every listener for messages gets it')
-  return { interval: checkedDelay('heartbeat.interval', interval), frame: new SharedText(encodeMessage({ event: name, data: '' }), 0) }
 }
 
 function resolveHeaders(headers: unknown): Header[] {
