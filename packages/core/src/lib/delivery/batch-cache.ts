@@ -1,58 +1,57 @@
 import type { Batch } from './batch.ts'
+import { type Keeper, SharedBound } from './shared-bound.ts'
 
-// Of one view. Those who share a batch are at the same cursor in the same turn; few turns leave readers at more
-// places than this.
+// Batches of one view. Readers share a batch when they are at one cursor in one turn, and few turns leave readers at
+// more places than this.
 const MOST_KEPT = 64
-// Of all views of the process, in characters. Each takes two to four bytes: as text, and in the forms that transports
-// take.
-const MOST_LENGTH = 8_388_608
-
-/** Who keeps some, in the order in which they began to. */
-const keepers = new Set<BatchCache>()
-let lengthOfAll = 0
 
 /**
- * BatchCache of one view by the cursor that they start from. They are kept for readers that come to the same place,
- * as long as there is room for them.
+ * The bound of all views of the process, in characters. A character takes two to four bytes: as text, and in the forms
+ * that transports take.
  */
-export class BatchCache {
+const boundOfProcess = new SharedBound(8_388_608)
+
+/** The batches of one view by the cursors from which they start. Readers that come to one of them share its batch. */
+export class BatchCache implements Keeper {
+  readonly #bound: SharedBound
   /**
-   * The newest, which most readers want: a map that has grown old would keep each of them for the garbage collector,
-   * though it had dropped them.
+   * The newest batch, which most readers want. It stands outside the map: V8's garbage collector would keep the
+   * dropped batches of an old map for long.
    */
   #newest: Batch | undefined
   #cursor = -1
   #others: Map<number, Batch> | undefined
   #length = 0
 
-  /** The batch that starts from `cursor`, made where there is none. */
+  constructor(bound: SharedBound = boundOfProcess) {
+    this.#bound = bound
+  }
+
+  /** The batch that starts from `cursor`. `make` makes it where it is not kept. */
   find(cursor: number, make: () => Batch): Batch {
     if (this.#newest && this.#cursor === cursor) return this.#newest
     return this.#others?.get(cursor) ?? this.#keep(cursor, make())
   }
 
-  /** Lets go of all. */
   clear(): void {
     this.#newest = this.#others = undefined
-    lengthOfAll -= this.#length
     this.#length = 0
-    keepers.delete(this)
+    this.#bound.set(this, 0)
   }
 
   #keep(cursor: number, batch: Batch): Batch {
-    makeRoom(batch.text.length)
+    const { length } = batch.text
+    this.#bound.makeRoom(length)
     if (this.#newest) {
       this.#others ??= new Map()
-      // Readers that come back from a thousand places share nothing, and would have it all kept until these are
-      // cleared.
+      // Clients that reconnect at a thousand places share nothing. Without this, all their batches would be kept.
       if (this.#others.size >= MOST_KEPT) this.#dropOldest(this.#others)
       this.#others.set(this.#cursor, this.#newest)
     }
     this.#newest = batch
     this.#cursor = cursor
-    this.#length += batch.text.length
-    lengthOfAll += batch.text.length
-    keepers.add(this)
+    this.#length += length
+    this.#bound.set(this, this.#length)
     return batch
   }
 
@@ -60,16 +59,7 @@ export class BatchCache {
     for (const [cursor, { text }] of others) {
       others.delete(cursor)
       this.#length -= text.length
-      lengthOfAll -= text.length
       return
     }
-  }
-}
-
-/** Has those who began first let go of theirs, until so much more may be kept. */
-function makeRoom(length: number): void {
-  for (const keeper of keepers) {
-    if (lengthOfAll + length <= MOST_LENGTH) return
-    keeper.clear()
   }
 }

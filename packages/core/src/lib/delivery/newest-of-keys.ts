@@ -1,20 +1,17 @@
 import type { LogEntry, Tail } from '../log/message-log.ts'
+import { type Keeper, SharedBound } from './shared-bound.ts'
 
 /** Walks over a view's messages with keys, after one offset and up to another. Each call of the result gives one. */
 export type WalkKeyed = (after: number, until: number) => () => LogEntry | undefined
 
-// Of all views of the process, in keys. Each takes about fifty bytes: its text is the log's.
-const MOST_KEPT = 262_144
-
-/** Those that keep some, in the order in which they began to, with how many. */
-const keepers = new Map<NewestOfKeys, number>()
-let keptByAll = 0
+/** The bound of all views of the process, in keys. A key takes about fifty bytes: its text is the log's. */
+const boundOfProcess = new SharedBound(262_144)
 
 /**
  * Knows the newest message of each key in a view, for readers that conflate. It looks at each message once, for all
  * batches of all readers. It is kept while a reader is behind, and while all views together have room for it.
  */
-export class NewestOfKeys {
+export class NewestOfKeys implements Keeper {
   readonly #tail: Tail
   readonly #walk: WalkKeyed
   readonly #onDrop: () => void
@@ -44,7 +41,10 @@ export class NewestOfKeys {
     this.#from = Math.min(this.#from, cursor)
     this.#to = this.#tail.head
     if (this.#offsets.size > 2 * (this.#to - floor)) for (const [key, offset] of this.#offsets) if (offset <= floor) this.#offsets.delete(key)
-    if (!this.#isDropped) this.#makeRoom()
+    if (!this.#isDropped) {
+      boundOfProcess.set(this, this.#offsets.size)
+      boundOfProcess.makeRoom(0, this)
+    }
     return this.#to
   }
 
@@ -58,13 +58,12 @@ export class NewestOfKeys {
   }
 
   release(reader: object): void {
-    if (this.#readers.delete(reader) && this.#readers.size === 0) this.drop()
+    if (this.#readers.delete(reader) && this.#readers.size === 0) this.clear()
   }
 
-  drop(): void {
+  clear(): void {
     this.#isDropped = true
-    keptByAll -= keepers.get(this) ?? 0
-    keepers.delete(this)
+    boundOfProcess.set(this, 0)
     this.#onDrop()
   }
 
@@ -74,15 +73,6 @@ export class NewestOfKeys {
     for (let entry = next(); entry; entry = next()) {
       const { key = '', offset } = entry
       if (offset > (this.#offsets.get(key) ?? 0)) this.#offsets.set(key, offset)
-    }
-  }
-
-  #makeRoom(): void {
-    keptByAll += this.#offsets.size - (keepers.get(this) ?? 0)
-    keepers.set(this, this.#offsets.size)
-    for (const keeper of keepers.keys()) {
-      if (keptByAll <= MOST_KEPT) return
-      if (keeper !== this) keeper.drop()
     }
   }
 }

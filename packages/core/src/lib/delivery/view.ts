@@ -53,7 +53,7 @@ export class View {
   /** The log has other messages now than those that the batches were made of. */
   forget(): void {
     this.#head = -1
-    this.#newest?.drop()
+    this.#newest?.clear()
   }
 
   /** Lets go of what was made for its readers to share. */
