@@ -1,5 +1,5 @@
 import { describe } from '../describe.ts'
-import { checkBounds, type HistoryBounds } from '../log/history-bounds.ts'
+import type { HistoryBounds } from '../log/history-bounds.ts'
 import type { TailedLog } from '../log/message-log.ts'
 import { checkedEvent, type Serialize } from '../message/message.ts'
 import { checkedDelay, checkedInteger, checkedOption, checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
@@ -87,12 +87,11 @@ export type PublishedEvents<Events extends object, Own extends string> = string 
 export const POSITION_EVENT = 'position'
 const NAMES = ['history', 'log', 'resetEvent', 'position', 'maxTopics', 'snapshotTimeout', 'serialize', 'parse', 'onError']
 
-/** Checks the options of a channel. @throws `ERR_SSE_INVALID_OPTION` */
+/** Checks the options of a channel, except `history`, which `memoryLog` checks. @throws `ERR_SSE_INVALID_OPTION` */
 export function checkChannelOptions(options: ChannelOptions): void {
   checkNames('createChannel', options, NAMES)
   if (options.history !== undefined && options.log !== undefined)
     throw invalidOption('history sets the bounds of the default log; give them to your log instead')
-  if (options.history !== undefined) checkBounds('history', options.history)
   const { log, position, resetEvent, maxTopics, snapshotTimeout, serialize, parse, onError } = options
   if (log !== undefined && !('tail' in Object(log))) throw invalidOption(`log must be what memoryLog(), redisLog() or engineLog() makes, got ${describe(log)}`)
   if (position !== undefined && typeof position !== 'boolean' && position !== 'message')
