@@ -46,10 +46,6 @@ export class TopicIndex {
   /** The part of `bytes` for topics without messages. */
   emptiedBytes = 0
 
-  has(name: string): boolean {
-    return this.#topics.has(name)
-  }
-
   add(name: string, offset: number): void {
     const topic = this.#topics.get(name)
     if (topic && topic.offsets.length > 0) topic.offsets.push(offset)

@@ -1,29 +1,14 @@
 import { describe } from '../describe.ts'
 import { TidingsError } from '../errors.ts'
 
-const FIELDS = ['data', 'event', 'id', 'retry', 'comment']
-// Names that other libraries use, and the field that each of them means.
-const MEANT = new Map([
-  ['type', 'event'],
-  ['name', 'event'],
-  ['eventName', 'event'],
-  ['eventType', 'event'],
-  ['topic', 'event'],
-  ['lastEventId', 'id'],
-  ['eventId', 'id'],
-  ['_id', 'id'],
-  ['payload', 'data'],
-  ['body', 'data'],
-  ['value', 'data'],
-  ['text', 'data'],
-  ['content', 'data'],
-  ['message', 'data'],
-  ['json', 'data'],
-  ['detail', 'data'],
-  ['retryAfter', 'retry'],
-  ['reconnectionTime', 'retry'],
-  ['comments', 'comment'],
-])
+// The fields of a message, and the names that other libraries use for them.
+const OTHER_NAMES = {
+  data: ['payload', 'body', 'value', 'text', 'content', 'message', 'json', 'detail'],
+  event: ['type', 'name', 'eventName', 'eventType', 'topic'],
+  id: ['lastEventId', 'eventId', '_id'],
+  retry: ['retryAfter', 'reconnectionTime'],
+  comment: ['comments'],
+}
 
 /** The error for a field that cannot be written. */
 export function invalidField(text: string): TidingsError {
@@ -51,7 +36,7 @@ export function emptyMessage(message: object): TidingsError {
 
 /** The error for a key that is not a field. It names the field that was probably meant. */
 export function unknownKey(key: string): TidingsError {
-  const meant = MEANT.get(key) ?? FIELDS.find((field) => field === key.toLowerCase())
+  const [meant] = Object.entries(OTHER_NAMES).find(([field, names]) => field === key.toLowerCase() || names.includes(key)) ?? []
   const hint = meant === undefined ? 'to send a value, write { data: value }' : `did you mean ${meant}?`
   return invalidMessage(`${describe(key)} is not a field of a message (data, event, id, retry, comment); ${hint}`)
 }
