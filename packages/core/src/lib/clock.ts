@@ -13,13 +13,6 @@ export interface Watched {
 const LONGEST_SLEEP = 2 ** 31 - 1
 
 /**
- * The present time in whole milliseconds, for the times that each reader and stream stores at a write. V8 stores a
- * whole number inside the object, and allocates another object for a fraction. Rounded up, so that a delay that is
- * measured from it never ends early.
- */
-export const wholeMilliseconds = (): number => Math.ceil(now())
-
-/**
  * One timer for all streams (a timer for each of 5,000 streams costs twice the CPU). Times are rounded up to slots of
  * at most a sixth of the delay, so that streams share a wake-up: a look comes after 1 to 1.17 times its delay. The
  * timer does not keep a process alive.

@@ -1,8 +1,8 @@
 import { type AsyncContext, runIn } from '../async-context.ts'
-import { wholeMilliseconds } from '../clock.ts'
 import type { Tail } from '../log/message-log.ts'
 import type { SharedWriter } from '../message/shared-frames.ts'
 import { counts } from '../metrics.ts'
+import { wholeMilliseconds } from '../time-source.ts'
 import type { Batch } from './batch.ts'
 import type { View } from './view.ts'
 
