@@ -1,12 +1,24 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
+// Milliseconds. These limits only end a run that hangs. No test claims that it is done within them: a busy machine may
+// take ten times as long as an idle one. A poll ends before its test, so that the failure says what did not come.
+const LONGEST_TEST = 120_000
+const LONGEST_POLL = 90_000
+
+/** The limits that end a test which hangs. */
+export const patience: Pick<NonNullable<ViteUserConfig['test']>, 'testTimeout' | 'hookTimeout' | 'expect'> = {
+  testTimeout: LONGEST_TEST,
+  hookTimeout: LONGEST_TEST,
+  expect: { poll: { timeout: LONGEST_POLL } },
+}
+
 /** Every package's tests run against the sources, so that a failing line is the line that was written. */
 const shared: ViteUserConfig = defineConfig({
   resolve: { conditions: ['tidings-source'] },
   ssr: { resolve: { conditions: ['tidings-source', 'node'] } },
   test: {
     include: ['test/**/*.test.ts'],
-    testTimeout: 20_000,
+    ...patience,
     pool: 'forks',
     // Tests wait more than they compute, so a processor can be left to nobody.
     maxWorkers: '100%',

@@ -21,7 +21,7 @@ const files = ['docs/testing.md', 'docs/express.md', 'docs/koa.md', 'docs/hono.m
   .flatMap(blocksOf)
   .filter(({ language, code }) => language === 'ts' && /from 'vitest'|describeAdapter\(/.test(code))
 
-test('every test file that the pages show passes', { timeout: 120_000 }, () => {
+test('every test file that the pages show passes', { timeout: 600_000 }, () => {
   expect(files.length).toBeGreaterThan(5)
   const directory = newDirectory('examples')
   try {

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { readEventStream } from '@tidings/testing'
 import { EventSource } from 'eventsource'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { type Block, blocksOf, pages } from './blocks.ts'
 import { type Program, start } from './program.ts'
 
@@ -72,7 +72,7 @@ describe('the page of the README', () => {
     // The least of a browser: what the script names.
     const now = { textContent: '' }
     using _page = runPage(html, program, { document: { querySelector: (selector: string) => html.includes(`id="${selector.slice(1)}"`) && now } })
-    await vi.waitFor(() => expect(Date.parse(now.textContent)).toBeGreaterThan(Date.now() - 10_000), 10_000)
+    await expect.poll(() => Date.parse(now.textContent)).toBeGreaterThan(Date.now() - 10_000)
   })
 
   test('has a server of each framework, in fewer than ten lines beside the imports', () => {
@@ -92,7 +92,7 @@ describe.each(['docs/express.md', 'docs/koa.md', 'docs/hono.md'])('%s', (page) =
     expect(html).toContain('id="now"')
     const now = { textContent: '' }
     using _page = runPage(html, program, { now })
-    await vi.waitFor(() => expect(Date.parse(now.textContent)).toBeGreaterThan(Date.now() - 10_000), 10_000)
+    await expect.poll(() => Date.parse(now.textContent)).toBeGreaterThan(Date.now() - 10_000)
   })
 
   test('begins with fewer than ten lines beside the imports', () => {
@@ -178,7 +178,7 @@ test('docs/shutdown.md: a program that is about to leave says so before its stre
   const response = await ask(block, program)
   const exited = once(program.process, 'exit')
   program.process.kill('SIGTERM')
-  await vi.waitFor(async () => expect(await ready()).toBe(503))
+  await expect.poll(() => ready()).toBe(503)
   const { events, retry, ended } = await readEventStream(response)
   expect(events).not.toEqual([])
   expect(ended).toBe(true)

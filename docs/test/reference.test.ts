@@ -12,7 +12,7 @@ const entries = publishedPackages().flatMap(({ name, manifest }) =>
     .map((entry) => name + entry.slice(1)),
 )
 
-test('the reference has every entry, and every name that one exports has a docstring', { timeout: 120_000 }, () => {
+test('the reference has every entry, and every name that one exports has a docstring', { timeout: 600_000 }, () => {
   const directory = newDirectory('reference')
   try {
     const file = `${directory}/reference.json`

@@ -37,7 +37,7 @@ test('what is shown of an example is what it runs', () => {
   for (const { example, code } of shown) expect(code).toBe(readPage(`examples/${example}`))
 })
 
-test('every block of code, and every example in a docstring, has the types that it needs', { timeout: 60_000 }, () => {
+test('every block of code, and every example in a docstring, has the types that it needs', () => {
   const examples = examplesInDocstrings()
   expect(examples.length).toBeGreaterThan(10)
   const files = [...code.filter(({ notChecked }) => !notChecked), ...examples].map(write)

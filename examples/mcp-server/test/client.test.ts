@@ -2,7 +2,7 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import type { RequestOptions } from '@modelcontextprotocol/sdk/shared/protocol.js'
 import { CallToolResultSchema, LoggingMessageNotificationSchema, type Progress } from '@modelcontextprotocol/sdk/types.js'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Line, layLine } from './line.ts'
 import { type RunningServer, startServer } from './running-server.ts'
 
@@ -101,12 +101,12 @@ describe("the SDK's client", () => {
     })
     const remind = (of: string, after: number): Promise<unknown> => client.callTool({ name: 'remind', arguments: { of, after } })
     await remind('first', 0)
-    await vi.waitFor(() => expect(said).toEqual(['first']))
+    await expect.poll(() => said).toEqual(['first'])
     // Said sooner than the client comes back.
     await remind('second', 50)
     await remind('third', 60)
     line.cut()
-    await vi.waitFor(() => expect(said).toEqual(['first', 'second', 'third']), { timeout: 5_000 })
+    await expect.poll(() => said).toEqual(['first', 'second', 'third'])
   })
 
   it('stops a call that it cancels, and the session goes on', async () => {

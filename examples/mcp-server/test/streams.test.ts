@@ -75,7 +75,7 @@ describe('the streams of a session', () => {
       const answer = await client.get()
       expect(answer.status).toBe(200)
       return answer
-    })
+    }, 90_000)
     await remind('second')
     expect(said(await readEventStream(opened, { until: ({ text }) => text.includes('second') }))).toEqual(['second'])
   })

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { freePort } from '../../../packages/redis/test/support/redis-server.ts'
 import { BINARIES, describeWith } from '../../../scripts/requirements.ts'
 
@@ -33,7 +33,7 @@ beforeAll(async () => {
   const leaving = new AbortController()
   await read({}, leaving.signal)
   leaving.abort()
-  await vi.waitFor(async () => expect((await numbersAt('/metrics'))['tidings_streams_closed_total{tidings_close_reason="peer"}']).toBe(1), 5_000)
+  await expect.poll(async () => (await numbersAt('/metrics'))['tidings_streams_closed_total{tidings_close_reason="peer"}']).toBe(1)
 })
 
 afterAll(async () => {
@@ -121,7 +121,7 @@ describeWith('prometheus')('Prometheus', () => {
     const page = await (await fetch(`${url}/metrics`)).text()
     execFileSync(PROMTOOL, ['check', 'metrics'], { input: page })
     const found = async (): Promise<unknown> => (await ask('tidings_streams_open'))[0]?.value[1]
-    await expect.poll(() => found().catch(() => undefined), { timeout: 15_000 }).toBe(String(READERS + 1))
+    await expect.poll(() => found().catch(() => undefined)).toBe(String(READERS + 1))
   })
 
   it('has an answer to each question of the dashboard', async () => {
@@ -131,11 +131,11 @@ describeWith('prometheus')('Prometheus', () => {
     for (const { title, expr } of questions) {
       // As Grafana fills them in.
       const query = expr.replaceAll('$job', '.*').replaceAll('$__rate_interval', '10s')
-      await expect.poll(async () => (await ask(query)).length, { timeout: 10_000, message: `${title}: ${query}` }).toBeGreaterThan(0)
+      await expect.poll(async () => (await ask(query)).length, { message: `${title}: ${query}` }).toBeGreaterThan(0)
     }
     // Five a second, once there is enough to tell by.
     const rate = async (): Promise<number> => Number((await ask('rate(messaging_client_sent_messages_total{error_type=""}[5s])'))[0]?.value[1])
-    await expect.poll(rate, { timeout: 15_000 }).toBeGreaterThan(3)
+    await expect.poll(rate).toBeGreaterThan(3)
     expect(await rate()).toBeLessThan(7)
   })
 

@@ -70,7 +70,7 @@ describe('a relay', () => {
       for (let left = count; left > 0; left--) upstream?.change()
       happened += count
     }
-    const relayReads = (): Promise<void> => expect.poll(() => upstream?.readers, { timeout: 5_000 }).toBe(1)
+    const relayReads = (): Promise<void> => expect.poll(() => upstream?.readers).toBe(1)
     const expectedBy = ({ wikis }: Reader): Change[] => SAMPLE.slice(0, happened).filter(({ wiki }) => wikis.length === 0 || wikis.includes(wiki))
     const everybodyHasAll = (): Promise<unknown> => Promise.all(readers.map((reader) => reader.has(expectedBy(reader).length)))
 
@@ -108,7 +108,7 @@ describe('a relay', () => {
     upstream.change()
     await reader.has(1)
     // It went on after that one, which the upstream then gives once more.
-    await expect.poll(async () => (await stateOf(origin)).received, { timeout: 5_000 }).toBeGreaterThan(1)
+    await expect.poll(async () => (await stateOf(origin)).received).toBeGreaterThan(1)
     upstream.change()
     await reader.has(2)
     expect(reader.changes).toEqual(SAMPLE.slice(0, 2))

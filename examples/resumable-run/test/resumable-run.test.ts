@@ -9,7 +9,7 @@ const PROMPT = 'What is a light for?'
 const HALF = 50
 const QUARTER = 25
 
-describe('a resumable run', { timeout: 30_000 }, () => {
+describe('a resumable run', () => {
   let server: ChildProcess
   let exited: Promise<unknown[]>
   let url = ''

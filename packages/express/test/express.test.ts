@@ -117,7 +117,7 @@ test('H5 Express logs and answers a refusal without a stack', async () => {
   const { text } = await request(app).get('/').set('Accept', 'application/json').expect(406)
   const line = 'TidingsError: This resource is an event stream; send Accept: text/event-stream, or no Accept at all'
   expect(text).toContain(`<pre>${line}</pre>`)
-  await vi.waitFor(() => expect(logged).toHaveBeenCalledOnce())
+  await expect.poll(() => logged).toHaveBeenCalledOnce()
   const written = format(...(logged.mock.calls[0] ?? []))
   logged.mockRestore()
   expect(written).toContain(line)

@@ -1,7 +1,7 @@
 import { readEventStream } from '@tidings/testing'
 import Koa from 'koa'
 import request from 'supertest'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { eventStream, lastEventIdOf } from '../src/index.ts'
 
 test('eventStream() needs no middleware, and lastEventIdOf() tells the id before', async () => {
@@ -34,7 +34,7 @@ test('L2 eventStream() without the middleware tells no error of what fails becau
     await readEventStream(request(app.callback()).get(path), { until: ({ text }) => text.length > 0 })
     await hasFailed
   }
-  await vi.waitFor(() => expect(told).toMatchObject([{ message: 'a bug' }]))
+  await expect.poll(() => told).toMatchObject([{ message: 'a bug' }])
 })
 
 test('leaves requests alone that open no stream', async () => {

@@ -13,7 +13,7 @@ function message(data: string): LogMessage {
   return { block: `data: ${data}\n`, event: 'message', data, isText: true, topic: undefined, key: undefined }
 }
 
-describe.each(Object.entries(SENTINEL_LIBRARIES))('behind Sentinel by way of %s', { timeout: 60_000 }, (_, connect) => {
+describe.each(Object.entries(SENTINEL_LIBRARIES))('behind Sentinel by way of %s', (_, connect) => {
   let sentinel: RedisSentinel
   let apps: AppClient[]
   let log: RedisLog
@@ -29,7 +29,7 @@ describe.each(Object.entries(SENTINEL_LIBRARIES))('behind Sentinel by way of %s'
     broken = []
     other.follow({ entry: ({ data }) => void told.push(data), breaking: (upTo) => void broken.push(upTo) })
     await other.read(0, 1)
-  }, 60_000)
+  })
   afterEach(async () => {
     await log.close()
     await other.close()

@@ -141,7 +141,7 @@ describe('on a cluster', () => {
   let cluster: RedisCluster
   beforeAll(async () => {
     cluster = await RedisCluster.start()
-  }, 30_000)
+  })
   afterAll(() => cluster.stop())
 
   describe.each(Object.entries(CLUSTER_LIBRARIES))('by way of %s', (_, connect) => {
@@ -183,7 +183,7 @@ describe('on a cluster', () => {
       expect(told).toEqual(['0', '1', '2', '3'])
       expect(failures).toEqual([])
       await Promise.all([log.close(), source.close()])
-    }, 40_000)
+    })
 
     test('G3 slots that move while messages are published: each log is followed without a gap', async () => {
       const followed = await Promise.all(
@@ -219,6 +219,6 @@ describe('on a cluster', () => {
         expect(broken).toEqual([])
       }
       for (const { log, source } of followed) await Promise.all([log.close(), source.close()])
-    }, 40_000)
+    })
   })
 })

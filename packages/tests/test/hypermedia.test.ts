@@ -63,9 +63,7 @@ describeWith('chromium')('The harbour', () => {
     /** The board's whole text, with the spaces and line ends between its elements. */
     async function shows(...ships: string[]): Promise<void> {
       const lines = ships.map((ship) => `    ${ship}\n`).join('')
-      await expect
-        .poll(() => page.locator('#board').evaluate((board) => board.textContent), { timeout: 10_000 })
-        .toBe(`\n  In the harbour: ${ships.length}\n  \n${lines}  \n`)
+      await expect.poll(() => page.locator('#board').evaluate((board) => board.textContent)).toBe(`\n  In the harbour: ${ships.length}\n  \n${lines}  \n`)
       expect(await page.locator('#board').count()).toBe(1)
     }
   })

@@ -60,7 +60,7 @@ function endsAtSigterm(protocol: 'http1' | 'http2', ...args: string[]): void {
       expect(retry).toBeLessThanOrEqual(6_000)
     }
     expect(new Set(retries).size).toBeGreaterThan(CLIENTS / 2)
-  }, 10_000)
+  })
 }
 
 interface Connections {

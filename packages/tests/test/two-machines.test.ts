@@ -6,9 +6,12 @@ import { launchChromium } from '../support/browser.ts'
 import { Child } from '../support/child.ts'
 
 const FOLDER = fileURLToPath(new URL('../../../examples/two-machines', import.meta.url))
-const SOON = { timeout: 20_000 }
 
-describeWith('chromium', 'nginx', 'redis-server')('The page of two machines', { timeout: 60_000 }, () => {
+describeWith(
+  'chromium',
+  'nginx',
+  'redis-server',
+)('The page of two machines', () => {
   let browser: Browser
   let example: Child
   let page: Page
@@ -22,7 +25,7 @@ describeWith('chromium', 'nginx', 'redis-server')('The page of two machines', { 
     page = await browser.newPage()
     page.on('pageerror', (error) => failures.push(String(error)))
     await page.goto(origin)
-  }, 30_000)
+  })
   afterAll(async () => {
     await browser?.close()
     // It has others to end, and takes its time.
@@ -32,11 +35,11 @@ describeWith('chromium', 'nginx', 'redis-server')('The page of two machines', { 
   })
 
   const shows = async (id: string): Promise<string> => (await page.textContent(`#${id}`)) ?? ''
-  const isServedBy = (name: string) => expect.poll(() => shows('machine'), SOON).toBe(name)
+  const isServedBy = (name: string) => expect.poll(() => shows('machine')).toBe(name)
 
   async function hasMore(): Promise<void> {
     const enough = Number(await shows('received')) + 20
-    await expect.poll(async () => Number(await shows('received')), SOON).toBeGreaterThan(enough)
+    await expect.poll(async () => Number(await shows('received'))).toBeGreaterThan(enough)
   }
 
   async function expectNothingLost(): Promise<void> {
@@ -51,17 +54,17 @@ describeWith('chromium', 'nginx', 'redis-server')('The page of two machines', { 
     const before = example.stdout.length
     await page.click(`[data-path="${name}/${how}"]`)
     await isServedBy(name === 'express' ? 'hono' : 'express')
-    await expect.poll(() => example.stdout.slice(before), SOON).toMatch(new RegExp(`${name} serves on port`))
+    await expect.poll(() => example.stdout.slice(before)).toMatch(new RegExp(`${name} serves on port`))
     await expectNothingLost()
   })
 
   it('goes on though both were gone, at which an EventSource gives up', async () => {
     await hasMore()
-    const refused = page.waitForResponse((response) => response.url().includes('/scores') && response.status() === 502, SOON)
+    const refused = page.waitForResponse((response) => response.url().includes('/scores') && response.status() === 502)
     const before = await shows('connections')
     for (const name of ['express', 'hono']) await page.click(`[data-path="${name}/kill"]`)
     await refused
-    await expect.poll(() => shows('connections'), SOON).not.toBe(before)
+    await expect.poll(() => shows('connections')).not.toBe(before)
     await expectNothingLost()
   })
 })

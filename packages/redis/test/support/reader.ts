@@ -110,8 +110,11 @@ export function faultsOf(seen: readonly Seen[], publishedById: ReadonlyMap<strin
   return faults
 }
 
+// Milliseconds. It only ends a test that hangs, and comes before the test's own limit, so that it says what is missing.
+const LONGEST = 90_000
+
 /** Waits until something holds, or says what did not within so many milliseconds. */
-export async function until(holds: () => boolean | Promise<boolean>, what: () => string, milliseconds = 15_000): Promise<void> {
+export async function until(holds: () => boolean | Promise<boolean>, what: () => string, milliseconds = LONGEST): Promise<void> {
   const end = performance.now() + milliseconds
   while (!(await holds())) {
     if (performance.now() > end) throw new Error(`not within ${milliseconds} ms: ${what()}`)

@@ -73,7 +73,6 @@ export class RedisCluster {
     await until(
       async () => (await Promise.all([0, 1, 2].map(isWhole))).every(Boolean),
       () => 'the cluster is whole',
-      20_000,
     )
   }
 
