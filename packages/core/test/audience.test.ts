@@ -4,6 +4,8 @@ import { memoryLog } from '../src/lib/log/memory-log.ts'
 import type { LogFollower, TailedLog } from '../src/lib/log/message-log.ts'
 import type { SharedFrames, SharedWriter } from '../src/lib/message/shared-frames.ts'
 import { metrics } from '../src/lib/metrics.ts'
+import { now } from '../src/lib/time-source.ts'
+import { type DrivenClock, onDrivenClock } from './support/driven-clock.ts'
 import { HeldSink, openStream } from './support/held-sink.ts'
 import { flushed, type Joined, openChannel } from './support/joined-channel.ts'
 
@@ -17,7 +19,7 @@ const MUCH_LATER = 1_000_000
 
 /** What the clock does when so much time has passed. */
 function lookIn({ stream }: Joined, milliseconds: number): void {
-  stream.look(performance.now() + milliseconds)
+  stream.look(now() + milliseconds)
 }
 
 /** Has the socket under a reader answer so. */
@@ -147,22 +149,25 @@ describe('C1 readers at one place', () => {
     expect(reader.stream.closed).toBe(false)
   })
 
-  test('B3 one that takes nothing is cut as stalled', async () => {
-    const { channel, join } = openChannel()
-    const reader = join({}, '', { stallTimeout: 1_000 })
-    void channel.publish('1')
-    await flushed()
-    await new Promise((resolve) => setTimeout(resolve, 60))
-    reader.sink.hold()
-    void channel.publish('2')
-    await flushed()
-    lookIn(reader, 970)
-    expect(reader.stream.closed).toBe(false)
-    lookIn(reader, 1_100)
-    // A turn later, when the transport has been looked at once more.
-    lookIn(reader, 1_101)
-    expect(reader.sink.destroyedFor).toBe('stalled')
-  })
+  test(
+    'B3 one that takes nothing is cut as stalled',
+    onDrivenClock(async (clock) => {
+      const { channel, join } = openChannel()
+      const reader = join({}, '', { stallTimeout: 1_000 })
+      void channel.publish('1')
+      await flushed()
+      clock.advance(60)
+      reader.sink.hold()
+      void channel.publish('2')
+      await flushed()
+      lookIn(reader, 970)
+      expect(reader.stream.closed).toBe(false)
+      lookIn(reader, 1_100)
+      // A turn later, when the transport has been looked at once more.
+      lookIn(reader, 1_101)
+      expect(reader.sink.destroyedFor).toBe('stalled')
+    }),
+  )
 
   test('C7 a socket that throws ends its own stream alone', async () => {
     const { channel, join, id } = openChannel()
@@ -328,44 +333,53 @@ describe('L5 heartbeats of readers at one place', () => {
   const beats = ({ sink }: Joined): number => sink.frames.filter((frame) => frame.startsWith(':\n')).length - 1
 
   /** A reader whose stream was written to, and 60 ms later its socket past the stream. */
-  async function writtenTwice(): Promise<Joined> {
+  async function writtenTwice(clock: DrivenClock): Promise<Joined> {
     const { channel, join } = openChannel()
     const reader = join({}, '', { heartbeat: 1_000 })
     void channel.publish('1')
     await flushed()
-    await new Promise((resolve) => setTimeout(resolve, 60))
+    clock.advance(60)
     void channel.publish('2')
     await flushed()
     return reader
   }
 
-  test('L5 count from the last write past the stream', async () => {
-    const reader = await writtenTwice()
-    lookIn(reader, 970)
-    expect(beats(reader)).toBe(0)
-    lookIn(reader, 1_010)
-    expect(beats(reader)).toBe(1)
-  })
+  test(
+    'L5 count from the last write past the stream',
+    onDrivenClock(async (clock) => {
+      const reader = await writtenTwice(clock)
+      lookIn(reader, 970)
+      expect(beats(reader)).toBe(0)
+      lookIn(reader, 1_010)
+      expect(beats(reader)).toBe(1)
+    }),
+  )
 
-  test('L5 count from it also when the stream is let go', async () => {
-    const reader = await writtenTwice()
-    reader.subscription.close()
-    lookIn(reader, 970)
-    expect(beats(reader)).toBe(0)
-  })
+  test(
+    'L5 count from it also when the stream is let go',
+    onDrivenClock(async (clock) => {
+      const reader = await writtenTwice(clock)
+      reader.subscription.close()
+      lookIn(reader, 970)
+      expect(beats(reader)).toBe(0)
+    }),
+  )
 
-  test('L5 do not count from a write to others before it came', async () => {
-    const { channel, join } = openChannel()
-    const moving = join({ topics: ['b'] }, '', { heartbeat: 1_000 })
-    join({ topics: ['a'] })
-    void channel.publish('1', { topic: 'a' })
-    await flushed()
-    await new Promise((resolve) => setTimeout(resolve, 60))
-    void channel.publish('2', { topic: 'a' })
-    moving.subscription.add('a')
-    moving.subscription.remove('b')
-    await flushed()
-    lookIn(moving, 970)
-    expect(beats(moving)).toBe(1)
-  })
+  test(
+    'L5 do not count from a write to others before it came',
+    onDrivenClock(async (clock) => {
+      const { channel, join } = openChannel()
+      const moving = join({ topics: ['b'] }, '', { heartbeat: 1_000 })
+      join({ topics: ['a'] })
+      void channel.publish('1', { topic: 'a' })
+      await flushed()
+      clock.advance(60)
+      void channel.publish('2', { topic: 'a' })
+      moving.subscription.add('a')
+      moving.subscription.remove('b')
+      await flushed()
+      lookIn(moving, 970)
+      expect(beats(moving)).toBe(1)
+    }),
+  )
 })

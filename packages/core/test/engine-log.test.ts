@@ -4,8 +4,9 @@ import { TidingsError } from '../src/lib/errors.ts'
 import { SinkStream } from '../src/lib/stream/sink-stream.ts'
 import { resolveOptions } from '../src/lib/stream/stream-options.ts'
 import { engineLog } from '../src/log.ts'
+import { onDrivenClock } from './support/driven-clock.ts'
 import { FaultyEngine, Store } from './support/faulty-engine.ts'
-import { HeldSink } from './support/held-sink.ts'
+import { HeldSink, turn } from './support/held-sink.ts'
 import { closeMachines, machine } from './support/machine.ts'
 
 const never = () => 0.999
@@ -59,7 +60,7 @@ describe('a channel whose log is on an engine', () => {
     expect(sink.frames).toHaveLength(1)
     expect({ closed: stream.closed, subscribers: channel.subscribers }).toEqual({ closed: false, subscribers: 1 })
     engine.connect()
-    await vi.waitFor(() => expect(lines()).toEqual(['@1']))
+    await expect.poll(lines).toEqual(['@1'])
     expect(sink.frames[1]).toBe(`id: ${id}\n\n`)
   })
 
@@ -84,7 +85,7 @@ describe('a channel whose log is on an engine', () => {
     await here.log.read(0, 1)
     const [, second, third] = await fill(store, 3)
     const { lines } = here.join({}, second)
-    await vi.waitFor(() => expect(lines()).toEqual(['@2', '3@3']))
+    await expect.poll(lines).toEqual(['@2', '3@3'])
     expect(here.log.idOf(3)).toBe(third)
   })
 
@@ -96,7 +97,7 @@ describe('a channel whose log is on an engine', () => {
     const read = vi.spyOn(here.engine, 'read')
     const clients = Array.from({ length: 50 }, (_, index) => here.join({}, ids[index * 10]))
     // The last frame first: to read all of them takes longer than they may.
-    await vi.waitFor(() => expect(clients.every(({ sink }) => sink.frames.at(-1)?.endsWith(`id: ${ids.at(-1)}\n\n`))).toBe(true))
+    await expect.poll(() => clients.every(({ sink }) => sink.frames.at(-1)?.endsWith(`id: ${ids.at(-1)}\n\n`))).toBe(true)
     for (const [index, { lines }] of clients.entries()) {
       const from = index * 10 + 1
       expect(lines()).toEqual([`@${from}`, ...Array.from({ length: 2_500 - from }, (_, at) => `${from + at + 1}@${from + at + 1}`)])
@@ -157,21 +158,21 @@ describe('a channel whose log is on an engine', () => {
     store.trim(3)
     const { join } = machine(store)
     const { lines } = join({}, ids[10])
-    await vi.waitFor(() => expect(lines()).toEqual(['reset trimmed@97', '98@98', '99@99', '100@100']))
+    await expect.poll(lines).toEqual(['reset trimmed@97', '98@98', '99@99', '100@100'])
     const strange = join(
       {},
       ids[10]?.replace(/^./, (digit) => (digit === '0' ? '1' : '0')),
     )
-    await vi.waitFor(() => expect(strange.lines()).toEqual(['reset unknown@97', '98@98', '99@99', '100@100']))
+    await expect.poll(() => strange.lines()).toEqual(['reset unknown@97', '98@98', '99@99', '100@100'])
   })
 
   test("C8 after: 'start' begins with the oldest that the engine keeps, within the bounds of the history", async () => {
     const store = new Store()
     await fill(store, 100)
     const all = machine(store).join({ after: 'start' })
-    await vi.waitFor(() => expect(all.lines()).toEqual(['@0', ...Array.from({ length: 100 }, (_, index) => `${index + 1}@${index + 1}`)]))
+    await expect.poll(() => all.lines()).toEqual(['@0', ...Array.from({ length: 100 }, (_, index) => `${index + 1}@${index + 1}`)])
     const some = machine(store, { history: { messages: 2 } }).join({ after: 'start' })
-    await vi.waitFor(() => expect(some.lines()).toEqual(['@98', '99@99', '100@100']))
+    await expect.poll(() => some.lines()).toEqual(['@98', '99@99', '100@100'])
   })
 
   test('G6 a process whose clock is 90 s ahead keeps, reads back and gives what the engine has for 60 s', async () => {
@@ -182,7 +183,7 @@ describe('a channel whose log is on an engine', () => {
     try {
       const here = machine(store, { history: { age: 60_000 }, tail: { messages: 5 } })
       const after = here.join({}, ids[1])
-      await vi.waitFor(() => expect(after.lines()).toEqual(['@2', ...ids.slice(2).map((_, index) => `${index + 3}@${index + 3}`)]))
+      await expect.poll(() => after.lines()).toEqual(['@2', ...ids.slice(2).map((_, index) => `${index + 3}@${index + 3}`)])
       expect((await here.log.read(15, 10)).entries).toHaveLength(5)
       // Its own clock tells the engine's time in between.
       const later = here.join({}, ids[17])
@@ -200,41 +201,41 @@ describe('a channel whose log is on an engine', () => {
     store.clock += 70_000
     const { channel } = machine(store)
     await channel.publish('new')
-    await vi.waitFor(() => expect(here.log.tail.head).toBe(4))
+    await expect.poll(() => here.log.tail.head).toBe(4)
     const { lines } = here.join({}, ids[0])
-    await vi.waitFor(() => expect(lines()).toEqual(['reset trimmed@3', 'new@4']))
+    await expect.poll(lines).toEqual(['reset trimmed@3', 'new@4'])
   })
 
   test('C3 a live client is told when the engine has lost what it had read, and goes on from what is there', async () => {
     const store = new Store()
     const here = machine(store)
     const { lines } = here.join()
-    await vi.waitFor(() => expect(lines()).toEqual(['@0']))
+    await expect.poll(lines).toEqual(['@0'])
     await here.channel.publish('a')
-    await vi.waitFor(() => expect(lines()).toEqual(['@0', 'a@1']))
+    await expect.poll(lines).toEqual(['@0', 'a@1'])
     store.loseAll()
     await here.channel.publish('b')
-    await vi.waitFor(() => expect(lines()).toEqual(['@0', 'a@1', 'reset lost@0', 'b@1']))
+    await expect.poll(lines).toEqual(['@0', 'a@1', 'reset lost@0', 'b@1'])
   })
 
   test('C3 a client whose messages the engine still has is told nothing when others are lost', async () => {
     const store = new Store()
     const here = machine(store)
     const quiet = here.join({ topics: ['quiet'] })
-    await vi.waitFor(() => expect(quiet.lines()).toEqual(['@0']))
+    await expect.poll(() => quiet.lines()).toEqual(['@0'])
     await here.channel.publish('a', { topic: 'quiet' })
-    await vi.waitFor(() => expect(quiet.lines()).toEqual(['@0', 'a@1']))
+    await expect.poll(() => quiet.lines()).toEqual(['@0', 'a@1'])
     quiet.sink.hold()
     await here.channel.publish('b', { topic: 'quiet' })
-    await vi.waitFor(() => expect(here.log.tail.head).toBe(2))
+    await expect.poll(() => here.log.tail.head).toBe(2)
     await here.channel.publish('c', { topic: 'quiet' })
-    await vi.waitFor(() => expect(here.log.tail.head).toBe(3))
+    await expect.poll(() => here.log.tail.head).toBe(3)
     // It has had the first two at most.
     store.rewind(1)
     await here.channel.publish('d', { topic: 'quiet' })
-    await vi.waitFor(() => expect(here.log.tail.at(3)?.data).toBe('d'))
+    await expect.poll(() => here.log.tail.at(3)?.data).toBe('d')
     quiet.sink.take()
-    await vi.waitFor(() => expect(quiet.lines().at(-1)).toBe('d@3'))
+    await expect.poll(() => quiet.lines().at(-1)).toBe('d@3')
     expect(quiet.lines()).toEqual(['@0', 'a@1', 'b@2', 'd@3'])
   })
 
@@ -257,23 +258,23 @@ describe('a channel whose log is on an engine', () => {
     const life = here.log.idOf(0)
     store.loseAll()
     await here.channel.publish('b')
-    await vi.waitFor(() => expect(here.log.idOf(0)).not.toBe(life))
+    await expect.poll(() => here.log.idOf(0)).not.toBe(life)
     // Nor is it for whoever comes to the same number now.
     const later = here.join({ snapshot })
-    await vi.waitFor(() => expect(later.lines()).toEqual(['state 2@', '@1']))
+    await expect.poll(() => later.lines()).toEqual(['state 2@', '@1'])
     finish()
-    await vi.waitFor(() => expect(lines()).toEqual(['reset lost@', 'state 3@', '@1']))
+    await expect.poll(lines).toEqual(['reset lost@', 'state 3@', '@1'])
   })
 
   test('C10 an end is the end on all machines: the rest, a retry, a clean end, and ended() for whoever has had all', async () => {
     const store = new Store()
     const [here, there] = [machine(store), machine(store)]
     const { lines, stream } = there.join()
-    await vi.waitFor(() => expect(lines()).toEqual(['@0']))
+    await expect.poll(lines).toEqual(['@0'])
     const [first, last] = await Promise.all([here.channel.publish('a'), here.channel.publish('b')])
     here.channel.end()
     expect(() => here.channel.publish('c')).toThrow(expect.objectContaining({ code: 'ERR_SSE_CHANNEL_ENDED' }))
-    await vi.waitFor(() => expect(stream.closed).toBe(true))
+    await expect.poll(() => stream.closed).toBe(true)
     expect(lines()).toEqual(['@0', 'a@1', 'b@2', '@ retry'])
     const later = machine(store)
     for (const { channel } of [here, there, later]) {
@@ -292,7 +293,7 @@ describe('a channel whose log is on an engine', () => {
     const ids = await fill(store, 60, ['a', 'b', 'b', 'b', 'b', 'b'])
     const [here, there] = [machine(store, { tail: { messages: 2 } }), machine(store, { tail: { messages: 2 } })]
     here.channel.end()
-    await vi.waitFor(async () => expect(await here.channel.ended('')).toBe(true))
+    await expect.poll(() => here.channel.ended('')).toBe(true)
     const lastOfA = ids[54]
     expect(await there.channel.ended(ids[48] as string, { topics: ['a'] })).toBe(false)
     expect(await there.channel.ended(lastOfA as string, { topics: ['a'] })).toBe(true)
@@ -303,7 +304,7 @@ describe('a channel whose log is on an engine', () => {
     // What is gone may have been of any topic.
     expect(await later.channel.ended(lastOfA as string, { topics: ['a'] })).toBe(false)
     const { stream, lines } = later.join({ topics: ['a'] }, lastOfA)
-    await vi.waitFor(() => expect(stream.closed).toBe(true))
+    await expect.poll(() => stream.closed).toBe(true)
     expect(lines()).toEqual(['reset trimmed@58', '@60', '@ retry'])
     // Which it comes back with, where it ignores ids alone.
     expect(await later.channel.ended(ids[57] as string, { topics: ['a'] })).toBe(true)
@@ -314,7 +315,7 @@ describe('a channel whose log is on an engine', () => {
     const ids = await fill(store, 60, ['a', 'b'])
     const { channel, engine } = machine(store, { tail: { messages: 2 } })
     channel.end()
-    await vi.waitFor(async () => expect(await channel.ended('')).toBe(true))
+    await expect.poll(() => channel.ended('')).toBe(true)
     const read = engine.read.bind(engine)
     vi.spyOn(engine, 'read').mockImplementation((direction, position, limit) => (limit.messages > 0 ? new Promise(() => {}) : read(direction, position, limit)))
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
@@ -351,7 +352,7 @@ describe('a channel whose log is on an engine', () => {
       ids.push(await here.channel.publish(price, { key }))
     await here.log.read(5, 1)
     const { lines } = here.join({ lag: 'conflate' }, here.log.idOf(0))
-    await vi.waitFor(() => expect(lines()).toEqual(['@0', '2@2', '4@4', '5@5']))
+    await expect.poll(lines).toEqual(['@0', '2@2', '4@4', '5@5'])
   })
 
   test('C12 messages() reads what is older than the tail, and rejects when the engine has lost what it read', async () => {
@@ -407,12 +408,12 @@ describe('a channel whose log is on an engine', () => {
       const read = collected(here.channel)
       expect(await here.channel.publish('a')).toMatch(/-4$/)
       await here.channel.publish('b')
-      await vi.waitFor(() =>
-        expect([lines(), read]).toEqual([
+      await expect
+        .poll(() => [lines(), read])
+        .toEqual([
           ['@3', 'a@4', 'b@5'],
           ['a', 'b'],
-        ]),
-      )
+        ])
     })
 
     const disturbances: [string, (engine: FaultyEngine) => () => void][] = [
@@ -465,7 +466,7 @@ describe('a channel whose log is on an engine', () => {
       store.loseAll()
       await here.channel.publish('b')
       here.engine.hear()
-      await vi.waitFor(() => expect(lines()).toEqual(['reset lost@0', 'b@1']))
+      await expect.poll(lines).toEqual(['reset lost@0', 'b@1'])
       expect(read).toEqual([expect.stringContaining('not kept any more')])
     })
 
@@ -491,7 +492,7 @@ describe('a channel whose log is on an engine', () => {
       const { lines } = here.join({ snapshot: () => ({ event: 'state', data: `state ${state}` }) })
       const publish = (): Promise<string> => here.channel.publish(`${++state}`)
       await Promise.all([publish(), publish()])
-      await vi.waitFor(() => expect(lines().at(-1)).toBe('2@2'))
+      await expect.poll(() => lines().at(-1)).toBe('2@2')
       expect(lines()).toEqual(['state 2@', '@0', '1@1', '2@2'])
     })
 
@@ -508,20 +509,23 @@ describe('a channel whose log is on an engine', () => {
 
     test('C16 where a message of a known key, or one that is not kept, comes first, the next one counts', async () => {
       const store = new Store()
-      const here = machine(store, { publishTimeout: 60 })
+      const here = machine(store)
       const first = await here.channel.publish('known', { idempotencyKey: 'k' })
       await here.channel.publish('before')
       here.engine.deafen()
       here.engine.cut()
       const away = here.join()
+      const refused = new TidingsError('ERR_SSE_LOG_REFUSED', 'no permission for XADD')
+      const append = vi.spyOn(here.engine, 'append').mockRejectedValueOnce(refused)
       const kept = here.channel.publish('not kept').catch(() => 'rejected')
       expect(await kept).toBe('rejected')
+      append.mockRestore()
       here.engine.connect()
       const { lines } = here.join()
       const ids = await Promise.all([here.channel.publish('known', { idempotencyKey: 'k' }), here.channel.publish('a'), here.channel.publish('b')])
       expect(ids[0]).toBe(first)
       here.engine.hear()
-      await vi.waitFor(() => expect(lines()).toEqual(['@2', 'a@3', 'b@4']))
+      await expect.poll(lines).toEqual(['@2', 'a@3', 'b@4'])
       expect(away.lines()).toEqual(['@2', 'a@3', 'b@4'])
     })
 
@@ -567,34 +571,43 @@ describe('a channel whose log is on an engine', () => {
     })
     await here.channel.publish('a')
     const { lines } = here.join()
-    await vi.waitFor(() => expect(lines()).toEqual(['@1']))
+    await expect.poll(lines).toEqual(['@1'])
     await here.channel.publish('b')
-    await vi.waitFor(() => expect(lines()).toEqual(['@1', 'b@2']))
+    await expect.poll(lines).toEqual(['@1', 'b@2'])
   })
 
   test('C1 a burst that is longer than the tail reaches a client that is ready, and is not read back for it', async () => {
     const store = new Store()
     const here = machine(store, { tail: { messages: 10 } })
     const { lines } = here.join()
-    await vi.waitFor(() => expect(lines()).toEqual(['@0']))
+    await expect.poll(lines).toEqual(['@0'])
     const read = vi.spyOn(here.engine, 'read')
     await fill(store, 300)
-    await vi.waitFor(() => expect(lines()).toHaveLength(301))
+    await expect.poll(lines).toHaveLength(301)
     expect(read.mock.calls.filter(([direction]) => direction === 'before')).toEqual([])
   })
 
-  test('G1 what waits for the engine is bounded in time and bytes, and goes to onError', async () => {
-    const store = new Store()
-    const { engine, channel, errors } = machine(store, { publishTimeout: 100, maxPendingBytes: 100 })
-    engine.cut()
-    const first = channel.publish('x'.repeat(200))
-    const second = channel.publish('y')
-    await expect(second).rejects.toMatchObject({ code: 'ERR_SSE_LOG_UNAVAILABLE', message: expect.stringContaining('100 bytes') })
-    await expect(first).rejects.toMatchObject({ code: 'ERR_SSE_LOG_UNAVAILABLE', message: expect.stringContaining('100 ms'), cause: expect.any(Error) })
-    engine.connect()
-    expect(await channel.publish('z')).toMatch(/-1$/)
-    expect(errors.filter(({ stage }) => stage === 'publish')).toHaveLength(2)
-  })
+  test(
+    'G1 what waits for the engine is bounded in time and bytes, and goes to onError',
+    onDrivenClock(async (clock) => {
+      const store = new Store()
+      const { engine, channel, errors } = machine(store, { publishTimeout: 100, maxPendingBytes: 100 })
+      engine.cut()
+      const first = channel.publish('x'.repeat(200)).catch((error: unknown) => error)
+      const second = channel.publish('y')
+      await expect(second).rejects.toMatchObject({ code: 'ERR_SSE_LOG_UNAVAILABLE', message: expect.stringContaining('100 bytes') })
+      for (let passed = 0; passed < 100; passed += 10) {
+        expect(errors.filter(({ stage }) => stage === 'publish')).toHaveLength(1)
+        clock.advance(10)
+        await turn()
+      }
+      expect(await first).toMatchObject({ code: 'ERR_SSE_LOG_UNAVAILABLE', message: expect.stringContaining('100 ms'), cause: expect.any(Error) })
+      engine.connect()
+      expect(await channel.publish('z')).toMatch(/-1$/)
+      expect(errors.filter(({ stage }) => stage === 'publish')).toHaveLength(2)
+      await closeMachines()
+    }),
+  )
 
   test('G1 a batch whose answer was lost is kept once, and what comes behind it waits', async () => {
     const store = new Store()
@@ -693,7 +706,7 @@ describe('a channel whose log is on an engine', () => {
     expect(lost()).toBe(1)
     engine.connect()
     await channel.publish('a')
-    await vi.waitFor(() => expect(log.tail.head).toBe(1))
+    await expect.poll(() => log.tail.head).toBe(1)
     engine.cut()
     expect(lost()).toBe(2)
   })
@@ -704,11 +717,11 @@ describe('a channel whose log is on an engine', () => {
     await here.log.read(0, 1)
     store.connections.delete(here.engine)
     const { lines } = here.join()
-    await vi.waitFor(() => expect(lines()).toEqual(['@0']))
+    await expect.poll(lines).toEqual(['@0'])
     const { channel } = machine(store)
     for (const data of ['a', 'b', 'c']) {
       await channel.publish(data)
-      await vi.waitFor(() => expect(lines().at(-1)).toMatch(data))
+      await expect.poll(() => lines().at(-1)).toMatch(data)
     }
     expect(here.engine.renewals).toBeGreaterThan(0)
   })
@@ -717,7 +730,7 @@ describe('a channel whose log is on an engine', () => {
     const store = new Store()
     const here = machine(store)
     const { lines } = here.join()
-    await vi.waitFor(() => expect(lines()).toEqual(['@0']))
+    await expect.poll(lines).toEqual(['@0'])
     const foreign = ['no json', '{}', '["no line end",1,null,null]', '["data: x\\n",1,7,null]', '[]']
     store.append({
       writer: 'w',
@@ -727,7 +740,7 @@ describe('a channel whose log is on an engine', () => {
       history: { messages: 10, age: undefined },
     })
     await here.channel.publish('a')
-    await vi.waitFor(() => expect(lines().at(-1)).toBe('a@6'))
+    await expect.poll(() => lines().at(-1)).toBe('a@6')
     expect(lines()).toEqual(['@0', 'reset lagged@5', 'a@6'])
   })
 

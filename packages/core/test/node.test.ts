@@ -107,7 +107,7 @@ describe('H10 a body that nobody reads when the stream opens', () => {
       setTimeout(() => stream.close(), 20)
     })
     await raw(port, post('x'.repeat(100_000)))
-    await vi.waitFor(() => expect(requests[0]?.readableEnded).toBe(true))
+    await expect.poll(() => requests[0]?.readableEnded).toBe(true)
     expect(['readable', 'newListener', 'data'].map((name) => requests[0]?.listenerCount(name))).toEqual([0, 0, 0])
   })
 })

@@ -5,10 +5,10 @@ import type { AddressInfo } from 'node:net'
 import { mock } from 'node:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createChannel } from '../src/index.ts'
-import { withClock } from '../src/internal.ts'
 import { SinkStream } from '../src/lib/stream/sink-stream.ts'
 import { resolveOptions } from '../src/lib/stream/stream-options.ts'
 import { openEventStream } from '../src/node.ts'
+import { onDrivenClock } from './support/driven-clock.ts'
 import { HeldSink } from './support/held-sink.ts'
 
 // Milliseconds. Twice the timeout is the most that a process which was held waits for a peer.
@@ -18,35 +18,6 @@ const HELD = 3_000
 afterEach(() => {
   vi.useRealTimers()
 })
-
-/** A clock that goes on when it is told to, and that may be late, as one whose process was held. */
-class DrivenClock {
-  #present = 1_000
-  readonly #timers: Array<{ at: number; callback: () => void }> = []
-  readonly restore = withClock({
-    now: () => this.#present,
-    setTimeout: (callback, milliseconds) => void this.#timers.push({ at: this.#present + milliseconds, callback }),
-  })
-
-  /** Goes on, timer by timer. */
-  advance(milliseconds: number): void {
-    const end = this.#present + milliseconds
-    for (;;) {
-      const due = this.#timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0]
-      if (!due) break
-      this.#timers.splice(this.#timers.indexOf(due), 1)
-      this.#present = Math.max(this.#present, due.at)
-      due.callback()
-    }
-    this.#present = end
-  }
-
-  /** Goes on at once: what has come due then comes late. */
-  hold(milliseconds: number): void {
-    this.#present += milliseconds
-    this.advance(0)
-  }
-}
 
 /** A stream with bytes that its peer has yet to take. */
 function waitingStream(stallTimeout: number): { stream: SinkStream; sink: HeldSink } {
@@ -59,22 +30,20 @@ function waitingStream(stallTimeout: number): { stream: SinkStream; sink: HeldSi
 }
 
 describe('B3 a process that was not run', () => {
-  test('B3 cuts a peer that takes nothing after stallTimeout, a turn later', () => {
-    const clock = new DrivenClock()
-    try {
+  test(
+    'B3 cuts a peer that takes nothing after stallTimeout, a turn later',
+    onDrivenClock((clock) => {
       const { stream } = waitingStream(1_000)
       clock.advance(999)
       expect(stream.closed).toBe(false)
       clock.advance(600)
       expect(stream.closed).toBe(true)
-    } finally {
-      clock.restore()
-    }
-  })
+    }),
+  )
 
-  test('B3 gives the time that it was held to the peer, up to one stallTimeout', () => {
-    const clock = new DrivenClock()
-    try {
+  test(
+    'B3 gives the time that it was held to the peer, up to one stallTimeout',
+    onDrivenClock((clock) => {
       const { stream } = waitingStream(1_000)
       clock.hold(60_000)
       clock.advance(5)
@@ -86,14 +55,12 @@ describe('B3 a process that was not run', () => {
       expect(other.stream.closed).toBe(false)
       clock.advance(1_000)
       expect(other.stream.closed).toBe(true)
-    } finally {
-      clock.restore()
-    }
-  })
+    }),
+  )
 
-  test('B3 looks at the transport once more before it cuts', () => {
-    const clock = new DrivenClock()
-    try {
+  test(
+    'B3 looks at the transport once more before it cuts',
+    onDrivenClock((clock) => {
       const { stream, sink } = waitingStream(1_000)
       clock.hold(60_000)
       expect(stream.closed).toBe(false)
@@ -102,10 +69,8 @@ describe('B3 a process that was not run', () => {
       clock.advance(600)
       expect(stream.closed).toBe(false)
       sink.leave()
-    } finally {
-      clock.restore()
-    }
-  })
+    }),
+  )
 
   /**
    * Sends 30 MB to a reader in another process. Once these have waited for half of the timeout, so that the stream
@@ -151,7 +116,7 @@ describe('B3 a process that was not run', () => {
     ],
     // The reader goes on, and reads all that the kernel holds.
     ...(process.platform === 'win32' ? [] : [['was stopped', () => ({ stop: process.pid, milliseconds: HELD })] as [string, () => object]]),
-  ])('B3 leaves a peer alone that has read all while this process %s', { timeout: 60_000 }, async (_, hold) => {
+  ])('B3 leaves a peer alone that has read all while this process %s', async (_, hold) => {
     const { reason, count } = await readWhileHeld(hold)
     expect(reason).toBe('local')
     expect(count).toBeGreaterThan(30_000_000)
@@ -160,7 +125,6 @@ describe('B3 a process that was not run', () => {
 
 describe('L9 timers that a test framework has faked and taken back', () => {
   test('L9 change nothing for later streams: they have their heartbeats', async () => {
-    const frames: string[] = []
     vi.useFakeTimers()
     const faked = new SinkStream(resolveOptions({ heartbeat: 50 }), '')
     faked.open(new HeldSink(faked))
@@ -168,10 +132,7 @@ describe('L9 timers that a test framework has faked and taken back', () => {
     const stream = new SinkStream(resolveOptions({ heartbeat: 50 }), '')
     const sink = new HeldSink(stream)
     stream.open(sink)
-    await vi.waitFor(() => {
-      frames.push(...sink.frames.slice(frames.length).map(String))
-      expect(frames.filter((frame) => frame === ':\n\n').length).toBeGreaterThan(1)
-    }, 10_000)
+    await sink.until(({ frames }) => frames.filter((frame) => frame === ':\n\n').length > 1)
     faked.close()
     stream.close()
   })
@@ -188,8 +149,7 @@ describe('L9 timers that a test framework has faked and taken back', () => {
     const faked = open()
     mock.timers.reset()
     const later = open()
-    for (const { sink } of [before, faked, later])
-      await vi.waitFor(() => expect(sink.frames.filter((frame) => String(frame) === ':\n\n').length).toBeGreaterThan(2), 10_000)
+    for (const { sink } of [before, faked, later]) await sink.until(({ frames }) => frames.filter((frame) => frame === ':\n\n').length > 2)
     for (const { stream } of [before, faked, later]) stream.close()
   })
 
@@ -203,7 +163,7 @@ describe('L9 timers that a test framework has faked and taken back', () => {
     await channel.publish('while faked')
     vi.useRealTimers()
     await channel.publish('later')
-    await vi.waitFor(() => expect(sink.frames.join('')).toMatch(/data: while faked\n[\s\S]*data: later\n/), 10_000)
+    await sink.until(({ frames }) => /data: while faked\n[\s\S]*data: later\n/.test(frames.join('')))
     channel.close()
   })
 

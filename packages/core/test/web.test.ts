@@ -1,11 +1,12 @@
 import { getEventListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { TidingsError } from '../src/lib/errors.ts'
 import type { EventStream } from '../src/lib/stream/event-stream.ts'
 import type { StreamOptions } from '../src/lib/stream/stream-options.ts'
 import { readLastEventId } from '../src/lib/transport/last-event-id.ts'
 import { eventStreamResponse, lastEventIdOf } from '../src/web.ts'
+import { onDrivenClock } from './support/driven-clock.ts'
 import { ended, turn } from './support/held-sink.ts'
 
 const URL_OF_ALL = 'http://example.test/events'
@@ -136,13 +137,13 @@ describe('the request', () => {
     const request = new Request(URL_OF_ALL, { method: 'POST', body: 'unread' })
     await opened({}, request)
     expect(request.bodyUsed).toBe(false)
-    await vi.waitFor(() => expect(request.bodyUsed).toBe(true))
+    await expect.poll(() => request.bodyUsed).toBe(true)
   })
 
   test('H10 each way to read a body that was dropped says to read it first', async () => {
     const request = new Request(URL_OF_ALL, { method: 'POST', body: 'unread' })
     await opened({}, request)
-    await vi.waitFor(() => expect(request.bodyUsed).toBe(true))
+    await expect.poll(() => request.bodyUsed).toBe(true)
     const dropped = { code: 'ERR_SSE_BODY_DROPPED', message: expect.stringContaining('read it first') }
     for (const name of ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text'] as const)
       await expect((request as Request & { bytes(): Promise<unknown> })[name]()).rejects.toMatchObject(dropped)
@@ -172,7 +173,7 @@ describe('the request', () => {
     const body = new ReadableStream({ pull: (controller) => controller.error(new Error('reset')) })
     const request = new Request(URL_OF_ALL, { method: 'POST', body, duplex: 'half' } as RequestInit)
     const { stream } = await opened({}, request)
-    await vi.waitFor(() => expect(request.bodyUsed).toBe(true))
+    await expect.poll(() => request.bodyUsed).toBe(true)
     await turn()
     expect(stream.closed).toBe(false)
   })
@@ -362,19 +363,21 @@ describe('a slow reader', () => {
     await expect(reader.read()).rejects.toBe(stream.signal.reason)
   })
 
-  test('B3 that reads now and then is left alone', async () => {
-    const { stream, reader } = await opened({ stallTimeout: 500 })
-    const from = performance.now()
-    stream.send('a')
-    while (performance.now() - from < 1_200 && !stream.closed) {
-      await sleep(20)
-      expect(await reader.read()).toBe('data: a\n\n')
-      // So that bytes wait whenever somebody looks.
+  test(
+    'B3 that reads now and then is left alone',
+    onDrivenClock(async (clock) => {
+      const { stream, reader } = await opened({ stallTimeout: 500 })
       stream.send('a')
-    }
-    expect(stream.closed).toBe(false)
-    await reader.cancel()
-  })
+      for (let count = 0; count < 20; count++) {
+        clock.advance(400)
+        expect(await reader.read()).toBe('data: a\n\n')
+        // So that bytes wait whenever somebody looks.
+        stream.send('a')
+      }
+      expect(stream.closed).toBe(false)
+      await reader.cancel()
+    }),
+  )
 
   test('B3 that stops reading after close() is cut too', async () => {
     const { stream, reader } = await opened({ stallTimeout: 30 })

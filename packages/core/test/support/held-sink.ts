@@ -5,6 +5,7 @@ import type { EventStream } from '../../src/lib/stream/event-stream.ts'
 import type { Sink, SinkOwner } from '../../src/lib/stream/sink.ts'
 import { SinkStream } from '../../src/lib/stream/sink-stream.ts'
 import { resolveOptions, type StreamOptions } from '../../src/lib/stream/stream-options.ts'
+import { now } from '../../src/lib/time-source.ts'
 
 /**
  * A transport in memory whose peer the test plays: it takes everything at once until `hold()`, then only what
@@ -16,7 +17,7 @@ export class HeldSink implements Sink {
   readonly shared: SharedWriter | undefined = HeldSink.takesShared ? { write: ({ bare }) => (this.#full ? undefined : this.write(bare)) } : undefined
   /** Every frame that was written, taken or not. */
   readonly frames: string[] = []
-  /** When each was written, in milliseconds of `performance.now()`. */
+  /** When each was written, in milliseconds of the streams' clock. */
   readonly times: number[] = []
   state: 'open' | 'ended' | 'ended as the last' | 'destroyed' = 'open'
   /** Why it was destroyed, if it was. */
@@ -37,7 +38,7 @@ export class HeldSink implements Sink {
   write(frames: string | Uint8Array): boolean {
     if (this.state !== 'open') throw new Error(`written to while ${this.state}`)
     this.frames.push(typeof frames === 'string' ? frames : new TextDecoder().decode(frames))
-    this.times.push(performance.now())
+    this.times.push(now())
     if (this.#held) this.bufferedAmount += frames.length
     else this.#passed += frames.length
     this.#full ||= this.bufferedAmount > this.highWaterMark
