@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream'
 import { clearInterval, setInterval } from 'node:timers'
 import { createGunzip } from 'node:zlib'
 import type { RunningApp } from './running-app.ts'
-import { eventually, SOON, within } from './within.ts'
+import { eventually, within } from './within.ts'
 
 /** What a test asks for. */
 export interface Ask {
@@ -38,7 +38,7 @@ export interface Client {
   readonly closed: Promise<void>
   /** Begins to read, where it did not from the start. */
   read(): void
-  /** Begins to read at most so many bytes each so many milliseconds. */
+  /** Begins to read so many bytes each so many milliseconds; more after a pause in which this process was not run. */
   readSlowly(bytes: number, ms: number): void
   /** Begins to read, and keeps nothing but the count of bytes. */
   readInto(count: (bytes: number) => void): void
@@ -48,7 +48,7 @@ export interface Client {
   reset(): void
 }
 
-export { eventually, SOON, within }
+export { eventually, within }
 
 /** Sends a request and resolves when the head of its response is there. */
 export function ask(app: RunningApp, asked: Ask = {}): Promise<Client> {
@@ -130,7 +130,12 @@ function clientOver(encoded: Readable, reads: boolean, status: number, headers: 
     closed,
     read,
     readSlowly: (bytes, ms) => {
-      const timer = setInterval(() => body.read(Math.min(bytes, body.readableLength)), ms)
+      let last = performance.now()
+      const timer = setInterval(() => {
+        const due = Math.ceil((bytes * (performance.now() - last)) / ms)
+        last = performance.now()
+        body.read(Math.min(due, body.readableLength))
+      }, ms)
       body.on('close', () => clearInterval(timer))
     },
     readInto: (count) => body.on('data', (chunk: Uint8Array) => count(chunk.length)),

@@ -35,7 +35,7 @@ function serve(
   start: Start,
   channel: Channel,
   subscribe: (stream: EventStream) => SubscribeOptions = () => ({}),
-  { stallTimeout = 60_000 }: StreamOptions = {},
+  { stallTimeout = 3_600_000 }: StreamOptions = {},
 ): Promise<RunningApp> {
   return start({ options: { heartbeat: false, stallTimeout }, run: (stream) => void channel.subscribe(stream, subscribe(stream)) })
 }

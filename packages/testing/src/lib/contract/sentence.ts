@@ -1,6 +1,11 @@
 import { quietly } from '../stderr.ts'
 import { SOON, withinItsTime } from '../within.ts'
 
+// Milliseconds. These limits only end a proof that hangs; no sentence says that it is shown within them. A busy machine
+// takes ten times as long as an idle one.
+const LONGEST_PROOF = 120_000
+const LONGEST_LONG_PROOF = 600_000
+
 /** Shows that a sentence holds: does something in its world, and throws where that is not what the sentence says. */
 export type Proof<World> = (world: World) => unknown
 
@@ -14,11 +19,8 @@ export interface Case<Subject, World> {
   when?: (subject: Subject) => boolean
   /** Runs the proof once with each of these, which stand behind the name of the case. */
   each?: (subject: Subject) => readonly string[]
-  /**
-   * For how many milliseconds it may run.
-   * @default 20000
-   */
-  timeout?: number
+  /** Whether it does something thousands of times, so that its run takes long. */
+  isLong?: boolean
 }
 
 /**
@@ -87,10 +89,11 @@ export function testsOf<Subject, World extends Subject>(
   return sentences.flatMap(({ id, text, source, cases }) =>
     Object.entries(cases)
       .filter(([, { when }]) => when?.(subject) ?? true)
-      .flatMap(([name, { each, proof, also = [], timeout = 20_000 }]) =>
+      .flatMap(([name, { each, proof, also = [], isLong = false }]) =>
         (each?.(subject) ?? ['']).map((one) => {
           const title = `${id}/${name}${one && ` ${one}`}`
           const why = cannot(title)
+          const timeout = isLong ? LONGEST_LONG_PROOF : LONGEST_PROOF
           // What never comes on such a platform is not waited for as long.
           const limit = why === undefined ? timeout : SOON
           const holds = () => stage((world) => withinItsTime(() => proof(world, one), limit)).catch((error) => failed(`${title}: ${text} (${source})`, error))
