@@ -35,7 +35,7 @@ test('the same sentences run under node:test', async () => {
   }
 })
 
-/** What Node writes, whether or not it fails. Vitest goes on while it runs: its worker has to answer on a busy machine. */
+/** What Node writes, whether or not it fails. Vitest's worker goes on while it runs. */
 function outputOf(args: string[]): Promise<{ stdout: string; stderr: string }> {
   return new Promise((resolve) => {
     execFile(process.execPath, args, { encoding: 'utf8', env: withoutVitest() }, (_error, stdout, stderr) => resolve({ stdout, stderr }))

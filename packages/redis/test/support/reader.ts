@@ -110,7 +110,8 @@ export function faultsOf(seen: readonly Seen[], publishedById: ReadonlyMap<strin
   return faults
 }
 
-// Milliseconds. It only ends a test that hangs, and comes before the test's own limit, so that it says what is missing.
+// Milliseconds. It only ends a test that hangs. It is shorter than the test's own limit, so that the failure says what
+// is missing.
 const LONGEST = 90_000
 
 /** Waits until something holds, or says what did not within so many milliseconds. */

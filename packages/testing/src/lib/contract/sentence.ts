@@ -1,8 +1,8 @@
 import { quietly } from '../stderr.ts'
 import { SOON, withinItsTime } from '../within.ts'
 
-// Milliseconds. These limits only end a proof that hangs; no sentence says that it is shown within them. A busy machine
-// takes ten times as long as an idle one.
+// Milliseconds. These limits only end a proof that hangs; no sentence says that it is shown within them. A busy
+// machine takes ten times as long as an idle one.
 const LONGEST_PROOF = 120_000
 const LONGEST_LONG_PROOF = 600_000
 
