@@ -1,5 +1,5 @@
 // Runs a script of package.json under the pnpm that package.json names, so that `npm start` and `npm test` need Node
-// and npm alone.
+// and npm alone. After `--full`, tests run with whole counts, as in CI; else with a tenth of them.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -25,5 +25,7 @@ export async function withPnpm(...args) {
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   endWithParent()
-  process.exitCode = await withPnpm(...process.argv.slice(2))
+  const [first, ...rest] = process.argv.slice(2)
+  if (first === '--full') process.env.TIDINGS_FULL = '1'
+  process.exitCode = await withPnpm(...(first === '--full' ? rest : [first, ...rest]))
 }

@@ -96,8 +96,7 @@ describe('on a cluster', () => {
       const id = randomUUID()
       const { log, told } = await openPair(id)
       await log.append(message('before'))
-      const node = await cluster.nodeOf(`{${id}}:s`)
-      await cluster.moveSlotOf(`{${id}}:s`, (node + 1) % 3)
+      await cluster.moveOn(`{${id}}:s`)
       for (const data of ['b', 'c', 'd', 'e', 'f']) {
         await log.append(message(data))
         await new Promise((resolve) => setTimeout(resolve, 150))

@@ -54,6 +54,11 @@ export class RedisCluster {
     for (const node of [to, from, ...this.servers.keys()]) await this.run(node, 'CLUSTER', 'SETSLOT', slot, 'NODE', target)
   }
 
+  /** Moves the slot of a key to the node after the one that has it. */
+  async moveOn(key: string): Promise<void> {
+    await this.moveSlotOf(key, ((await this.nodeOf(key)) + 1) % this.servers.length)
+  }
+
   async stop(): Promise<void> {
     for (const client of this.#clients) client.disconnect()
     for (const server of this.servers) await server.stop()

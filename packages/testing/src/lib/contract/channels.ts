@@ -6,6 +6,7 @@ import type { RunningApp } from '../running-app.ts'
 import { codeOf } from './code-of.ts'
 import { reasonOf } from './reason-of.ts'
 import { sentence } from './sentence.ts'
+import { isShort, SHORT_AND_LONG } from './short-and-long.ts'
 import type { AdapterSentence, Start } from './world.ts'
 
 /** A block as a client takes it: a message, or a position alone. */
@@ -367,17 +368,10 @@ export const channels: readonly AdapterSentence[] = [
       // A client that keeps no id of a block without data has had all, by its topics and its filter.
       'ignores-lone-ids': async ({ start }) => {
         const channel = createChannel()
-        const short = ({ data }: { data: unknown }): boolean => String(data).length === 1
-        const asked: SubscribeOptions[] = [{ topics: ['a'] }, { topics: ['a'], filter: short }, { filter: short }]
+        const asked: SubscribeOptions[] = [{ topics: ['a'] }, { topics: ['a'], filter: isShort }, { filter: isShort }]
         const app = await serve(start, channel, () => asked[channel.subscribers] ?? {})
         const clients = [await joined(app), await joined(app), await joined(app)]
-        const published = [
-          ['1', 'a'],
-          ['2', 'b'],
-          ['long', 'a'],
-          ['longer', 'b'],
-        ] as const
-        for (const [data, topic] of published) channel.publish(data, { topic })
+        for (const [data, topic] of SHORT_AND_LONG) channel.publish(data, { topic })
         channel.end()
         const texts = await Promise.all(clients.map(({ ended }) => within(ended, 'the end')))
         deepEqual(texts.map(dataIn), [['1', 'long'], ['1'], ['1', '2']])

@@ -4,6 +4,7 @@ import { eventStreamResponse } from '@tidings/core/web'
 import type { LogUnderTest } from '../log-under-test.ts'
 import { eventually, within } from '../within.ts'
 import { type ContractSuite, type Sentence, type Stage, sentence, testsOf } from './sentence.ts'
+import { isShort, SHORT_AND_LONG } from './short-and-long.ts'
 
 /** What a proof about a log works with. */
 export interface LogWorld extends LogUnderTest {
@@ -329,18 +330,11 @@ export const logContract: readonly Sentence<LogUnderTest, LogWorld>[] = [
           const opened = await openChannel()
           if (!opened) return
           const { channel } = opened
-          const published = [
-            ['1', 'a'],
-            ['2', 'b'],
-            ['long', 'a'],
-            ['longer', 'b'],
-          ] as const
           const ids: string[] = []
-          for (const [data, topic] of published) ids.push(await channel.publish(data, { topic }))
+          for (const [data, topic] of SHORT_AND_LONG) ids.push(await channel.publish(data, { topic }))
           channel.end()
           await eventuallyEnded(channel, ids.at(-1) as string)
-          const short = ({ data }: { data: unknown }): boolean => String(data).length === 1
-          const asked: SubscribeOptions[] = [{}, { topics: ['a'] }, { topics: ['b'] }, { topics: ['a'], filter: short }, { topics: ['none'] }]
+          const asked: SubscribeOptions[] = [{}, { topics: ['a'] }, { topics: ['b'] }, { topics: ['a'], filter: isShort }, { topics: ['none'] }]
           const table = ids.map((id) => Promise.all(asked.map((options) => channel.ended(id, options))))
           deepEqual(await Promise.all(table), [
             [false, false, false, true, true],
