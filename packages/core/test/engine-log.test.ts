@@ -108,7 +108,7 @@ describe('a channel whose log is on an engine', () => {
 
   test('C3 what was read back of a state that was lost meanwhile is not put in front of another one', async () => {
     const store = new Store()
-    const ids = await fill(store, 30)
+    const ids = [...(await fill(store, 20)), ...(await fill(store, 10))]
     const here = machine(store, { tail: { messages: 5 } })
     await here.log.read(30, 1)
     // The answer to the first read before the tail is of now, and comes late.

@@ -22,6 +22,10 @@ export interface Lineage {
   readonly entries: EngineEntry[]
 }
 
+type IdsByKey = Map<string, string>
+/** The last batch of each writer. */
+type Writers = Map<string, { sequence: number; receipt: EngineReceipt }>
+
 /** A store that keeps a log, in memory, and may lose what it has. */
 export class Store {
   readonly lineages: Lineage[] = [{ epoch: randomEpoch(), entries: [] }]
@@ -30,8 +34,10 @@ export class Store {
   #trimmed = 0
   /** Milliseconds, of its own. */
   clock = 1_000
-  #idsByKey = new Map<string, string>()
-  #writers = new Map<string, { sequence: number; receipt: EngineReceipt }>()
+  #idsByKey: IdsByKey = new Map()
+  #writers: Writers = new Map()
+  /** What there was after each batch of this life. */
+  #states: { length: number; idsByKey: IdsByKey; writers: Writers }[] = []
 
   get present(): Lineage {
     return this.lineages.at(-1) as Lineage
@@ -62,6 +68,7 @@ export class Store {
     this.ended ||= ends
     const receipt = { epoch, offset: entries.length, ids }
     this.#writers.set(writer, { sequence, receipt })
+    this.#states.push({ length: entries.length, idsByKey: new Map(this.#idsByKey), writers: new Map(this.#writers) })
     const news = this.page(added)
     for (const connection of this.connections) connection.publish(news)
     return receipt
@@ -89,22 +96,24 @@ export class Store {
 
   /** Begins anew, as after `FLUSHALL`. */
   loseAll(): void {
+    this.#states = []
     this.#idsByKey.clear()
     this.#writers.clear()
     this.#goOnWith({ epoch: randomEpoch(), entries: [] })
   }
 
   /**
-   * Goes on from an earlier state, as a replica does that lacked the newest. What it knows of writers and keys is of
-   * that state, too.
+   * Goes on from the last state that lacked so many of the newest, as a replica does: one behind a whole batch, with
+   * what was known of writers and keys then.
    */
   rewind(by: number): void {
     const { epoch, entries } = this.present
-    const kept = entries.slice(0, Math.max(this.#trimmed, entries.length - by))
-    const ids = new Set(kept.map((entry) => engineId(epoch, entry)))
-    for (const [key, id] of this.#idsByKey) if (!ids.has(id)) this.#idsByKey.delete(key)
-    for (const [writer, { receipt }] of this.#writers) if (receipt.offset > kept.length) this.#writers.delete(writer)
-    this.#goOnWith({ epoch, entries: kept })
+    const most = Math.max(this.#trimmed, entries.length - by)
+    while ((this.#states.at(-1)?.length ?? 0) > most) this.#states.pop()
+    const { length = 0, idsByKey, writers } = this.#states.at(-1) ?? {}
+    this.#idsByKey = new Map(idsByKey)
+    this.#writers = new Map(writers)
+    this.#goOnWith({ epoch, entries: entries.slice(0, length) })
   }
 
   #goOnWith(lineage: Lineage): void {
