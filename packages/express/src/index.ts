@@ -12,19 +12,19 @@ export { lastEventIdOf } from '@tidings/core/node'
 export type * from './augment.ts'
 
 /**
- * `res.sse()`: opens an event stream whose head and first bytes leave at once. `options` win over those of the
- * middleware.
+ * `res.sse()`: opens an event stream and sends its head and first bytes at once. `options` win over the middleware's
+ * options.
  */
 export type SseHelper = <Events extends object = AnyEvents>(options?: StreamOptions) => EventStream<Events>
 
 type Next = (error?: unknown) => void
 
 /**
- * Middleware for Express 4 and 5 that adds `res.sse()`. Mount it for the app, on a route, or both: the nearest
- * options win, one by one. A request whose `Accept` excludes event streams goes to the error handlers with status
- * 406.
+ * Middleware for Express 4 and 5 that adds `res.sse()`. Mount it for the app, on a route, or both. Each option is
+ * taken from the nearest place that sets it. A request whose `Accept` excludes event streams goes to the error
+ * handlers with status 406.
  *
- * @throws `ERR_SSE_INVALID_OPTION` for options that cannot work
+ * @throws `ERR_SSE_INVALID_OPTION` for options that are not valid
  *
  * @example
  * import express from 'express'
@@ -53,13 +53,13 @@ export function sse(options?: StreamOptions): (req: IncomingMessage, res: Server
   }
 }
 
-/** The same as `res.sse()` without the middleware. */
+/** Opens an event stream as `res.sse()` does, without the middleware. */
 export function eventStream<Events extends object = AnyEvents>(req: IncomingMessage, res: ServerResponse, options?: StreamOptions): EventStream<Events> {
   return open(req, res, resolveOptions(options)) as EventStream<Events>
 }
 
 function open(req: IncomingMessage, res: ServerResponse, options: ResolvedOptions): EventStream {
-  // A throw would be lost in an async handler of Express 4; `req.next` is how Express itself hands an error on.
+  // Express 4 loses what an async handler throws. `req.next` is Express's own way to report an error.
   const stream = openNodeStream(req, res, options, (refusal) => (req as IncomingMessage & { next: Next }).next(refusal))
   dropAborts(req, res, stream)
   return stream

@@ -2,7 +2,7 @@ import type { SseHelper } from './index.ts'
 
 declare module 'hono' {
   interface ContextVariableMap {
-    /** Answers this request with an event stream. There once `sse()` is mounted. */
+    /** Answers this request with an event stream. Present once `sse()` is mounted. */
     sse: SseHelper
   }
 }

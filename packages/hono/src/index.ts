@@ -28,22 +28,24 @@ import { canTakeOver, dropHopByHop, nodeResponseIn, takeOver } from './lib/take-
 export type * from './augment.ts'
 
 /**
- * `c.var.sse(callback)`: the response of an event stream, to be returned from the handler. `callback` gets the stream
- * when its head is out; its return closes nothing, `stream.close()` does. `options` win over those of the middleware.
+ * `c.var.sse(callback)`: makes the response of an event stream, which the handler returns. `callback` gets the stream
+ * once its head is sent. The stream stays open when `callback` returns; `stream.close()` ends it. `options` win over
+ * the middleware's options.
  */
 export type SseHelper = <Events extends object = AnyEvents>(callback: StreamCallback<EventStream<Events>>, options?: StreamOptions) => Response
 
 /** For apps that type their variables by hand: `new Hono<{ Variables: SseVariables }>()`. */
 export interface SseVariables {
-  /** Answers this request with an event stream. There once `sse()` is mounted. */
+  /** Answers this request with an event stream. Present once `sse()` is mounted. */
   sse: SseHelper
 }
 
 /**
- * Middleware for Hono 4 that adds `c.var.sse()`. Mount it for the app, on a route, or both: the nearest options win,
- * one by one. A request whose `Accept` excludes event streams is answered by an `HTTPException` with status 406.
+ * Middleware for Hono 4 that adds `c.var.sse()`. Mount it for the app, on a route, or both. Each option is taken from
+ * the nearest place that sets it. A request whose `Accept` excludes event streams is answered by an `HTTPException`
+ * with status 406.
  *
- * @throws `ERR_SSE_INVALID_OPTION` for options that cannot work
+ * @throws `ERR_SSE_INVALID_OPTION` for options that are not valid
  *
  * @example
  * import { Hono } from 'hono'
@@ -68,13 +70,13 @@ export function sse(options?: StreamOptions): MiddlewareHandler {
   }
 }
 
-/** The same as `c.var.sse()` without the middleware. */
+/** Makes the response of an event stream as `c.var.sse()` does, without the middleware. */
 export function eventStream<Events extends object = AnyEvents>(c: Context, callback: StreamCallback<EventStream<Events>>, options?: StreamOptions): Response {
   return open(c, callback as StreamCallback<EventStream>, resolveOptions(options))
 }
 
 /**
- * The id of the last event that the client has seen, `''` when it sent none. As `lastEventIdOf` of
+ * The id of the last event that the client has seen, or `''` when it sent none. The same as `lastEventIdOf` of
  * `@tidings/core/web`.
  */
 export function lastEventIdOf(c: Context): string {
@@ -90,7 +92,7 @@ function open(c: Context, callback: StreamCallback<EventStream>, options: Resolv
   c.status(options.status as 200)
   const res = nodeResponseIn(c.env)
   if (res) dropHopByHop(res)
-  // What serves it may speak HTTP/2.
+  // The server behind it may speak HTTP/2.
   else for (const name of HOP_BY_HOP_HEADERS) c.header(name, undefined)
   if (c.req.method === 'HEAD') return c.body(null)
   if (!res || !canTakeOver(res)) {

@@ -11,20 +11,21 @@ import type { ExtendableContext } from 'koa'
 export type * from './augment.ts'
 
 /**
- * `ctx.sse()`: opens an event stream whose head and first bytes leave at once. `options` win over those of the
- * middleware.
+ * `ctx.sse()`: opens an event stream and sends its head and first bytes at once. `options` win over the middleware's
+ * options.
  */
 export type SseHelper = <Events extends object = AnyEvents>(options?: StreamOptions) => EventStream<Events>
 
-/** What is used of a Koa context, of either major. */
+/** The part of a Koa context that this package uses. Koa 2 and 3 both have it. */
 export type KoaContext = Pick<ExtendableContext, 'req' | 'res' | 'respond' | 'onerror' | 'throw'>
 
 /**
- * Middleware for Koa 2 and 3 that adds `ctx.sse()`. Mount it for the app, on a route, or both: the nearest options
- * win, one by one. A request whose `Accept` excludes event streams is answered by `ctx.throw(406)`. What a handler
- * throws after its stream has opened ends the stream, and reaches `onError` and `app.on('error')`.
+ * Middleware for Koa 2 and 3 that adds `ctx.sse()`. Mount it for the app, on a route, or both. Each option is
+ * taken from the nearest place that sets it. A request whose `Accept` excludes event streams is answered by
+ * `ctx.throw(406)`. An error that a handler throws after its stream has opened ends the stream, and reaches `onError`
+ * and `app.on('error')`.
  *
- * @throws `ERR_SSE_INVALID_OPTION` for options that cannot work
+ * @throws `ERR_SSE_INVALID_OPTION` for options that are not valid
  *
  * @example
  * import Koa from 'koa'
@@ -51,19 +52,22 @@ export function sse(options?: StreamOptions): (ctx: KoaContext, next: () => Prom
     try {
       await next()
     } catch (error) {
-      // Koa answers an error only while the head is not out; without this the stream would stay open for ever.
+      // Koa answers an error only before the head is sent. After that it would leave the stream open for ever.
       if (!stream || failStream(stream, error)) throw error
     }
   }
 }
 
-/** The same as `ctx.sse()` without the middleware; then nobody ends the stream when the handler throws. */
+/**
+ * Opens an event stream as `ctx.sse()` does, without the middleware. A handler that throws then leaves its stream
+ * open.
+ */
 export function eventStream<Events extends object = AnyEvents>(ctx: KoaContext, options?: StreamOptions): EventStream<Events> {
   return open(ctx, resolveOptions(options)) as EventStream<Events>
 }
 
 /**
- * The id of the last event that the client has seen, `''` when it sent none. As `lastEventIdOf` of
+ * The id of the last event that the client has seen, or `''` when it sent none. The same as `lastEventIdOf` of
  * `@tidings/core/node`.
  */
 export function lastEventIdOf(ctx: Pick<KoaContext, 'req'>): string {
@@ -78,8 +82,8 @@ function open(ctx: KoaContext, options: ResolvedOptions): EventStream {
 }
 
 /**
- * Koa reports a connection's reset as an error of the app, and what fails because of it. A peer that leaves is no
- * error.
+ * Keeps the peer's leaving out of Koa's error handling. Koa reports the reset of a connection, and the errors that
+ * follow from it, as errors of the app.
  */
 function ignoreLeaving(ctx: KoaContext, stream: EventStream): void {
   const { onerror } = ctx

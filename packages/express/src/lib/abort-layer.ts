@@ -6,7 +6,7 @@ type Next = (error?: unknown) => void
 type ErrorHandler = (error: unknown, req: unknown, res: ServerResponse, next: Next) => void
 
 const STREAM: unique symbol = Symbol('tidings.stream')
-/** The methods for which a route has its layer. */
+/** The methods of each route that have the error handler already. */
 const layered = new WeakMap<object, Set<string>>()
 
 const endAborts: ErrorHandler = (error, _req, res: ServerResponse & { [STREAM]?: EventStream }, next) => {
@@ -15,9 +15,9 @@ const endAborts: ErrorHandler = (error, _req, res: ServerResponse & { [STREAM]?:
 }
 
 /**
- * Keeps errors that follow from the stream's end from the app's error handlers: Express hands all that a handler
- * throws to them, and logs what they pass on. The route that is running gets an error handler behind its own
- * handlers, once; a handler without a route, as `app.use` mounts it, can get none.
+ * Keeps errors that follow from the stream's end away from the app's error handlers. Express gives those handlers
+ * every error that a route throws, and logs the errors that they pass on. This adds one error handler behind the
+ * handlers of the route. A handler that `app.use` mounts has no route, so its aborts are reported.
  */
 export function dropAborts(req: IncomingMessage & { route?: object }, res: ServerResponse, stream: EventStream): void {
   const { route, method = '' } = req
@@ -27,6 +27,6 @@ export function dropAborts(req: IncomingMessage & { route?: object }, res: Serve
   if (methods.has(method)) return
   methods.add(method)
   layered.set(route, methods)
-  // Not `all`, after which Express would leave OPTIONS to the route.
+  // Not `all`: it would make Express leave OPTIONS requests to the route.
   ;(route as Record<string, ((handler: ErrorHandler) => void) | undefined>)[method.toLowerCase()]?.(endAborts)
 }

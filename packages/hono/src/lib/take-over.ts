@@ -5,12 +5,12 @@ import { HOP_BY_HOP_HEADERS, isHttp2, type NodeResponse, type ResolvedOptions, s
 const HOP_BY_HOP: ReadonlySet<string> = new Set(HOP_BY_HOP_HEADERS.map((name) => name.toLowerCase()))
 
 /**
- * Takes a Node response over from a server that answers fetch `Response`s on it: once that server has written the
- * head of our empty response and ends it, the stream goes on from there. So the head is the server's own, with
- * whatever middleware has added. A head that is not ours (a middleware put another response in its place) is left
- * alone, and `begin` is not called.
+ * Takes a Node response over from a server that answers with fetch `Response`s. The server writes the head of our
+ * empty response. When it ends the response, the stream starts. So the server sends the head itself, with the headers
+ * of all middleware. Where a middleware has put another response in place of ours, that one is left alone and `begin`
+ * is not called.
  *
- * @param onDrop called when a body that nobody reads is about to be dropped
+ * @param onDrop called before an unread request body is dropped
  */
 export function takeOver(res: NodeResponse, options: ResolvedOptions, begin: (stream: EventStream) => void, onDrop: () => void): void {
   const target = res as ServerResponse
@@ -30,7 +30,8 @@ export function takeOver(res: NodeResponse, options: ResolvedOptions, begin: (st
 }
 
 /**
- * Has the head of an HTTP/2 response leave without hop-by-hop headers: a middleware may set some until the very end.
+ * Removes hop-by-hop headers from the head of an HTTP/2 response at the moment it is written. A middleware may set
+ * some until then.
  */
 export function dropHopByHop(res: NodeResponse): void {
   if (!isHttp2(res)) return
@@ -45,7 +46,7 @@ export function dropHopByHop(res: NodeResponse): void {
   }
 }
 
-/** node-server hands all headers to `writeHead`, where `getHeader` does not find them afterwards. */
+/** Finds the content type in the arguments of `writeHead`. `getHeader` does not see headers that are passed there. */
 function contentTypeIn(head: unknown[]): unknown {
   const headers = head[head.length - 1]
   if (typeof headers !== 'object' || headers === null) return undefined
@@ -53,8 +54,8 @@ function contentTypeIn(head: unknown[]): unknown {
 }
 
 /**
- * The Node response in the environment that a fetch server hands to its app. A binding of a Worker may bear the same
- * name.
+ * The Node response in the environment that a fetch server gives its app. Its shape is checked, since a binding of a
+ * Worker may have the same name.
  */
 export function nodeResponseIn(env: unknown): NodeResponse | undefined {
   const { outgoing, server } = (env ?? {}) as { outgoing?: unknown; server?: { outgoing?: unknown } }
@@ -63,8 +64,8 @@ export function nodeResponseIn(env: unknown): NodeResponse | undefined {
 }
 
 /**
- * Whether it can be taken over: an HTTP/2 request whose body is unread is cut by node-server once its response has
- * ended.
+ * Whether the response can be taken over. node-server cuts an HTTP/2 request with an unread body once the response has
+ * ended, so such a response cannot.
  */
 export function canTakeOver(res: NodeResponse): boolean {
   return !isHttp2(res) || res.req.method === 'GET' || res.req.readableEnded

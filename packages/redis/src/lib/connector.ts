@@ -10,54 +10,51 @@ import {
 } from './node-redis.ts'
 
 /**
- * A connected client that the app brings, and goes on to own: of `redis` (4 or later) what `createClient`,
- * `createCluster` or `createSentinel` gives, of `ioredis` or `iovalkey` a `Redis` or a `Cluster`.
+ * A connected client that the app makes and closes. With `redis` (4 or later) it comes from `createClient`,
+ * `createCluster` or `createSentinel`. With `ioredis` or `iovalkey` it is a `Redis` or a `Cluster`.
  */
 export type RedisClient = NodeRedisClient | NodeRedisCluster | NodeRedisSentinel | IoRedisClient | IoRedisCluster
 
-/** A connection of the log's own, which it subscribes on. It does not come back by itself. */
+/** The connection on which a log subscribes. The log opened it. It does not reconnect by itself. */
 export interface SubscriberConnection {
   subscribe(channel: string): Promise<unknown>
   unsubscribe(channel: string): Promise<unknown>
   ping(): Promise<unknown>
-  /** Whether it keeps the process alive, as it does at first. */
+  /** Says whether the connection keeps the process alive. At first it does. */
   keepAlive(isNeeded: boolean): void
   destroy(): void
 }
 
-/** Who is told what a connection hears. */
+/** Gets the events of a connection. */
 export interface SubscriberEvents {
   message(channel: string, text: string): void
-  /** The node has unsubscribed these channels, since another one has them now. */
+  /** The node has unsubscribed these channels because another node has them now. */
   moved(channels: readonly string[]): void
-  /** It is of no more use. May come twice. */
+  /** The connection is lost. May be called twice. */
   lost(error: unknown): void
 }
 
-/** What the log needs of a client, whichever library it is of. */
+/** What a log needs of a client, the same for all libraries. */
 export interface Connector {
-  /** Whether channels belong to a node as keys do, and are published to with `SPUBLISH`. */
+  /** Whether channels belong to nodes as keys do. Such channels are published to with `SPUBLISH`. */
   readonly isSharded: boolean
-  /** What the client puts before a key by itself, and the log has to before a channel. */
+  /** The prefix that the client adds to keys. It adds none to channels, so the log does. */
   readonly prefix: string
-  /** What a log adds to the name of its channel: see `databaseTag`. Rejects where Redis does not answer. */
+  /** The suffix of a log's channel name, see `databaseTag`. Rejects when Redis does not answer. */
   tag(): Promise<string>
   /** Whether the app still has the client open. */
   isOpen(): boolean
-  /** Runs a command whose keys live where `key` does. */
+  /** Runs a command on the node that has `key`. */
   send(key: string, command: readonly string[]): Promise<unknown>
-  /**
-   * The node on which a channel is published; `''` where there is only one. Rejects where that is not known at
-   * present.
-   */
+  /** The node on which a channel is published, or `''` where there is only one. Rejects while that is not known. */
   nodeOf(channel: string): Promise<string>
-  /** The same without asking, as far as the client knows by now. */
+  /** The same from the client's present knowledge, without a call. */
   knownNodeOf(channel: string): string | undefined
   /** Opens a connection to a node. */
   connect(node: string, events: SubscriberEvents): Promise<SubscriberConnection>
 }
 
-/** Tells which library a client is of. @throws `ERR_SSE_INVALID_OPTION` */
+/** Finds out which library a client belongs to. @throws `ERR_SSE_INVALID_OPTION` */
 export function connectorOf(client: RedisClient): Connector {
   const has = (name: string): boolean => typeof (client as unknown as Record<string, unknown> | undefined)?.[name] === 'function'
   if (has('call') && has('duplicate')) return ioRedisConnector(client as IoRedisClient | IoRedisCluster)
@@ -70,8 +67,8 @@ export function connectorOf(client: RedisClient): Connector {
 }
 
 /**
- * Whether a client of version 4 takes callbacks. The client that it has for promises, as `client.v4`, cannot be
- * duplicated.
+ * Whether a client of version 4 is in legacy mode and takes callbacks. Its other client, `client.v4`, which returns
+ * promises, cannot be duplicated.
  */
 function isLegacy(client: RedisClient): boolean {
   return (client as { options?: { legacyMode?: boolean } }).options?.legacyMode === true

@@ -1,10 +1,10 @@
 /**
- * Finds out what a log adds to the name of its channel in a database other than the first: `:2`. Keys belong to a
- * database and channels to the whole of a Redis, so that a copy of a log in another database would be heard as the
- * log itself.
+ * Finds the suffix of a log's channel name: nothing in database 0, `:2` in database 2. Keys belong to one database,
+ * but channels belong to the whole server. Without the suffix, followers of a log would hear its copy in another
+ * database.
  *
- * @param send runs a command on the app's connection, which may have selected its database at any time
- * @param configured the database of the client's options, for a Redis that refuses to tell
+ * @param send runs a command on the app's connection, whose database may have changed
+ * @param configured the database in the client's options, for a Redis that refuses to say
  */
 export function databaseTag(send: (command: string[]) => Promise<unknown>, configured: number | undefined): () => Promise<string> {
   let tag: Promise<string> | undefined
@@ -21,7 +21,7 @@ async function databaseOf(send: (command: string[]) => Promise<unknown>, configu
   try {
     return Number(/ db=(\d+)/.exec(String(await send(['CLIENT', 'INFO'])))?.[1] ?? configured)
   } catch (error) {
-    // Without the permission, or behind a proxy that does not know the command.
+    // The user lacks the permission, or a proxy does not know the command.
     if (/^(NOPERM|ERR)/.test(String((error as Error | undefined)?.message))) return configured
     throw error
   }

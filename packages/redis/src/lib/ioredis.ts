@@ -2,18 +2,18 @@ import clusterKeySlot from 'cluster-key-slot'
 import type { Connector, SubscriberConnection, SubscriberEvents } from './connector.ts'
 import { databaseTag } from './database-tag.ts'
 
-/** What the log uses of a `Redis` of `ioredis`. */
+/** The part of a `Redis` of `ioredis` that a log uses. */
 export interface IoRedisClient {
   call(command: string, ...args: string[]): Promise<unknown>
   duplicate(): unknown
 }
 
-/** What the log uses of a `Cluster` of `ioredis`. */
+/** The part of a `Cluster` of `ioredis` that a log uses. */
 export interface IoRedisCluster extends IoRedisClient {
   nodes(role?: 'master'): unknown[]
 }
 
-/** A client as the library has it, of which only the above is asked of the app's types. */
+/** A client with all the members that are used. The app's types need only those above. */
 interface Duplicable {
   readonly options?: { readonly host?: string; readonly port?: number; readonly keyPrefix?: string; readonly db?: number }
   readonly status?: string
@@ -21,7 +21,7 @@ interface Duplicable {
 }
 
 interface Duplicate {
-  /** What Redis has it subscribed to. */
+  /** Its present subscriptions. */
   readonly condition: { readonly subscriber: { channels(kind: 'ssubscribe'): string[] } | false } | null
   readonly stream: { ref?(): unknown; unref?(): unknown } | undefined
   on(event: string, listener: (...args: never[]) => void): unknown
@@ -38,7 +38,7 @@ interface KnowsSlots {
   readonly slots: readonly (readonly string[] | undefined)[]
 }
 
-/** The log's view of a single Redis or a cluster, by way of `ioredis`. */
+/** Connects a log to a single Redis or a cluster through `ioredis`. */
 export function ioRedisConnector(client: IoRedisClient | IoRedisCluster): Connector {
   const isSharded = 'nodes' in client
   const { keyPrefix = '', db } = (client as unknown as Duplicable).options ?? {}
@@ -53,7 +53,7 @@ export function ioRedisConnector(client: IoRedisClient | IoRedisCluster): Connec
     send: (_, command) => send(command),
     async nodeOf(channel) {
       if (!isSharded) return ''
-      // It learns that a slot has moved, or that a node is back, from commands only.
+      // The client learns only from commands that a slot has moved or that a node is back.
       await client.call('EXISTS', channel)
       const node = knownNodeOf(channel)
       if (node === undefined) throw new Error('The cluster client does not know which node has the channel')
@@ -75,7 +75,7 @@ function masterAt(cluster: IoRedisCluster, node: string): Duplicable | undefined
 async function connect(client: Duplicable, events: SubscriberEvents, isSharded: boolean): Promise<SubscriberConnection> {
   const own = client.duplicate({
     lazyConnect: true,
-    // It gives up at the first failure: when to come back is the log's to say, for all its channels.
+    // The connection gives up at the first failure. The log decides when to reconnect, for all channels at once.
     retryStrategy: () => null,
     sentinelRetryStrategy: () => null,
     reconnectOnError: null,
@@ -95,7 +95,7 @@ async function connect(client: Duplicable, events: SubscriberEvents, isSharded: 
   try {
     await own.connect()
   } catch (error) {
-    // Of a wrong password its rejection says no more than that the connection is closed.
+    // With a wrong password, the rejection says only that the connection is closed.
     throw failure ?? error
   }
   return {
@@ -103,7 +103,7 @@ async function connect(client: Duplicable, events: SubscriberEvents, isSharded: 
     unsubscribe: (channel) => moves?.unsubscribe(channel) ?? own.unsubscribe(channel),
     async ping() {
       await own.ping()
-      // What Redis said while it was asked for something else is taken for an answer.
+      // The library takes a message that comes during another call for the answer to it.
       moves?.tell()
     },
     keepAlive: (isNeeded) => void (isNeeded ? own.stream?.ref?.() : own.stream?.unref?.()),
@@ -111,11 +111,11 @@ async function connect(client: Duplicable, events: SubscriberEvents, isSharded: 
   }
 }
 
-/** The channels of a connection to a node of a cluster, which gives some up when their slots move. */
+/** The channels of one connection to a cluster node. The node drops a channel when its slot moves. */
 class Moves {
   readonly #own: Duplicate
   readonly #events: SubscriberEvents
-  /** What is subscribed or asked for, with what gives up a call that is not answered. */
+  /** The channels that are subscribed or requested, each with a function that rejects a call without an answer. */
   readonly #channels = new Map<string, (error: Error) => void>()
 
   constructor(own: Duplicate, events: SubscriberEvents) {
@@ -125,8 +125,7 @@ class Moves {
   }
 
   async subscribe(channel: string): Promise<void> {
-    // Version 5 never settles a call for a channel that another node has: it says no more than that some channel was
-    // moved.
+    // Version 5 never settles a call for a channel that another node has. It only says that some channel has moved.
     const moved = new Promise<never>((_, reject) => this.#channels.set(channel, reject))
     await Promise.race([this.#own.ssubscribe(channel), moved])
   }
@@ -136,7 +135,7 @@ class Moves {
     return this.#own.sunsubscribe(channel)
   }
 
-  /** Returns whether an error says that a node has unsubscribed a channel, which version 5 did not expect. */
+  /** Whether an error is version 5's response to a node that has unsubscribed a channel. */
   isToldBy(error: unknown): boolean {
     const isMove = /^Command queue state error.* Last reply: sunsubscribe,/.test(String((error as Error | undefined)?.message))
     if (isMove) this.tell()
@@ -144,8 +143,8 @@ class Moves {
   }
 
   /**
-   * Tells of the channels that are not subscribed any more, and of those that are not yet: they may be asked for at
-   * the wrong node.
+   * Reports the channels that are no longer subscribed. Channels whose subscription is pending count too, since the
+   * call may have gone to the wrong node.
    */
   tell(): void {
     const { subscriber } = this.#own.condition ?? {}

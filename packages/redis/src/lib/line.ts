@@ -1,34 +1,34 @@
 import { backOff, startTimer, withDeadline } from '@tidings/core/log'
 import type { Connector, SubscriberConnection } from './connector.ts'
 
-// Milliseconds. A connection whose other end was frozen or cut off says nothing, and is found out by asking.
+// Milliseconds. A connection to a frozen or unreachable node gives no event. A regular call finds it.
 const PING_INTERVAL = 3_000
-// Milliseconds. Requests that each follow a log of their own, one after the other, need one connection.
+// Milliseconds. So long an unused connection is kept: requests that follow logs one after the other share it.
 const IDLE_KEPT = 30_000
-/** Until a node that does not answer is taken for lost, in milliseconds. */
+/** A node that gives no answer for this many milliseconds counts as lost. */
 export const LONGEST_CALL = 3_000
 
-/** Who is told what happens on a line. */
+/** Gets the events of a line. */
 export interface LineEvents {
   message(channel: string, text: string): void
-  /** The node has given up these channels: another one has them now. */
+  /** The node has dropped these channels because another node has them now. */
   moved(channels: readonly string[]): void
-  /** It is of no more use. Once. */
+  /** The line is lost. Called once. */
   lost(error: unknown): void
 }
 
 /**
- * One connection to a node that channels are subscribed on, from the attempt to make it until it is lost, or has not
- * been used for a while.
+ * One connection to a node, on which channels are subscribed. It lives from the attempt to connect until it is lost,
+ * or until it has been unused for a while.
  */
 export class Line {
   readonly node: string
-  /** The channels that are subscribed on it, or are about to be. */
+  /** The channels that are subscribed on it or will be. */
   readonly channels: Set<string> = new Set()
   readonly #connection: Promise<SubscriberConnection>
   readonly #connector: Connector
   readonly #events: LineEvents
-  /** What comes after a channel's name on this connection. */
+  /** The suffix of channel names on this connection. */
   #tag = ''
   /** The last call for each channel: see `#inOrder`. */
   readonly #calls = new Map<string, Promise<unknown>>()
@@ -36,17 +36,17 @@ export class Line {
   #idle: ReturnType<typeof setTimeout> | undefined
   #isLost = false
 
-  /** @param failures how often in a row the node could not be reached: so much longer it waits before it tries */
+  /** @param failures how often in a row the node could not be reached; the wait before the attempt grows with it */
   constructor(connector: Connector, node: string, failures: number, events: LineEvents) {
     this.node = node
     this.#connector = connector
     this.#events = events
     this.#connection = this.#open(failures)
-    // Those who subscribe are told.
+    // Callers of `subscribe` get the rejection.
     this.#connection.catch((error) => this.#lose(error))
   }
 
-  /** Has a channel subscribed on it from now on. Rejects where the connection cannot be made, or the node refuses. */
+  /** Subscribes a channel. Rejects when the connection fails or the node refuses. */
   async subscribe(channel: string): Promise<void> {
     this.channels.add(channel)
     this.#keep(true)
@@ -82,7 +82,7 @@ export class Line {
       },
       lost: (error) => this.#lose(error),
     })
-    // One that comes too late is not kept.
+    // Closes a connection that was made too late.
     connecting.then((connection) => this.#isLost && connection.destroy()).catch(() => {})
     const connection = await withDeadline(connecting, LONGEST_CALL)
     if (!this.#isLost) this.#pingLater(connection)
@@ -90,8 +90,8 @@ export class Line {
   }
 
   /**
-   * Makes a call for a channel once the last one is over: a library that is told to subscribe while it unsubscribes
-   * takes the channel for subscribed, and tells Redis nothing.
+   * Makes a call for a channel after its last call is over. A library that is asked to subscribe a channel which it is
+   * unsubscribing takes it for subscribed, and sends nothing to Redis.
    */
   #inOrder(channel: string, call: () => Promise<unknown>): Promise<unknown> {
     const before = this.#calls.get(channel)
@@ -111,7 +111,8 @@ export class Line {
   }
 
   /**
-   * A node's word that it has given up a channel may be lost: in `redis` while a call is under way, or with the node.
+   * Finds channels that the node has dropped unnoticed. `redis` misses that event during a call, and a node that dies
+   * sends none.
    */
   #leaveMoved(): void {
     const moved = [...this.channels].filter((channel) => (this.#connector.knownNodeOf(channel) ?? this.node) !== this.node)
@@ -119,7 +120,7 @@ export class Line {
     if (moved.length > 0) this.#events.moved(moved)
   }
 
-  /** Whether it is in use. While it is not, it keeps no process alive. */
+  /** Says whether the line is in use. An unused one keeps no process alive. */
   #keep(isUsed: boolean): void {
     clearTimeout(this.#idle)
     this.#idle = isUsed ? undefined : startTimer(() => this.close(), IDLE_KEPT)
@@ -128,7 +129,7 @@ export class Line {
 
   #pingLater(connection: SubscriberConnection): void {
     this.#ping = startTimer(async () => {
-      // The app has closed its client, and so is done with the log.
+      // The app has closed its client, so it needs the log no more.
       if (this.channels.size === 0 && !this.#connector.isOpen()) return this.close()
       try {
         await withDeadline(connection.ping().catch(throwUnlessAnswered), LONGEST_CALL)
@@ -152,8 +153,8 @@ export class Line {
 }
 
 /**
- * A Redis whose disk is full refuses even PING, and a user may lack the right to it: the connection lives all the
- * same.
+ * Whether a refusal of PING still shows that the connection lives. Redis refuses PING when its disk is full, and when
+ * the user lacks the permission.
  */
 function throwUnlessAnswered(error: unknown): void {
   if (!/^[A-Z]+ /.test(String((error as Error | undefined)?.message))) throw error

@@ -2,31 +2,31 @@ import clusterKeySlot from 'cluster-key-slot'
 import type { Connector, SubscriberConnection, SubscriberEvents } from './connector.ts'
 import { databaseTag } from './database-tag.ts'
 
-/** What the log uses of a client that `createClient` of `redis` gave. */
+/** The part of a client from `createClient` of `redis` that a log uses. */
 export interface NodeRedisClient {
   sendCommand(command: string[]): Promise<unknown>
   duplicate(): unknown
 }
 
-/** What the log uses of a client that `createCluster` of `redis` gave. */
+/** The part of a client from `createCluster` of `redis` that a log uses. */
 export interface NodeRedisCluster {
   sendCommand(firstKey: string | undefined, isReadonly: boolean | undefined, command: string[]): Promise<unknown>
   readonly slots: readonly unknown[]
   nodeClient(node: never): unknown
 }
 
-/** What the log uses of a client that `createSentinel` of `redis` gave. */
+/** The part of a client from `createSentinel` of `redis` that a log uses. */
 export interface NodeRedisSentinel {
   sendCommand(isReadonly: boolean | undefined, command: string[]): Promise<unknown>
   getMasterNode(): unknown
 }
 
-/** A sentinel client as the library has it. */
+/** A sentinel client with all the members that are used. */
 interface RunsOnMaster {
   _execute(isReadonly: false, use: (client: Duplicable) => Promise<Duplicable>): Promise<Duplicable>
 }
 
-/** A client as the library has it, of which only the above is asked of the app's types. */
+/** A client with all the members that are used. The app's types need only those above. */
 interface Duplicable {
   readonly options?: { readonly socket?: object; readonly database?: number }
   duplicate(options: object): Duplicate
@@ -52,7 +52,7 @@ interface Shard {
   readonly master: { readonly address: string }
 }
 
-/** The log's view of a single Redis, by way of `redis`. */
+/** Connects a log to a single Redis through `redis`. */
 export function nodeRedisConnector(client: NodeRedisClient): Connector {
   const send = (command: readonly string[]): Promise<unknown> => client.sendCommand([...command])
   return {
@@ -67,7 +67,7 @@ export function nodeRedisConnector(client: NodeRedisClient): Connector {
   }
 }
 
-/** The log's view of a cluster, by way of `redis`. */
+/** Connects a log to a cluster through `redis`. */
 export function nodeRedisClusterConnector(cluster: NodeRedisCluster): Connector {
   const knownNodeOf = (channel: string): string | undefined => (cluster.slots[clusterKeySlot(channel)] as Shard | undefined)?.master.address
   return {
@@ -78,7 +78,7 @@ export function nodeRedisClusterConnector(cluster: NodeRedisCluster): Connector 
     isOpen: () => isOpen(cluster),
     send: (key, command) => cluster.sendCommand(key, false, [...command]),
     async nodeOf(channel) {
-      // It learns that a slot has moved, or that a node is back, from commands only.
+      // The client learns only from commands that a slot has moved or that a node is back.
       await cluster.sendCommand(channel, false, ['EXISTS', channel])
       const node = knownNodeOf(channel)
       if (node === undefined) throw new Error('The cluster client does not know which node has the channel')
@@ -92,7 +92,7 @@ export function nodeRedisClusterConnector(cluster: NodeRedisCluster): Connector 
   }
 }
 
-/** The log's view of a single Redis behind Sentinel, by way of `redis`. */
+/** Connects a log to a single Redis behind Sentinel through `redis`. */
 export function nodeRedisSentinelConnector(sentinel: NodeRedisSentinel): Connector {
   const knownNodeOf = (): string | undefined => {
     const { host, port } = (sentinel.getMasterNode() ?? {}) as { host?: string; port?: number }
@@ -106,15 +106,15 @@ export function nodeRedisSentinelConnector(sentinel: NodeRedisSentinel): Connect
     isOpen: () => isOpen(sentinel),
     send: (_, command) => send(command),
     async nodeOf(channel) {
-      // It learns that another node is the master from commands, too.
+      // The client learns only from commands, too, that another node is the master.
       await send(['EXISTS', channel])
       const node = knownNodeOf()
       if (node === undefined) throw new Error('The sentinel client knows no master')
       return node
     },
     knownNodeOf,
-    // What it subscribes by itself is subscribed anew after a failover without a word, and what was published between
-    // is not told.
+    // The sentinel client's own subscriptions come back after a failover without an event. Messages that were
+    // published in between would be missed, so the log has its own connection to the master.
     connect: async (_, events) => connect(await (sentinel as unknown as RunsOnMaster)._execute(false, async (client) => client), events, false),
   }
 }
@@ -124,7 +124,7 @@ function isOpen(client: object): boolean {
 }
 
 async function connect(client: Duplicable, events: SubscriberEvents, isSharded: boolean): Promise<SubscriberConnection> {
-  // It gives up at the first failure: when to come back is the log's to say, for all its channels.
+  // The connection gives up at the first failure. The log decides when to reconnect, for all channels at once.
   const own = client.duplicate({ socket: { ...client.options?.socket, reconnectStrategy: false } })
   own.on('error', events.lost)
   own.on('end', () => events.lost(new Error('The connection was closed')))
@@ -137,7 +137,7 @@ async function connect(client: Duplicable, events: SubscriberEvents, isSharded: 
     ping: () => own.ping(),
     keepAlive: (isNeeded) => (isNeeded ? own.ref() : own.unref()),
     destroy() {
-      // In version 4 it is called otherwise, and either may say that the connection is closed already.
+      // Version 4 has another name for it. Both throw when the connection is closed already.
       Promise.resolve()
         .then(() => (own.destroy ? own.destroy() : own.disconnect()))
         .catch(() => {})

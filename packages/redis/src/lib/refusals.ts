@@ -1,9 +1,9 @@
 import { TidingsError } from '@tidings/core'
 
-/** Why Redis refuses a command, and what helps. */
+/** A reason for which Redis refuses a command, and what to do. */
 interface Refusal {
   readonly says: RegExp
-  /** Whether trying again is in vain until somebody has changed Redis. */
+  /** Whether a retry fails until somebody changes the configuration of Redis. */
   readonly isFinal: boolean
   help(name: string, command: string): string
 }
@@ -23,7 +23,7 @@ const REFUSALS: readonly Refusal[] = [
   { says: /^NOREPLICAS/, isFinal: false, help: () => 'too few replicas are connected (min-replicas-to-write)' },
 ]
 
-/** The error for a command that Redis refuses, in its words and with what to do. */
+/** The error for a command that Redis refuses: the words of Redis, and what to do. */
 export function refusalOf(command: string, reason: string, name: string, cause?: unknown): TidingsError {
   const refusal = REFUSALS.find(({ says }) => says.test(reason.replace(/^ERR /, '')))
   const help = refusal ? `; ${refusal.help(name, command)}` : ''
@@ -32,8 +32,8 @@ export function refusalOf(command: string, reason: string, name: string, cause?:
 }
 
 /**
- * What a client's error means for the log: the same error, unless Redis refuses something.
- * @param command where the error names none
+ * Translates an error of the client. Only refusals of Redis change; other errors stay the same.
+ * @param command named in the message where the error names none
  */
 export function explained(error: unknown, name: string, command = 'a command'): unknown {
   const text = String((error as Error | undefined)?.message)

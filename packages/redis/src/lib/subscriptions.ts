@@ -2,12 +2,12 @@ import { backOff, type EngineSubscription, withDeadline } from '@tidings/core/lo
 import type { Connector } from './connector.ts'
 import { Line, LONGEST_CALL } from './line.ts'
 
-/** Who is told what is published on a channel. */
+/** Gets the messages of a channel. */
 export interface ChannelListener {
-  /** What is published from now on will be told. */
+  /** Every message from now on will be reported. */
   restored(): void
   message(text: string): void
-  /** What is published is not told at present. */
+  /** Messages are not reported at present. */
   lost(error: unknown): void
 }
 
@@ -19,12 +19,12 @@ interface Followed {
 }
 
 /**
- * The channels that this process listens to by way of one client: all on one connection, or one for each node of a
- * cluster.
+ * The channels that this process listens to through one client. They share one connection, in a cluster one for each
+ * node.
  */
 export class Subscriptions {
   readonly connector: Connector
-  /** The logs whose differing histories were told of. */
+  /** The logs whose different histories were reported. */
   readonly toldOf: Set<string> = new Set()
   readonly #followed = new Map<string, Followed>()
   readonly #lines = new Map<string, Line>()
@@ -36,8 +36,8 @@ export class Subscriptions {
   }
 
   /**
-   * Listens to a channel, whatever happens to the connection, until it is closed. The listener is never called in the
-   * same turn.
+   * Listens to a channel until it is closed, also when connections are lost. The listener is never called in the same
+   * turn.
    */
   add(channel: string, listener: ChannelListener): EngineSubscription {
     const followed = this.#followed.get(channel) ?? this.#begin(channel)
@@ -70,7 +70,7 @@ export class Subscriptions {
       try {
         line = await this.#lineFor(followed)
         await line.subscribe(followed.channel)
-        // Lost since.
+        // The line was lost in between.
         if (followed.line !== line) continue
         followed.isLive = true
         this.#failures.delete(line.node)
@@ -80,13 +80,13 @@ export class Subscriptions {
         for (const listener of followed.listeners) listener.lost(error)
         const isLineLost = line !== undefined && followed.line !== line
         this.#leave(followed)
-        // Where the connection failed, the next one waits before it is made, once for all channels.
+        // After a failed connection, the next one waits before it connects, once for all channels.
         if (!isLineLost) await backOff(attempt)
       }
     }
   }
 
-  /** The connection to the node that has the channel. Which one that is may change. */
+  /** The connection to the node that has the channel. The node may change. */
   async #lineFor(followed: Followed): Promise<Line> {
     const node = await withDeadline(this.connector.nodeOf(followed.channel), LONGEST_CALL)
     if (this.#followed.get(followed.channel) !== followed) throw new Error('The channel was closed')
@@ -99,7 +99,7 @@ export class Subscriptions {
     const line: Line = new Line(this.connector, node, this.#failures.get(node) ?? 0, {
       message: (channel, text) => {
         const followed = this.#followed.get(channel)
-        // What a node says of a channel that another one has by now counts no more.
+        // Ignores messages of a node that no longer has the channel.
         if (followed?.line === line) for (const listener of followed.listeners) listener.message(text)
       },
       moved: (channels) => this.#move(line, channels),
@@ -125,13 +125,13 @@ export class Subscriptions {
     }
   }
 
-  /** Subscribes on the nodes that have the channels now. What was announced meanwhile is read then. */
+  /** Subscribes on the nodes that have the channels now. Followers then read the messages that they missed. */
   #move(line: Line, channels: readonly string[]): void {
     for (const channel of channels) {
       const followed = this.#followed.get(channel)
       if (followed?.line !== line) continue
       followed.line = undefined
-      // One that is about to be subscribed looks again by itself.
+      // A channel whose subscription is pending checks its node itself.
       if (!followed.isLive) continue
       followed.isLive = false
       this.#follow(followed)

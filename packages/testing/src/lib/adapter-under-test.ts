@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { EventStream, StreamOptions } from '@tidings/core'
 
-/** What `node:http` and `node:http2` call for each request. */
+/** The function that `node:http` and `node:http2` call for each request. */
 export type Listener = (req: IncomingMessage, res: ServerResponse) => unknown
 
-/** One route of the app that the contract wants to talk to. */
+/** One route of the app under test. */
 export interface RouteUnderTest {
   path: string
   /** @default 'GET' */
@@ -17,16 +17,14 @@ export interface RouteUnderTest {
   headers?: Record<string, string>
   /** Read the whole body of the request before the stream opens. */
   readsBody?: boolean
-  /**
-   * Run the handler of the route in this, as middleware runs what comes after it in a context (`AsyncLocalStorage`).
-   */
+  /** Run the handler of the route in this, as middleware with an `AsyncLocalStorage` does. */
   around?: <Result>(handler: () => Result) => Result
-  /** Await this before the stream opens. What it throws is thrown before the head. */
+  /** Await this before the stream opens. An error that it throws is one before the head. */
   before?: () => unknown
-  /** Send something else first, so that the head is out when the stream is asked for. */
+  /** Send something else first, so that the head is sent before the stream is opened. */
   sendsFirst?: boolean
   /**
-   * Run this with the stream; await its result and let what it throws be the handler's.
+   * Run this with the stream and await its result. Let the handler throw the errors that it throws.
    *
    * @param again asks for a second stream on the same response
    * @param readBody reads the whole body of the request as text, as the framework's handlers do
@@ -40,7 +38,7 @@ export interface AppUnderTest {
   options?: StreamOptions | undefined
   /** Mount the middleware of this name first: one of those that the adapter lists. */
   middleware?: string | undefined
-  /** Put something that is not ours where the helper goes, before `sse()` is mounted. */
+  /** Set the helper's name to a foreign value before `sse()` is mounted. */
   nameTaken?: boolean
   routes: RouteUnderTest[]
   /** Call this with every error that reaches the framework's own error handling. */
@@ -49,7 +47,7 @@ export interface AppUnderTest {
 
 /** An adapter as the contract sees it. */
 export interface AdapterUnderTest {
-  /** Shown in the names of the tests. */
+  /** Part of the tests' names. */
   name: string
   /** Builds the app and returns its listener. */
   listener(app: AppUnderTest): Listener | Promise<Listener>
@@ -59,18 +57,17 @@ export interface AdapterUnderTest {
    */
   http2?: boolean
   /**
-   * Names of middleware that `listener` knows how to mount, each of which must leave the messages as they were sent
-   * (H7).
+   * Names of middleware that `listener` can mount. Behind each of them, messages must arrive as they were sent (H7).
    */
   middleware?: readonly string[]
   /**
-   * Cases of the contract that the platform cannot keep, by protocol and name (`'HTTP/2 H5/refuses-head'`), each with
-   * the link that says so, and with the major version of Node from which on it can. Such a case is expected to fail,
-   * and its test fails when one day it does not.
+   * Cases of the contract that the platform cannot hold, by protocol and name (`'HTTP/2 H5/refuses-head'`). Each has
+   * the link that says so, and where a version of Node mends it, that major version. Such a case is expected to fail.
+   * Its test fails once the case holds.
    */
   cannot?: Readonly<Record<string, string | { why: string; beforeNode: number }>>
   /**
-   * Whether there is middleware that adds a helper, which can be mounted more than once.
+   * Whether the adapter has middleware that adds a helper and can be mounted more than once.
    * @default true
    */
   mountable?: boolean
@@ -79,6 +76,6 @@ export interface AdapterUnderTest {
    * @default false
    */
   returnsResponses?: boolean
-  /** Who is told what a handler throws after its stream has opened (L7). The connection ends in any case. */
+  /** Where an error goes that a handler throws after its stream has opened (L7). The connection ends in any case. */
   handlerErrors: 'framework' | 'onError' | 'both'
 }

@@ -7,40 +7,40 @@ import { createGunzip } from 'node:zlib'
 import type { RunningApp } from './running-app.ts'
 import { eventually, within } from './within.ts'
 
-/** What a test asks for. */
+/** The request of a test. */
 export interface Ask {
   path?: string
   method?: string
   headers?: Record<string, string>
-  /** Sent whole; `undefined` for none. */
+  /** Sent whole. `undefined` sends no body. */
   body?: string
   /**
    * Whether the response is read from the start, or only from `read()` on.
    * @default true
    */
   reads?: boolean
-  /** Keep the HTTP/1.1 connection for another request. */
+  /** Keep the HTTP/1.1 connection open for another request. */
   keepAlive?: boolean
 }
 
-/** One request of a test, over either protocol, with all the ways in which a peer can behave. */
+/** The peer of one stream in a test, over either protocol. It can read, wait, and leave in several ways. */
 export interface Client {
   status: number
   /** Names in lower case. */
   headers: Record<string, string | string[] | undefined>
   /** All that was read so far, decoded as UTF-8. */
   readonly text: string
-  /** Fulfilled when so much was read. Rejects when the response ends before. */
+  /** Resolves once the text has `enough`. Rejects when the response ends before. */
   until(enough: string | ((text: string) => boolean)): Promise<string>
-  /** Fulfilled with the whole text when the server has ended the response cleanly; rejects when it was cut. */
+  /** Resolves with the whole text once the server has ended the response cleanly. Rejects when it was cut. */
   readonly ended: Promise<string>
-  /** Fulfilled when the response is over, cleanly or not. */
+  /** Resolves when the response is over, cleanly or not. */
   readonly closed: Promise<void>
-  /** Begins to read, where it did not from the start. */
+  /** Begins to read, for a client that did not read from the start. */
   read(): void
-  /** Begins to read so many bytes each so many milliseconds; more after a pause in which this process was not run. */
+  /** Begins to read at a pace: `bytes` each `ms` milliseconds. It reads more where its timer comes late. */
   readSlowly(bytes: number, ms: number): void
-  /** Begins to read, and keeps nothing but the count of bytes. */
+  /** Begins to read, and only counts the bytes. */
   readInto(count: (bytes: number) => void): void
   /** Leaves as a browser tab does: FIN, or the session's end. */
   leave(): void
@@ -110,7 +110,7 @@ function clientOver(encoded: Readable, reads: boolean, status: number, headers: 
     if (complete()) return text
     throw new Error(`the response was cut after ${JSON.stringify(text.slice(-200))}`)
   })
-  // Most tests never look at it.
+  // Most tests do not await it.
   ended.catch(() => {})
   for (const each of [encoded, body]) each.on('error', () => {})
   const read = (): void => {
@@ -178,7 +178,9 @@ export function askAndLeave(app: RunningApp, { path = '/', method = 'GET', heade
   })
 }
 
-/** The bytes that answer a request written by hand, as latin1, until the server closes the connection. */
+/**
+ * Sends a raw request. Resolves with all bytes of the answer, as latin1, once the server has closed the connection.
+ */
 export function rawExchange(port: number, request: string): Promise<string> {
   return within(
     new Promise((resolve, reject) => {

@@ -1,8 +1,8 @@
 const isFull = Boolean(process.env['CI']) || process.env['TIDINGS_FULL'] === '1'
 
 /**
- * How often, or how much, a test does what is to leave nothing behind or to hold for any input: all of it with
- * `CI=true` or `TIDINGS_FULL=1`, and elsewhere a tenth, so that the suites take minutes.
+ * How often a test repeats something: `all` times with `CI=true` or `TIDINGS_FULL=1`, else a tenth of that. So the
+ * suites take minutes on a laptop.
  */
 export function countOf(all: number): number {
   return isFull ? all : Math.ceil(all / 10)

@@ -11,7 +11,7 @@ export async function collectGarbage(): Promise<void> {
   }
 }
 
-/** The bytes of living objects after a collection. */
+/** The bytes of the heap after a collection. */
 export async function livingHeap(): Promise<number> {
   await collectGarbage()
   return process.memoryUsage().heapUsed

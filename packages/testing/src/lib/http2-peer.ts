@@ -1,40 +1,40 @@
 import { createConnection } from 'node:net'
 import { within } from './within.ts'
 
-/** The frames of HTTP/2 that a peer of a test sends or looks at (RFC 9113 6). */
+/** The types of HTTP/2 frames that the peer of a test sends or reads (RFC 9113 6). */
 const FRAME = { DATA: 0, HEADERS: 1, RST_STREAM: 3, SETTINGS: 4, PING: 6, GOAWAY: 7, WINDOW_UPDATE: 8 } as const
 const ACK = 1
 const END_OF_HEADERS = 4
 const END_OF_STREAM = 1
 const INITIAL_WINDOW_SIZE = 4
 const FRAME_HEAD = 9
-/** `GET http://a/` and `POST http://a/` by the static table of HPACK. */
+/** `GET http://a/` and `POST http://a/`, encoded with the static table of HPACK. */
 const HEADERS: Readonly<Record<'GET' | 'POST', Buffer>> = {
   GET: Buffer.from([0x82, 0x86, 0x84, 0x41, 0x01, 0x61]),
   POST: Buffer.from([0x83, 0x86, 0x84, 0x41, 0x01, 0x61]),
 }
 
-/** A peer on one HTTP/2 connection that says frame by frame what it sends, as no client's library does. */
+/** A peer on one HTTP/2 connection that controls each frame it sends. Client libraries do not allow that. */
 export interface Http2Peer {
   /**
-   * Asks for `/` on a stream of this id, which is odd and greater than those before; a POST has a body that does not
-   * end. Resolves with the first bytes of the answer, if it may send some.
+   * Requests `/` on the stream with this id, which is odd and greater than all before. A POST has a body that does not
+   * end. Resolves at the first bytes of the answer, or at once if the window allows none.
    */
   ask(id: number, method?: keyof typeof HEADERS): Promise<void>
   /** How many bytes of data the stream of this id has sent. */
   received(id: number): number
   reset(id: number, code: number): void
   ping(): void
-  /** Says again how much a stream may send. */
+  /** Sends SETTINGS with this window for each stream. */
   settings(window: number): void
-  /** Lets a stream send so much more, or the connection where `id` is 0. */
+  /** Lets a stream send this many bytes more. The id 0 stands for the whole connection. */
   grant(id: number, bytes: number): void
   goAway(code: number): void
   /** Cuts the connection. */
   cut(): void
 }
 
-/** @param window how many bytes each stream may send before it is granted more */
+/** @param window how many bytes each stream may send before the peer grants more */
 export function connectHttp2Peer(port: number, window: number = 65_535): Http2Peer {
   const received = new Map<number, number>()
   const waiting = new Map<number, () => void>()

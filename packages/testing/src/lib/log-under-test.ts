@@ -1,32 +1,31 @@
 import type { MessageLog } from '@tidings/core'
 
-/** A log that is to be proven. */
+/** A log as the contract sees it. */
 export interface LogUnderTest {
-  /** Stands in the names of the tests. */
+  /** Part of the tests' names. */
   name: string
   /**
-   * Opens a log that is empty, and of an epoch of its own. It must keep at least `messages` messages, and may drop
-   * older ones, and such that are older than `age` milliseconds; the suite appends a few hundred. The suite closes
-   * it.
+   * Opens an empty log with a new epoch. It must keep at least `messages` messages. It may drop older ones, and those
+   * older than `age` milliseconds. The suite appends a few hundred, and closes the log.
    */
   create(bounds: { messages: number; age?: number }): MessageLog | Promise<MessageLog>
   /**
-   * Whether the log tells the time by a clock of its engine's, and not by that of the process.
+   * Whether the log takes the time from its engine's clock instead of the process's.
    * @default false
    */
   hasOwnClock?: boolean
   /**
-   * What somebody else may do to what the engine has of a log: entries that no log has written, a damaged state,
-   * announcements of nothing. Each stands in the names of the tests; the suite goes on to use the log.
+   * Changes that other programs may make to a log in the engine: foreign entries, a damaged state, false
+   * announcements. Each key is part of a test's name. The suite uses the log after each change.
    * @default {}
    */
   foreign?: Readonly<Record<string, (log: MessageLog) => Promise<unknown>>>
   /**
-   * What may keep the engine from answering for a while, without losing anything: frozen, stopped and started. Each
-   * stands in the names of the tests, begins it, and returns what ends it.
+   * Outages in which the engine answers nothing and loses nothing: frozen, stopped and started. Each key is part of a
+   * test's name. The function begins the outage and returns a function that ends it.
    * @default {}
    */
   disturbances?: Readonly<Record<string, () => Promise<() => unknown>>>
-  /** Opens a log once more, as another process would. The suite closes that one, too. */
+  /** Opens the same log again, as another process would. The suite closes that one too. */
   again?(log: MessageLog): MessageLog
 }

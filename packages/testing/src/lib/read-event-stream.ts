@@ -9,7 +9,7 @@ export interface ReceivedEvent {
   id: string | undefined
 }
 
-/** All that was read of a response. */
+/** Everything that was read of a response. */
 export interface EventStreamRecording {
   status: number
   /** Names in lower case. */
@@ -21,32 +21,31 @@ export interface EventStreamRecording {
   retry: number | undefined
   /** The whole body as text. */
   text: string
-  /** Whether the server ended the stream cleanly; false when reading stopped by `until`, or the connection broke. */
+  /** Whether the server ended the stream cleanly. False when `until` ended the reading, or the connection broke. */
   ended: boolean
 }
 
 /** When to stop reading. */
 export interface ReadOptions {
   /**
-   * A number of events, or a test of what was read so far. The request is then ended as a client would that leaves.
-   * Unset: when the server ends the stream.
+   * A number of events, or a function that says whether the recording is enough. Reading then stops, and the client
+   * leaves. Unset, reading stops when the server ends the stream.
    */
   until?: number | ((recording: EventStreamRecording) => boolean)
   /**
-   * Rejects when the stream has neither ended nor fulfilled `until` after so many milliseconds.
+   * Milliseconds after which the call rejects if the stream has neither ended nor met `until`.
    * @default 5000
    */
   timeout?: number
 }
 
 /**
- * A `supertest` test that was not sent yet; the part of it that is used. (Its own types differ between versions,
- * hence `never`.)
+ * The used part of a `supertest` test that was not sent yet. Its own types differ between versions, hence `never`.
  */
 export interface SupertestTest {
   /** Whether the body is collected. */
   buffer(on: boolean): unknown
-  /** Takes over the reading of the body. */
+  /** Sets the function that reads the body. */
   parse(parser: never): unknown
   /** Sends the request. */
   then(resolve: never, reject: never): unknown
@@ -65,12 +64,12 @@ interface NodeBody {
 }
 
 /**
- * Reads an event stream in a test, and ends the request cleanly once it has what it wants.
+ * Reads an event stream in a test. Ends the request as a client that leaves once `until` is met.
  *
  * @param source a `supertest` test, or a fetch `Response` (or the promise of one)
- * @throws `TypeError` for an option or a source that is none; when `timeout` passes first: the text read so far is in
- * the message. Where the connection of a fetch `Response` breaks, what fetch rejects with; a `supertest` test
- * resolves then to what was read, with `ended` false
+ * @throws `TypeError` for an unknown option or source. After `timeout`, an error whose message has the text that was
+ * read. When the connection of a fetch `Response` breaks, the error of fetch; a `supertest` test then resolves to what
+ * was read, with `ended` false
  *
  * @example
  * import { sse } from '@tidings/express'
@@ -98,7 +97,7 @@ export async function readEventStream(source: SupertestTest | Response | Promise
   return recorder.finished()
 }
 
-/** Takes bytes as they come, and knows when it is enough. */
+/** Parses bytes as they come, and knows when `until` is met. */
 class Recorder {
   readonly recording: EventStreamRecording = { status: 0, headers: {}, events: [], comments: [], retry: undefined, text: '', ended: false }
   readonly timeout: number
@@ -122,7 +121,7 @@ class Recorder {
     Object.assign(this.recording, { status, headers })
   }
 
-  /** True when what was read is what was wanted. */
+  /** Whether `until` is met. */
   take(bytes: Uint8Array): boolean {
     const text = this.#decoder.decode(bytes, { stream: true })
     this.recording.text += text
@@ -162,7 +161,7 @@ async function readTest(test: SupertestTest, recorder: Recorder): Promise<void> 
     let isFinished = false
     const finish = (): void => {
       clearTimeout(timer)
-      // A response that is destroyed says so after it has been left.
+      // A response that this function has destroyed emits an error, too.
       if (!isFinished) done(null, recorder.recording.text)
       isFinished = true
     }
@@ -174,7 +173,7 @@ async function readTest(test: SupertestTest, recorder: Recorder): Promise<void> 
       recorder.timedOut = true
       leave()
     }, recorder.timeout)
-    // Destroying a response that is under way is an error to its client, and without a listener to the process.
+    // Destroying a response makes its request emit an error, which ends the process where nobody listens.
     body.on('error', finish)
     body.on('data', (chunk) => {
       if (recorder.take(chunk)) leave()

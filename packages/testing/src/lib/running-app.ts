@@ -4,28 +4,28 @@ import type { AddressInfo } from 'node:net'
 import type { EventStream, StreamOptions } from '@tidings/core'
 import type { AdapterUnderTest, RouteUnderTest } from './adapter-under-test.ts'
 
-/** The protocols that the contract is held over. */
+/** The protocols that the contract is tested over. */
 export type Protocol = 'HTTP/1.1' | 'HTTP/2'
 
-/** An app of one test on a real port of the loopback. */
+/** The app of one test, on a real port of the loopback. */
 export interface RunningApp {
   protocol: Protocol
   server: Server | Http2Server
   port: number
   /** The streams that were opened, in order. */
   streams: EventStream[]
-  /** What reached the framework's error handling. */
+  /** The errors that reached the framework's error handling. */
   frameworkErrors: unknown[]
-  /** What reached `onError`, with its stage. */
+  /** The errors that reached `onError`, with their stages. */
   errors: Array<{ error: unknown; stage: string }>
-  /** The raw messages of the requests, in order. */
+  /** The request and the response of each exchange, in order. */
   exchanges: Array<{ req: IncomingMessage; res: ServerResponse }>
   /** The next stream that opens. */
   nextStream(): Promise<EventStream>
   close(): Promise<void>
 }
 
-/** What a test says of its app; the rest has defaults. */
+/** The parts of an app that a test sets. The rest has defaults. */
 export interface AppOptions {
   options?: StreamOptions
   middleware?: string
@@ -34,7 +34,7 @@ export interface AppOptions {
   /** The short way for a single `GET /`. */
   run?: RouteUnderTest['run']
   route?: Partial<RouteUnderTest>
-  /** Keep no stream and no message of a request, for tests that count what is left. */
+  /** Keep no streams and no exchanges, for tests that count what is left. */
   forgets?: boolean
 }
 

@@ -1,11 +1,11 @@
-/** What is written to stderr from now on, until it is given back. */
+/** The output to stderr between `captureStderr` and `giveBack`. */
 export interface CapturedStderr {
   /** The arguments of each call. */
   written: unknown[][]
   giveBack: () => void
 }
 
-/** Takes what would go to stderr, by `console` or without it. */
+/** Captures all output to stderr, with and without `console`. */
 export function captureStderr(): CapturedStderr {
   const { error, warn } = console
   const { write } = process.stderr
@@ -26,7 +26,7 @@ export function captureStderr(): CapturedStderr {
   }
 }
 
-/** Runs a test so that what it makes platforms write is read where it fails, and nowhere else. */
+/** Runs a test and hides its output to stderr, unless it fails. */
 export async function quietly(run: () => Promise<void>): Promise<void> {
   const stderr = captureStderr()
   try {

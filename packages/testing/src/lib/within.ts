@@ -1,17 +1,17 @@
 import { clearTimeout, setTimeout } from 'node:timers'
 
-/** How many milliseconds a sentence that names a time may take in a test; the figure itself is the benchmark's. */
+/** Milliseconds that a test allows where a sentence names a shorter time. The benchmarks measure the time itself. */
 export const SOON = 2_000
 
 type Awaited = string | (() => string)
 
-/** What the proof that runs waits for, so that one that ends too late can say what did not come. */
+/** The things that the running proof waits for, so that its timeout can say what did not come. */
 let waits = { areOver: false, for: new Set<Awaited>() }
 
 /**
- * The value. Where it does not come, what is said of it stands in the error.
+ * Awaits a promise. An error of a timeout contains `what`.
  *
- * @param ms only where a sentence names a time; otherwise it waits as long as its proof may run
+ * @param ms a limit, only where a sentence names a time. Otherwise the wait ends with the proof
  */
 export async function within<Value>(promise: Promise<Value>, what: Awaited, ms?: number): Promise<Value> {
   const mine = waits
@@ -23,7 +23,7 @@ export async function within<Value>(promise: Promise<Value>, what: Awaited, ms?:
   }
 }
 
-/** Resolves once the condition holds. For what no event tells. */
+/** Resolves once the condition holds. For conditions without an event. */
 export function eventually(holds: () => boolean, what: Awaited): Promise<void> {
   const mine = waits
   const poll = async (): Promise<void> => {
@@ -32,7 +32,7 @@ export function eventually(holds: () => boolean, what: Awaited): Promise<void> {
   return within(poll(), what)
 }
 
-/** Runs a proof for at most so many milliseconds, and tells what it waits for where they are not enough. */
+/** Runs a proof for at most `ms` milliseconds. The error of a timeout says what the proof was waiting for. */
 export async function withinItsTime(proof: () => unknown, ms: number): Promise<void> {
   const mine = { areOver: false, for: new Set<Awaited>() }
   waits = mine

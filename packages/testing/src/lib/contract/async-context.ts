@@ -51,7 +51,7 @@ export const asyncContext: AdapterSentence = sentence(
     'the request that started it.',
   'Tidings',
   {
-    // Runs the callback and what it gives in its own context, whoever ends the stream.
+    // Runs the callback, and the functions that it registers, in its own context, also when others end the stream.
     'peer-leaves': ({ start }) => contextsAtEnd(start, (clients) => clients.map((client) => client.leave())),
     close: ({ start }) => contextsAtEnd(start, (_, streams) => streams.map((stream) => stream.close())),
     'max-duration': ({ start }) => contextsAtEnd(start, () => {}, { maxDuration: 100 }),
@@ -61,8 +61,7 @@ export const asyncContext: AdapterSentence = sentence(
     },
     stalled: ({ start }) =>
       contextsAtEnd(start, (_, streams) => streams.map((stream) => stream.send('x'.repeat(20_000_000))), { stallTimeout: 200 }, { reads: false }),
-    // Runs a filter and a snapshot in the context of the subscription, whoever publishes, for live messages as for a
-    // replay.
+    // Runs a filter and a snapshot in the context of their subscription, for live messages and for a replay.
     'filter-and-snapshot': async ({ start }) => {
       const channel = createChannel<{ message: string }>()
       const ran = new Set<string>()
@@ -122,7 +121,7 @@ export const asyncContext: AdapterSentence = sentence(
         await collectGarbage()
         return context?.deref() !== undefined
       }
-      // What the platform itself holds goes in later turns.
+      // The platform releases its own references in later turns.
       for (let tries = 0; tries < 50 && (await holds()); tries++) await delay(20)
       equal(await holds(), false)
     },

@@ -53,7 +53,7 @@ async function publishedTo(channel: Channel, readers: readonly Client[], isEnoug
       end = `id: ${await channel.publish(data)}\n\n`
       published.push(data)
     }
-    // The length first: to look into megabytes at each piece that comes takes longer than they may.
+    // Checks the length first: searching megabytes at each piece would take too long.
     const least = published.length * FILLING.length
     await Promise.all(readers.map((reader) => reader.until((text) => text.length > least && text.endsWith(end))))
   }
@@ -70,7 +70,7 @@ async function joined(app: RunningApp, asked = {}): Promise<Client> {
 /** C: channels. */
 export const channels: readonly AdapterSentence[] = [
   sentence('C1', 'Every subscriber sees the messages it asked for in publish order, each once.', 'Tidings', {
-    // Give each reader what it asked for, in order and once, to a clean end.
+    // Gives each reader the messages that it asked for, in order and once, to a clean end.
     'in-order-by-topic': {
       also: ['C6', 'C10'],
       proof: async ({ start }) => {
@@ -91,7 +91,7 @@ export const channels: readonly AdapterSentence[] = [
         }
       },
     },
-    // Go on for all who read while one does not, and give it the rest once it does.
+    // Goes on for other readers while one does not read, and gives that one the rest once it reads.
     'one-does-not-read': {
       also: ['B4'],
       proof: async ({ start }) => {
@@ -101,7 +101,7 @@ export const channels: readonly AdapterSentence[] = [
         const late = await ask(app, { reads: false })
         await eventually(() => channel.subscribers === 3, 'the subscribers')
         const all = await publishedTo(channel, readers, () => (app.streams[2]?.bufferedAmount ?? 0) > 0)
-        // What it has not taken stays in the channel.
+        // The messages that it has not taken stay in the channel.
         const waiting = app.streams[2]?.bufferedAmount ?? Number.POSITIVE_INFINITY
         ok(waiting < 500_000, `${waiting} bytes`)
         late.read()
@@ -121,7 +121,7 @@ export const channels: readonly AdapterSentence[] = [
       'publish, drop, reconnect and replay (property test with random faults; also many at once).',
     'Tidings',
     {
-      // Go on exactly where a client broke off, wherever that was.
+      // Resumes exactly where a client left, at any byte.
       'cut-anywhere': async ({ start }) => {
         const channel = createChannel()
         const app = await serve(start, channel)
@@ -133,7 +133,7 @@ export const channels: readonly AdapterSentence[] = [
           let client = joinedFirst
           let lastEventId = lastIdIn(client.text)
           for (let times = 1; had.length < all.length; times++) {
-            // In the middle of a message, mostly: what came of it is not taken.
+            // Mostly in the middle of a message, which then does not count as received.
             const cut = (times * 61) % most
             await client.until((text) => text.length >= cut || dataIn(text).at(-1) === all.at(-1))
             const text = client.text.slice(0, cut)
@@ -159,7 +159,7 @@ export const channels: readonly AdapterSentence[] = [
       "said when only other topics' messages were trimmed.",
     'Tidings',
     {
-      // Say first what may be gone, and where a client stands.
+      // Says a gap first, and then the position.
       'trimmed-and-unknown': {
         also: ['C4'],
         proof: async ({ start }) => {
@@ -200,7 +200,7 @@ export const channels: readonly AdapterSentence[] = [
       'also without repeat. A drop in the middle of a snapshot starts over.',
     'Tidings',
     {
-      // Join the present state and what follows it.
+      // Joins the present state and the messages after it.
       'state-and-what-follows': async ({ start }) => {
         const channel = createChannel()
         let state = 0
@@ -228,7 +228,7 @@ export const channels: readonly AdapterSentence[] = [
     { provedIn: 'packages/core/test/channel.test.ts' },
   ),
   sentence('C7', 'A throwing `filter`, `snapshot` or sink hurts its own subscriber alone; `onError` is told.', 'Tidings', {
-    // Cut a reader that takes nothing, and no other.
+    // Cuts a reader that takes nothing, and no other.
     'one-takes-nothing': {
       also: ['B3'],
       proof: async ({ start }) => {
@@ -244,7 +244,7 @@ export const channels: readonly AdapterSentence[] = [
         deaf.leave()
       },
     },
-    // End the stream of a filter that throws, and no other.
+    // Ends the stream of a filter that throws, and no other.
     'filter-throws': async ({ start }) => {
       const failures: string[] = []
       const channel = createChannel({ onError: (_, { stage }) => failures.push(stage) })
@@ -274,7 +274,7 @@ export const channels: readonly AdapterSentence[] = [
       'in order, and ends in the same state as one that was never behind; `Last-Event-ID` stays exact.',
     'Tidings',
     {
-      // Give a reader that is behind the newest of each key.
+      // Gives a reader that is behind the newest message of each key.
       behind: async ({ start }) => {
         const channel = createChannel({ history: { messages: 2_000, bytes: 100_000_000 } })
         const app = await serve(start, channel, () => ({ lag: 'conflate' }))
@@ -314,7 +314,7 @@ export const channels: readonly AdapterSentence[] = [
       "is absent from the types. Shared bytes use the channel's `serialize`.",
     'Tidings',
     {
-      // Keep the ids of a stream that they feed.
+      // Refuses other ids on a subscribed stream.
       'ids-owned': async ({ start }) => {
         const channel = createChannel()
         const app = await serve(start, channel)
@@ -342,7 +342,7 @@ export const channels: readonly AdapterSentence[] = [
       'process after the call returns is delivered.',
     'Tidings',
     {
-      // Give a stream what is published once it is subscribed, in the same turn too.
+      // Gives a stream the messages that are published after `subscribe`, also in the same turn.
       'from-the-call-on': async ({ start }) => {
         const channel = createChannel()
         channel.publish('before')
@@ -365,7 +365,7 @@ export const channels: readonly AdapterSentence[] = [
       'had the last message of its topics has had all, also one that ignores id-only blocks.',
     'Tidings',
     {
-      // A client that keeps no id of a block without data has had all, by its topics and its filter.
+      // A client that ignores blocks without data has had all with the last message of its topics and its filter.
       'ignores-lone-ids': async ({ start }) => {
         const channel = createChannel()
         const asked: SubscribeOptions[] = [{ topics: ['a'] }, { topics: ['a'], filter: isShort }, { filter: isShort }]
@@ -381,7 +381,7 @@ export const channels: readonly AdapterSentence[] = [
           equal(await channel.ended(id), false)
         }
       },
-      // A route that does not ask whether its client has had all tells it to stay away.
+      // A route that does not ask `ended` tells a client that has had all to stay away.
       'nothing-left': async ({ start }) => {
         const channel = createChannel()
         const [first] = await Promise.all(['a', 'b'].map((topic) => channel.publish('x', { topic })))

@@ -59,7 +59,7 @@ export const http: readonly AdapterSentence[] = [
         equal(status, 200)
         matches(headers, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache, no-transform', 'x-accel-buffering': 'no' })
       },
-      // Keeps the headers that were set before, but for those that an endless body makes wrong.
+      // Keeps the headers that were set before, except those that are wrong for an endless body.
       'keeps-headers-set-before': async ({ start }) => {
         const before = {
           'Access-Control-Allow-Origin': 'https://a.example',
@@ -92,7 +92,7 @@ export const http: readonly AdapterSentence[] = [
         equal(client.status, 201)
         matches(client.headers, { 'cache-control': 'no-store', 'x-request-id': 'r2', 'x-list': 'a, b' })
       },
-      // Refuses options that would break the response, when they are given.
+      // Refuses options that would break the response, at the call that sets them.
       'refuses-options': async ({ start }) => {
         const names = ['Content-Type', 'connection', 'Keep-Alive', 'transfer-encoding', 'Content-Length']
         const bad = [
@@ -115,7 +115,7 @@ export const http: readonly AdapterSentence[] = [
           bad.map(() => 'ERR_SSE_INVALID_OPTION'),
         )
       },
-      // Options of the app, the route and the call are layered: the nearest wins, one by one.
+      // Takes each option from the call, the route or the app: the nearest that sets it.
       'nearest-options-win': {
         when: ({ adapter }) => adapter.mountable !== false,
         proof: async ({ start }) => {
@@ -142,7 +142,7 @@ export const http: readonly AdapterSentence[] = [
         const client = await ask(app)
         equal(await client.until((text) => text.length > 0), OPENING)
       },
-      // Opens with retry, or with padding of the size asked for.
+      // Opens with `retry`, or with padding of the given size.
       'retry-or-padding': async ({ start }) => {
         const withRetry = await ask(await start({ options: { retry: 1_234 } }))
         equal(await withRetry.until((text) => text.length > 0), 'retry: 1234\n\n')
@@ -205,7 +205,7 @@ export const http: readonly AdapterSentence[] = [
         const framing = ['transfer-encoding', 'date', 'connection', 'keep-alive']
         const without = (headers: object): object => Object.fromEntries(Object.entries(headers).filter(([name]) => !framing.includes(name)))
         deepEqual(without(head.headers), without(got.headers))
-        // Whoever gets a stream all the same gets one that is closed already.
+        // A handler that gets a stream all the same gets a closed one.
         for (const stream of app.streams.slice(1)) {
           equal(stream.closed, true)
           equal(await reasonOf(stream), 'unopened')
@@ -226,7 +226,7 @@ export const http: readonly AdapterSentence[] = [
     {
       'refuses-get': (world) => refuses('GET', world),
       'refuses-head': (world) => refuses('HEAD', world),
-      // Negotiates other methods when asked to, and none when told not to.
+      // Negotiates other methods with `negotiate: true`, and none with `false`.
       'other-methods': async ({ start }) => {
         const headers = { accept: 'application/json' }
         const route = { method: 'POST' as const, readsBody: true }
@@ -257,10 +257,10 @@ export const http: readonly AdapterSentence[] = [
         equal(await idOf(Buffer.from('ü→🎉').toString('latin1')), 'ü→🎉')
         equal(await idOf(undefined, '/?a=b&lastEventId=a%20%C3%BC'), 'a ü')
         equal(await idOf('header', '/?lastEventId=query'), 'header')
-        // Clients append their id to an address that may have an older one.
+        // Clients append their id to a URL that may have an older one.
         equal(await idOf(undefined, '/?lastEventId=old&a=b&lastEventId=new'), 'new')
         equal(await idOf(undefined, '/?lastEventId=old&lastEventId='), '')
-        // No server gives out such an id, so it is told as one that is unknown, and neither as none nor as an error.
+        // No server sends such an id. It counts as unknown, not as absent and not as an error.
         for (const path of ['/?lastEventId=a%00b', `/?lastEventId=${'x'.repeat(1_025)}`]) equal(await idOf(undefined, path), '\ufffd')
         equal(await idOf('x'.repeat(1_025)), '\ufffd')
         notEqual(await idOf(undefined, '/?lastEventId=%'), undefined)
@@ -275,7 +275,7 @@ export const http: readonly AdapterSentence[] = [
       "first: the platform's limit; documented. `koa-session` must be saved before `ctx.sse()`: documented.)",
     'Tidings',
     {
-      // Leaves messages as they were sent, and at once, behind each middleware.
+      // Delivers messages unchanged and at once behind each middleware.
       behind: {
         each: ({ adapter }) => adapter.middleware ?? [],
         proof: async ({ start }, middleware) => {
@@ -327,14 +327,14 @@ export const http: readonly AdapterSentence[] = [
         when: ({ adapter }) => adapter.returnsResponses !== true,
         proof: async ({ start }) => {
           const app = await start({ route: { sendsFirst: true } })
-          // What becomes of such a response is the framework's own affair.
+          // The framework decides what becomes of such a response.
           ask(app).catch(() => {})
           await eventually(() => app.frameworkErrors.length > 0, 'the error')
           matches(app.frameworkErrors, [{ code: 'ERR_SSE_HEADERS_SENT' }])
           deepEqual(app.streams, [])
         },
       },
-      // Refuses to take the place of a helper that is not ours.
+      // Refuses to replace a foreign helper.
       'name-taken': {
         when: ({ adapter }) => adapter.mountable !== false,
         proof: async ({ start }) => {
@@ -383,7 +383,7 @@ export const http: readonly AdapterSentence[] = [
             const client = await ask(app, { method: 'POST', body })
             await client.until((text) => text.includes('data: '))
             match(client.text, /data: as it should be\n\n$/)
-            // Whose going is seen all the same.
+            // The stream still sees its peer leave.
             const reason = reasonOf(await next)
             client.leave()
             equal(await reason, 'peer')
@@ -409,7 +409,7 @@ export const http: readonly AdapterSentence[] = [
         proof: async ({ start, protocol }, method) => {
           const common = { 'Keep-Alive': 'timeout=5', 'Transfer-Encoding': 'chunked' }
           const further = { Connection: 'keep-alive', Upgrade: 'h2c', 'Proxy-Connection': 'keep-alive', 'HTTP2-Settings': 'AAMAAABk' }
-          // An HTTP/1.1 client takes an upgrade at its word.
+          // An HTTP/1.1 client would follow the upgrade.
           for (const hopByHop of protocol === 'HTTP/2' ? [{ ...common, ...further }] : [common, { Connection: 'close' }]) {
             const headers = { ...hopByHop, 'X-Request-Id': 'r1' }
             const app = await start({ route: { method: method === 'POST' ? 'POST' : 'GET', headers }, run: (stream) => stream.send('whole') })

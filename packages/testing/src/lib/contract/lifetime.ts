@@ -16,7 +16,7 @@ import { sentence } from './sentence.ts'
 import { OPENING } from './wire.ts'
 import type { AdapterSentence, Start } from './world.ts'
 
-// Bytes, after all opens and closes.
+// Bytes that may be left after all opens and closes.
 const MOST_LEFT = 2_000_000
 
 /** Why an HTTP/2 stream is reset (RFC 9113 7). */
@@ -67,7 +67,7 @@ async function seesGoing(start: Start, { route = {} }: Pick<AppOptions, 'route'>
     const reason = reasonOf(stream)
     go()
     equal(await reason, 'peer')
-    // Whatever else the leaving sets off has had its turns by then.
+    // Other effects of the leaving come in later turns.
     await delay(50)
     matches(reasons, [{ name: 'AbortError', code: 'ERR_SSE_CLOSED', reason: 'peer' }])
     equal(aborts, 1)
@@ -122,7 +122,7 @@ async function toldAfterEnd(start: Start, make: (reason: unknown) => unknown, en
   const { stream, client } = await opened(app)
   end(client, stream)
   await within(hasThrown, 'the abort')
-  // Frameworks hand errors on in later turns.
+  // Frameworks report errors in later turns.
   await delay(30)
   return [...app.frameworkErrors, ...app.errors]
 }
@@ -142,7 +142,7 @@ async function seesHttp2PeerGo(start: Start, go: (peer: Http2Peer, app: RunningA
         const timer = setInterval(() => stream.send('x'), 1)
         stream.onClose(() => clearInterval(timer))
       } else if (doing !== 'nothing') {
-        // More than a stream may send to a peer that grants no more.
+        // More bytes than the peer's window allows.
         for (let count = 0; count < 100; count++) stream.send('x'.repeat(1_000))
         await eventually(() => peer.received(1) === 65_535, 'all that the peer takes')
       }
@@ -183,27 +183,27 @@ export const lifetime: readonly AdapterSentence[] = [
     {
       leave: ({ start }) => seesPeerGo('leave', start),
       reset: ({ start }) => seesPeerGo('reset', start),
-      // Takes no error of what was given `signal` for a failure, however its library names it.
+      // Reports no error of a call that was aborted by `signal`, for the error types of many libraries.
       aborts: async ({ start }) => {
         for (const [name, make] of Object.entries(abortErrors)) {
           deepEqual([name, await toldAfterEnd(start, make, (client) => client.leave())], [name, []])
           deepEqual([name, await toldAfterEnd(start, make, (_client, stream) => stream.close())], [name, []])
         }
       },
-      // Tells what else fails after the end.
+      // Reports other failures after the end.
       'failures-after-the-end': async ({ start }) => {
         for (const [name, make] of Object.entries(otherErrors)) {
           const told = await toldAfterEnd(start, make, (client) => client.leave())
           ok(told.length > 0, `${name} was not told`)
         }
       },
-      // Sees a peer go that resets its stream with any code, whatever the stream does.
+      // Sees a peer leave that resets its stream with any code, in any state of the stream.
       'http2-reset': {
         when: ({ protocol }) => protocol === 'HTTP/2',
         each: () => Object.keys(HTTP2_CODES),
         proof: ({ start }, name) => seesHttp2PeerGo(start, (peer) => peer.reset(1, HTTP2_CODES[name as keyof typeof HTTP2_CODES])),
       },
-      // Lets a stream go that was closed while bytes wait, when its peer resets it.
+      // Releases a stream that was closed while bytes wait when its peer resets it.
       'http2-closed': {
         when: ({ protocol }) => protocol === 'HTTP/2',
         each: () => ['NO_ERROR', 'CANCEL'],
@@ -220,7 +220,7 @@ export const lifetime: readonly AdapterSentence[] = [
           await within(gone, 'the end of the response')
         },
       },
-      // Sees a peer go whose connection ends, on either side.
+      // Sees a peer leave whose connection either side ends.
       'http2-connection': {
         when: ({ protocol }) => protocol === 'HTTP/2',
         each: () => ['goes away', 'is cut', 'is destroyed'],
@@ -231,14 +231,14 @@ export const lifetime: readonly AdapterSentence[] = [
             else (exchanges[0]?.res as unknown as Http2ServerResponse | undefined)?.stream.session?.destroy()
           }),
       },
-      // Sees a peer go that has asked for many streams on one connection, without a warning of too many listeners.
+      // Sees a peer leave that has many streams on one connection. Node warns of no listeners.
       pipelined: {
         when: ({ protocol }) => protocol === 'HTTP/1.1',
         proof: async ({ start }) => {
           const warnings: string[] = []
           const note = ({ name }: Error): unknown => warnings.push(name)
           process.on('warning', note)
-          // Each sends more than its response holds before it asks to wait.
+          // Each sends more than the buffer of its response holds.
           const app = await start({ run: (stream) => void stream.send('x'.repeat(100_000)) })
           const asked = 24
           const first = app.nextStream()
@@ -283,7 +283,7 @@ export const lifetime: readonly AdapterSentence[] = [
       const next = app.nextStream()
       await askAndLeave(app, {}, arrived)
       if (adapter.returnsResponses) {
-        // The platform may throw the response away; then nothing was opened either.
+        // The platform may drop the response; then no stream was opened.
         await delay(100)
         for (const stream of app.streams) equal(stream.closed, true)
         return
@@ -322,7 +322,7 @@ export const lifetime: readonly AdapterSentence[] = [
           const { req, res } = app.exchanges.at(-1) ?? {}
           return [...(['close', 'drain', 'finish', 'error'] as const).map((name) => res?.listenerCount(name) ?? 0), req?.listenerCount('close') ?? 0]
         }
-        // What the framework itself adds is the measure: it answers HEAD without opening a stream.
+        // The framework's own listeners do not count. They show on a HEAD request, which opens no stream.
         await (await ask(app, { method: 'HEAD' })).closed
         await turn()
         const bare = counts()
@@ -338,7 +338,7 @@ export const lifetime: readonly AdapterSentence[] = [
         proof: async ({ protocol, start }) => {
           const all = protocol === 'HTTP/1.1' ? 10_000 : 2_000
           const cycles = countOf(all)
-          // Some of it is the platform's own, and no less for a tenth. A stream that was kept would take thousands.
+          // The platform's own part is as large for a tenth. A leaked stream would take thousands of bytes.
           const mostLeft = cycles === all ? MOST_LEFT : MOST_LEFT / 4
           const shutdown = new AbortController()
           let open = 0
@@ -362,7 +362,7 @@ export const lifetime: readonly AdapterSentence[] = [
             await eventually(() => open === 0, 'the end of all streams')
           }
           await cycle(Math.min(cycles, 500))
-          // What is kept would grow each time; the heap grows only until it has what the platform's own code needs.
+          // A leak would grow each time. The heap itself grows only until the platform's code has what it needs.
           let growth = Number.POSITIVE_INFINITY
           for (let time = 0; time < 3 && growth >= mostLeft; time++) {
             const before = await livingHeap()
@@ -370,7 +370,7 @@ export const lifetime: readonly AdapterSentence[] = [
             growth = (await livingHeap()) - before
             equal(open, 0)
           }
-          // Those that leave before the head may be gone before there is a stream.
+          // A client that leaves before the head may be gone before its stream opens.
           ok(total > (cycles * 2) / 3, `${total}`)
           equal(getEventListeners(shutdown.signal, 'abort').length, 0)
           ok(growth < mostLeft, `${growth} bytes more`)
@@ -384,13 +384,13 @@ export const lifetime: readonly AdapterSentence[] = [
       "flow; one shared timer however many streams; unref'd.",
     'WHATWG HTML 9.2.7',
     {
-      // Sends a comment when nothing was written for the interval, none while messages flow, all on one timer.
+      // Sends a comment when the stream was idle for the interval, and none while messages flow. One timer serves all.
       'when-idle': async ({ start }) => {
         const heartbeat = 400
         const app = await start({ options: { heartbeat } })
         const busy = await opened(app)
         const beat = OPENING
-        // Where the whole process stood still for longer than that, a comment is right.
+        // A comment is right where the whole process was held for longer than the interval.
         let quiet = 0
         let lastBegan = performance.now()
         for (let count = 0; count < 12; count++) {
@@ -462,7 +462,7 @@ export const lifetime: readonly AdapterSentence[] = [
           ok(retry <= 2_000, `${retry}`)
         }
         for (const stream of app.streams) equal(await reasonOf(stream), 'shutdown')
-        // A connection that is kept for another request would keep the process.
+        // A connection that is kept for another request would keep the process alive.
         await within(new Promise((resolve) => app.server.close(resolve)), 'the close of the server')
       },
     },
@@ -477,7 +477,7 @@ export const lifetime: readonly AdapterSentence[] = [
       "error's message to the peer.",
     'Tidings',
     {
-      // Leaves what is thrown before the head to the framework.
+      // Leaves errors before the head to the framework.
       'before-the-head': async ({ start }) => {
         const app = await start({
           route: {
@@ -546,7 +546,7 @@ export const lifetime: readonly AdapterSentence[] = [
     },
   }),
   sentence('L9', 'Timers faked and restored by a test framework around an open stream MUST NOT change the timers of later streams.', 'Tidings', {
-    // A stream that opens once the fakes are gone has its heartbeats, also where a faked timer never fires.
+    // A stream that opens after the fakes were removed has its heartbeats, also when a faked timer never fires.
     'faked-and-restored': async ({ start }) => {
       const app = await start({ options: { heartbeat: 50 } })
       const { setTimeout: real } = globalThis

@@ -75,7 +75,7 @@ export const logContract: readonly Sentence<LogUnderTest, LogWorld>[] = [
         const log = await open()
         for (const data of ['', 'a', 'ä\u2028\n', 'x'.repeat(100_000)]) match(await log.append(message(data)), ID)
       },
-      // Ids grow in the order of the calls, also of those that nobody awaited.
+      // Ids grow in the order of the calls, also of calls that are not awaited.
       'order-of-calls': async ({ open }) => {
         const log = await open()
         const ids = await Promise.all(Array.from({ length: 200 }, (_, index) => log.append(message(String(index)))))
@@ -91,7 +91,7 @@ export const logContract: readonly Sentence<LogUnderTest, LogWorld>[] = [
           ids.map((id, index) => [String(index), id]),
         )
       },
-      // An entry is what was appended, with its id, its offset and its time.
+      // An entry has the appended message, its id, its offset and its time.
       entry: async ({ open }) => {
         const log = await open()
         const before = Date.now()
@@ -117,7 +117,7 @@ export const logContract: readonly Sentence<LogUnderTest, LogWorld>[] = [
         // The log's clock may be another machine's.
         for (const { at } of entries) ok(Math.abs(at - before) < 60_000, `${Math.abs(at - before)}`)
       },
-      // Read gives pages of at most the limit, oldest first, from where one asks.
+      // `read` gives pages of at most the limit, oldest first, from the given offset.
       pages: async ({ open }) => {
         const log = await open()
         deepEqual(await log.read(0, 10), { entries: [], floor: 0 })
@@ -131,7 +131,7 @@ export const logContract: readonly Sentence<LogUnderTest, LogWorld>[] = [
         deepEqual(await page(23, 100), { data: ['24', '25'], offsets: [24, 25], floor: 0 })
         deepEqual(await page(25, 100), { data: [], offsets: [], floor: 0 })
       },
-      // Whatever it has lost lies at or below the floor, and all above is there without a hole.
+      // All lost messages lie at or below the floor. Above it none is missing.
       floor: async ({ open }) => {
         const log = await open(20)
         for (let index = 1; index <= 300; index++) await log.append(message(String(index)))
@@ -146,7 +146,7 @@ export const logContract: readonly Sentence<LogUnderTest, LogWorld>[] = [
           entries.map(({ offset }) => String(offset)),
         )
       },
-      // Who follows gets every entry once and in order, those of this process too.
+      // A follower gets every entry once and in order, also those of its own process.
       follow: async ({ open }) => {
         const log = await open()
         await log.append(message('before'))
@@ -168,7 +168,7 @@ export const logContract: readonly Sentence<LogUnderTest, LogWorld>[] = [
         deepEqual(alsoFollowed, followed)
         deepEqual((await log.read(1, 100)).entries, followed)
       },
-      // Who follows no more gets nothing, and the others go on.
+      // A follower that has stopped gets nothing more, and the others go on.
       unfollow: async ({ open }) => {
         const log = await open()
         const left: string[] = []
@@ -184,7 +184,7 @@ export const logContract: readonly Sentence<LogUnderTest, LogWorld>[] = [
         equal(await within(second, 'the second entry'), 'b')
         deepEqual(left, ['a'])
       },
-      // Finds the offset of each id that it gave out, and the id of each position.
+      // Finds the offset of each of its ids, and the id of each offset.
       positions: async ({ open }) => {
         const log = await open(20)
         const ids: string[] = []
@@ -198,7 +198,7 @@ export const logContract: readonly Sentence<LogUnderTest, LogWorld>[] = [
         equal(log.locate(log.idOf(0)), 0)
         match(log.idOf(0), ID)
       },
-      // Knows no id that it never gave out: of another epoch, of the future, or no id at all.
+      // Knows no foreign id: of another epoch, of the future, or none at all.
       'unknown-ids': async ({ open }) => {
         const log = await open()
         const other = await open()
@@ -229,7 +229,7 @@ export const logContract: readonly Sentence<LogUnderTest, LogWorld>[] = [
         for (const each of unknown) equal(log.locate(each), undefined, each)
         equal(log.locate(id), 1)
       },
-      // A second append with one idempotency key gives the first id and adds nothing.
+      // A second append with the same idempotency key returns the first id and adds nothing.
       'idempotency-key': async ({ open }) => {
         const log = await open()
         const followed: string[] = []
@@ -251,8 +251,7 @@ export const logContract: readonly Sentence<LogUnderTest, LogWorld>[] = [
         await within(last, 'the last entry')
         deepEqual(followed, ['a', 'b', 'a', 'last'])
       },
-      // Its end comes behind all that was appended, is told once to each who follows, also later, and nothing comes
-      // after.
+      // The end comes after all messages, and last. Each follower is told once, also one that comes later.
       end: {
         also: ['C10'],
         proof: async ({ open }) => {
@@ -282,8 +281,8 @@ export const logContract: readonly Sentence<LogUnderTest, LogWorld>[] = [
           )
         },
       },
-      // A stream and messages() get what is published in the process after their call, whatever the engine does at
-      // that time.
+      // A stream and `messages()` get the messages that the process publishes after their call, also in an outage of
+      // the engine.
       'from-now-on': {
         also: ['C16'],
         each: ({ disturbances = {} }) => ['undisturbed', ...Object.keys(disturbances)],
@@ -323,7 +322,7 @@ export const logContract: readonly Sentence<LogUnderTest, LogWorld>[] = [
           await collecting
         },
       },
-      // A client that keeps no id of a block without data has had all with the last message of what it asked for.
+      // A client that ignores blocks without data has had all with the last message of its topics and its filter.
       'ended-by-topic': {
         also: ['C17'],
         proof: async ({ openChannel }) => {
@@ -349,7 +348,7 @@ export const logContract: readonly Sentence<LogUnderTest, LogWorld>[] = [
           channel.close()
         },
       },
-      // After close nobody is told of anything.
+      // After `close` no follower is called.
       closed: async ({ open }) => {
         const log = await open()
         const followed: string[] = []
@@ -409,7 +408,7 @@ export const logContract: readonly Sentence<LogUnderTest, LogWorld>[] = [
       'and never reaches a client.',
     'Tidings',
     {
-      // Who follows, and who reads, gets what is appended behind it, and nothing else.
+      // Followers and readers get the messages that are appended after it, and nothing else.
       foreign: {
         when: ({ foreign = {} }) => Object.keys(foreign).length > 0,
         each: ({ foreign = {} }) => Object.keys(foreign),
@@ -468,7 +467,7 @@ function stageFor(subject: LogUnderTest): Stage<LogWorld> {
     const open = async (messages = AMPLE, age?: number): Promise<MessageLog> => {
       const log = await subject.create({ messages, ...(age !== undefined && { age }) })
       opened.push(log)
-      // A log on an engine follows it from here on at the latest.
+      // From here on, at the latest, a log on an engine follows it.
       await log.read(0, 1)
       return log
     }

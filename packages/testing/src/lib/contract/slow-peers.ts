@@ -42,8 +42,8 @@ async function waiting(app: RunningApp): Promise<{ stream: EventStream; client: 
 async function sendUntilOneWaits(stream: EventStream): Promise<{ sent: Promise<boolean> }> {
   for (;;) {
     const sent = stream.send(CHUNK)
-    // What the kernel takes it takes at once; only a peer that does not read makes a send wait so long. In four
-    // parts, since a process that was not run for a while finds its timer due before it looks at its sockets.
+    // The kernel takes bytes at once, so only a peer that does not read makes a send wait this long. The wait has four
+    // parts: a process that was held finds its timer due before it looks at its sockets.
     const waited = async (): Promise<boolean> => {
       for (let part = 0; part < 4; part++) await delay(25)
       return true
@@ -160,8 +160,8 @@ export const slowPeers: readonly AdapterSentence[] = [
     'takes-a-little': async ({ start }) => {
       const app = await start({ options: { ...patient, stallTimeout: 1_000, maxBufferedBytes: 64 * 1024 * 1024 } })
       const { stream, client, sent } = await waiting(app)
-      // The kernel makes room by the megabyte; at this pace that is a few times a second, and the whole takes over
-      // two. The pace stays the same where the reader's timers are late.
+      // The kernel makes room by the megabyte. At this pace it does so a few times a second, for over two seconds. A
+      // late timer reads more, so the pace holds on a busy machine.
       client.readSlowly(65_536, 10)
       for (let count = 0; count < 250; count++) stream.send(CHUNK)
       equal(await within(sent, 'the send'), true)
@@ -210,7 +210,7 @@ export const slowPeers: readonly AdapterSentence[] = [
           })
           const publish = async (bytes: number): Promise<void> => {
             for (const until = published + bytes; published < until; published += CHUNK.length) {
-              // Each a string of its own: what is kept of them is to be seen.
+              // A new string each time, so that a kept one shows in the memory.
               channel.publish(`${published} ${CHUNK}`)
               while (published - read > MOST_ON_ITS_WAY) {
                 await new Promise<void>((resolve) => {
@@ -220,7 +220,7 @@ export const slowPeers: readonly AdapterSentence[] = [
             }
             await eventually(() => read >= published, 'all that was published')
           }
-          // What is held would grow each time; the heap grows only until it has the size that so much garbage needs.
+          // A leak would grow each time. The heap itself grows only until it has room for the garbage.
           let growth = Number.POSITIVE_INFINITY
           for (let time = 0; time < 4 && growth > MOST_GROWTH; time++) {
             const before = await held()
@@ -272,7 +272,7 @@ export const slowPeers: readonly AdapterSentence[] = [
         client.read()
         await client.until(
           (text) =>
-            // The length first: to look into megabytes at each piece that comes takes longer than they may.
+            // Checks the length first: searching megabytes at each piece would take too long.
             text.length > (atRest + 10) * CHUNK.length && text.includes('event: item\ndata: {"n":1}\n\nevent: item\ndata: {"n":2}\n\ndata: a\n\ndata: b\n\n'),
         )
         client.leave()
@@ -280,7 +280,7 @@ export const slowPeers: readonly AdapterSentence[] = [
         await delay(0)
         deepEqual(results, [true, true, false])
       },
-      // Ends a source when the peer leaves, also one that is pending.
+      // Ends a source when the peer leaves, also while the source is pending.
       'source-ends': async ({ start }) => {
         const ends: string[] = []
         const never = new Promise<never>(() => {})
@@ -331,7 +331,7 @@ export const slowPeers: readonly AdapterSentence[] = [
           equal(peer.received(1), before)
         },
       },
-      // Cuts a stream also while another of its session gets all of its bytes, and leaves that one alone.
+      // Cuts a stream also while another stream of its session is read, and leaves that one alone.
       'busy-session': {
         when: ({ protocol }) => protocol === 'HTTP/2',
         proof: async ({ start }) => {
@@ -363,7 +363,7 @@ export const slowPeers: readonly AdapterSentence[] = [
           clearInterval(timer)
         },
       },
-      // Cuts a peer that asks for more and more and reads nothing.
+      // Cuts a peer that sends request after request and reads nothing.
       'asks-for-more': {
         when: ({ protocol }) => protocol === 'HTTP/1.1',
         proof: async ({ start }) => {

@@ -172,14 +172,13 @@ export const wire: readonly AdapterSentence[] = [
     {
       // Gives any message back to a conforming parser.
       'any-message': async ({ start }) => {
-        // Any string at all, and often what a parser looks at. (The units that fast-check knows take a second to be
-        // made.)
+        // Any string, often with characters that a parser looks for. (Making fast-check's own units takes a second.)
         const codePoint = fc.integer({ min: 0, max: 0x10ffff }).map((code) => String.fromCodePoint(code))
         const unit = fc.oneof(codePoint, fc.constantFrom('\r', '\n', '\r\n', ' ', ':', '\0', '\ufeff', '\u2028', '\ud83d', '\ude00'))
         const text = fc.string({ unit, maxLength: 60 })
         const field = text.map((value) => value.replace(/[\r\n\0]/g, ''))
         const message = fc.record({ data: text, event: field, id: field })
-        // The core's own tests do this thousands of times and at every split; here it is the path that is tried.
+        // Core's own tests do this thousands of times and split at every byte. Here the adapter's path is tested.
         const messages = fc.sample(message, 300)
         const events: unknown[] = []
         createParser({ onEvent: ({ event = '', data, id }) => events.push({ event, data, id }) }).feed(await framesOf(start, messages))
@@ -201,7 +200,7 @@ export const wire: readonly AdapterSentence[] = [
       '`data`, data that serialises to `undefined`) MUST throw a coded error that says what to write instead.',
     'Tidings',
     {
-      // Refuses what is no message with an error that says what to write.
+      // Refuses a value that is no message, with an error that says what to write.
       'no-message': async ({ start }) => {
         const cycle: Record<string, unknown> = {}
         cycle['self'] = cycle
