@@ -12,7 +12,7 @@ export async function burst({ node, binaries, major, rounds = 3, connections = [
   for (const count of connections) {
     const variants = chosen(VARIANTS, only)
     const measured = await interleaved(variants, rounds, (variant) =>
-      withServer({ node, binaries, variant, loadFlags: ['acks'] }, (server, load) => measureOne(server, load, count, ms)),
+      withServer({ node, binaries, variant, loadFlags: ['acks'] }, (server, load) => measureBurst(server, load, { count, ms })),
     )
     const rows = variants.map((variant) => {
       const { cpu, rate, reads } = measured.get(variant)
@@ -25,7 +25,7 @@ export async function burst({ node, binaries, major, rounds = 3, connections = [
   return sections.join('\n\n')
 }
 
-async function measureOne(server, load, count, ms) {
+export async function measureBurst(server, load, { count, ms }) {
   await load.ask(`open ${count} 1 /`)
   await load.ask('reset')
   const { messages, cpu, wall } = await server.ask({ ask: 'burst', messages: MESSAGES, warmUp: ms, ms })

@@ -4,7 +4,7 @@ import { withServer } from './processes.mjs'
 import { chosen, interleaved, ratio } from './rounds.mjs'
 
 const SUBSCRIBERS = 1000
-const HISTORY = 1000
+export const HISTORY = 1000
 const WARM_UP = 10_000
 const VARIANTS = ['express', 'express without pacing', 'better-sse']
 const LOADS = [
@@ -21,7 +21,7 @@ export async function overload({ node, binaries, rounds = 2, ms = 5000, only }) 
     const variants = chosen(all, only)
     const measured = await interleaved(variants, rounds, (variant) =>
       withServer({ node, binaries, variant, channels, history: HISTORY, loadFlags: ['latency'] }, (server, load) =>
-        measureOne(server, load, { perSecond, channels, ms }),
+        measureOverload(server, load, { perSecond, channels, ms }),
       ),
     )
     const rows = variants.map((variant) => {
@@ -41,7 +41,7 @@ export async function overload({ node, binaries, rounds = 2, ms = 5000, only }) 
   return sections.join('\n\n')
 }
 
-async function measureOne(server, load, { perSecond, channels, ms }) {
+export async function measureOverload(server, load, { perSecond, channels, ms }) {
   await load.ask(`open ${SUBSCRIBERS} ${channels} /?channel=#`)
   // Until code is compiled and history full: before that, each message makes the heap grow.
   const warm = await server.ask({ ask: 'overload', perSecond, ms: WARM_UP })

@@ -26,7 +26,7 @@ export async function paced({ node, binaries, rounds = 3, connections = [5000], 
     for (const window of [WINDOW, 1]) {
       const variants = chosen(window === 1 ? ONE_BY_ONE : VARIANTS, only)
       const measured = await interleaved(variants, rounds, (variant) =>
-        withServer({ node, binaries, variant, loadFlags: ['acks'] }, (server, load) => measureOne(server, load, { count, window, ms })),
+        withServer({ node, binaries, variant, loadFlags: ['acks'] }, (server, load) => measureTurns(server, load, { count, window, ms })),
       )
       const rows = variants.map((variant) => {
         const { cpu, rate, reads } = measured.get(variant)
@@ -40,7 +40,7 @@ export async function paced({ node, binaries, rounds = 3, connections = [5000], 
   return sections.join('\n\n')
 }
 
-async function measureOne(server, load, { count, window, ms }) {
+export async function measureTurns(server, load, { count, window, ms }) {
   await load.ask(`open ${count} 1 /`)
   await load.ask('reset')
   const { messages, cpu, wall } = await server.ask({ ask: 'turns', window, warmUp: ms, ms })

@@ -32,12 +32,12 @@ export function compile() {
 
 /**
  * Runs `use(server, load)` with both processes up, each on a core of its own, and ends them whatever comes. Every
- * load gets the flags of `binaries`.
+ * load gets the flags of `binaries`. `script` is the server's.
  */
-export async function withServer({ node, binaries, variant, channels = 1, history = 10_000, flags = [], loadFlags = [] }, use) {
+export async function withServer({ node, binaries, variant, channels = 1, history = 10_000, flags = [], loadFlags = [], script = file('server.mjs') }, use) {
   const started = []
   try {
-    const command = variant === 'floor' ? [binaries.floor] : [node, ...flags, file('server.mjs'), variant, `${channels}`, `${history}`]
+    const command = variant === 'floor' ? [binaries.floor] : [node, ...flags, script, variant, `${channels}`, `${history}`]
     const server = await start(started, SERVER_CORE, command, variant === 'floor' ? floorCommand : JSON.stringify)
     const load = await start(
       started,

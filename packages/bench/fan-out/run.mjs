@@ -1,10 +1,11 @@
 // node packages/bench/fan-out/run.mjs [burst] [beside] [paced] [overload] [slow] [resume] [replay] [topics]
-// [counting] [--rounds n] [--connections 100,1000,5000] [--ms n] [--only variant,…] [--node path] [--sleeping-load]
+// [counting] [change --before folder] [--rounds n] [--connections 100,1000,5000] [--ms n] [--only variant,…] [--node path] [--sleeping-load]
 // [--markdown]
 import { execFileSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { beside } from './beside.mjs'
 import { burst } from './burst.mjs'
+import { change } from './change.mjs'
 import { counting } from './counting.mjs'
 import { overload } from './overload.mjs'
 import { paced } from './paced.mjs'
@@ -14,7 +15,9 @@ import { resume } from './resume.mjs'
 import { slow } from './slow.mjs'
 import { topics } from './topics.mjs'
 
-const PARTS = { burst, beside, paced, overload, slow, resume, replay, topics, counting }
+const ALL = { burst, beside, paced, overload, slow, resume, replay, topics, counting }
+// `change` compares with another checkout, so it runs only where it is asked for.
+const PARTS = { ...ALL, change }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -25,11 +28,12 @@ const { values, positionals } = parseArgs({
     only: { type: 'string' },
     node: { type: 'string', default: process.execPath },
     'sleeping-load': { type: 'boolean', default: false },
+    before: { type: 'string' },
     markdown: { type: 'boolean', default: false },
   },
 })
 if (process.platform !== 'linux') throw new Error('The load is an epoll client, so this runs on Linux only')
-const parts = positionals.length > 0 ? positionals : Object.keys(PARTS)
+const parts = positionals.length > 0 ? positionals : Object.keys(ALL)
 const unknown = parts.find((part) => !Object.hasOwn(PARTS, part))
 if (unknown !== undefined) throw new Error(`${unknown} is not a part; there are ${Object.keys(PARTS).join(', ')}`)
 
@@ -38,6 +42,7 @@ const options = {
   binaries: { ...compile(), loadFlags: values['sleeping-load'] ? ['sleeps'] : [] },
   ...(values.rounds && { rounds: Number(values.rounds) }),
   ...(values.connections && { connections: values.connections.split(',').map(Number) }),
+  ...(values.before && { before: values.before }),
   ...(values.ms && { ms: Number(values.ms) }),
   ...(values.only && { only: values.only.split(',').map((name) => name.trim()) }),
 }

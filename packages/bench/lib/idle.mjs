@@ -10,7 +10,7 @@ export async function idle({ rounds = 3, connections = 5000 } = {}) {
   const measured = new Map(VARIANTS.map((variant) => [variant, { heap: [], rss: [] }]))
   for (let round = 0; round < rounds; round++) {
     for (const variant of rotated(VARIANTS, round)) {
-      const { heap, rss } = await measureOne(variant, connections)
+      const { heap, rss } = await measureIdle(variant, connections)
       measured.get(variant).heap.push(heap)
       measured.get(variant).rss.push(rss)
     }
@@ -28,8 +28,8 @@ export async function idle({ rounds = 3, connections = 5000 } = {}) {
   ].join('\n\n')
 }
 
-function measureOne(variant, connections) {
-  return withServer(variant, [], async (server, clients) => {
+export function measureIdle(variant, connections, script) {
+  const measure = async (server, clients) => {
     // What is made once, at the first requests, is no connection's.
     await clients.ask('open', { count: 200 })
     await clients.ask('close')
@@ -41,5 +41,6 @@ function measureOne(variant, connections) {
     const { lost } = await clients.ask('received')
     if (opened !== connections || lost > 0) throw new Error(`${variant} held ${opened - lost} of ${connections} connections`)
     return { heap: (after.heapUsed - before.heapUsed) / connections, rss: (after.rss - before.rss) / connections }
-  })
+  }
+  return withServer(variant, [], measure, script)
 }

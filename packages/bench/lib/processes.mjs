@@ -6,11 +6,11 @@ const ANSWER_WITHIN = 60_000
 // Each connection is a file on both sides, and the usual limit is 1,024.
 const WITH_FILES = 'ulimit -n 20000 2>/dev/null || ulimit -n "$(ulimit -H -n)"; exec "$0" "$@"'
 
-/** Runs `use(server, clients)` with both processes up, and ends them whatever comes. */
-export async function withServer(variant, serverArguments, use) {
+/** Runs `use(server, clients)` with both processes up, and ends them whatever comes. `script` is the server's. */
+export async function withServer(variant, serverArguments, use, script = file('server.mjs')) {
   const started = []
   try {
-    const server = await start(started, ['--expose-gc', file('server.mjs'), variant, ...serverArguments])
+    const server = await start(started, ['--expose-gc', script, variant, ...serverArguments])
     const clients = await start(started, [file('clients.mjs'), String(server.ready.port)])
     return await use(server, clients)
   } finally {
