@@ -1,6 +1,6 @@
 // node packages/bench/fan-out/run.mjs [burst] [beside] [paced] [overload] [slow] [resume] [replay] [topics]
-// [counting] [change --before folder] [--rounds n] [--connections 100,1000,5000] [--ms n] [--only variant,…] [--node path] [--sleeping-load]
-// [--markdown]
+// [counting] [change --before folder] [--rounds n] [--connections 100,1000,5000] [--ms n] [--only variant,…]
+// [--node path] [--sleeping-load] [--markdown]
 import { execFileSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { beside } from './beside.mjs'
