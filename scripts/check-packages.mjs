@@ -1,5 +1,5 @@
-// What users get is the packed tarball, not this repository: pack every public package, lint what was packed, install
-// it into empty folders beside the frameworks it is for, compile programs against its types there, and run them.
+// Checks the packed tarballs, since users get those and not this repository. Packs and lints every public package,
+// installs it into empty folders beside its frameworks, and compiles and runs programs there.
 // `--keep <folder>` leaves the tarballs there when all checks have passed.
 import { spawn } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -22,8 +22,7 @@ const command = (name, bin) => [process.execPath, join(root, 'node_modules', nam
 const publint = command('publint', 'publint')
 const attw = command('@arethetypeswrong/cli', 'attw')
 const vitest = command('vitest', 'vitest')
-// The older compiler leaves the packages' own declarations to the newer one: checking them takes it three times as
-// long.
+// The older compiler does not check the packages' own declarations, which would take it three times as long.
 const compilers = [
   { compiler: command('typescript', 'tsc'), skipLibCheck: 'false' },
   { compiler: command('typescript6', 'tsc6'), skipLibCheck: 'true' },
@@ -38,8 +37,8 @@ const tarball = (name) => {
 const EVENT = ':\n\nevent: goal\ndata: {"minute":12}\nid: 42\n\n'
 const node = { lib: ['ES2023'], types: ['node'] }
 const web = { lib: ['ES2023', 'DOM', 'DOM.Iterable'], types: [] }
-// Each has a folder to itself, so that a package which needs another's framework fails. `beside` are dependencies of
-// the package in this repository, whose versions are taken, under the names that users install them by.
+// Each has its own folder, so that a package which needs another package's framework fails. `beside` maps the name
+// that users install to the dependency of this repository whose version is taken.
 const consumers = [
   { source: 'express.ts', tidings: 'express', beside: { express: 'express', '@types/express': '@types/express' }, options: node },
   { source: 'express.ts', tidings: 'express', beside: { express: 'express4', '@types/express': '@types/express4' }, options: node },
@@ -81,7 +80,7 @@ async function check(name, run) {
   }
 }
 
-/** Resolves to what the command printed; rejects with all of it, unless it succeeded. */
+/** Resolves to the output of a command. Rejects with all output when the command fails. */
 function run([file, ...first], args, cwd) {
   return new Promise((resolve, reject) => {
     const child = spawn(file, [...first, ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'], shell: process.platform === 'win32', timeout: 120_000 })
@@ -120,7 +119,7 @@ function checkContents({ name, folder, exports }, files) {
     if (!files.has(target.slice(2))) throw new Error(`exports names ${target}, which is not packed`)
   }
   for (const file of files) {
-    // Neither tsc nor the cache of builds removes what a file that was renamed once became.
+    // Neither tsc nor the build cache removes the output of a file that was renamed.
     const source = file.replace(/^dist\//, 'src/').replace(/(\.d\.ts|\.js)(\.map)?$/, '.ts')
     if (file.startsWith('dist/') && !existsSync(join(folder, source))) throw new Error(`${file} is packed, but ${source} is gone; remove dist and build again`)
   }
@@ -143,7 +142,7 @@ async function checkTarball(each) {
 
 const INSTALL = ['install', '--prefer-offline', '--no-audit', '--no-fund', '--no-package-lock', '--ignore-scripts', '--legacy-peer-deps', '--loglevel=error']
 
-/** An empty folder with the package, the core it stands on, and what a user would install beside it. */
+/** Installs the package, core, and a user's other dependencies into an empty folder. */
 async function install(folder, tidings, beside) {
   mkdirSync(folder)
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'consumer', private: true }))
@@ -153,8 +152,8 @@ async function install(folder, tidings, beside) {
 }
 
 /**
- * The versions that a package of this repository (or the root, as for @types/node) has of what its users install
- * beside it.
+ * The versions of the dependencies that users install beside a package, as that package (or the root, for @types/node)
+ * has them in this repository.
  */
 function versionsOf(tidings, beside) {
   const installedAt = (name) => [join(root, 'packages', tidings), root].map((each) => join(each, 'node_modules', name)).find(existsSync)
@@ -186,7 +185,7 @@ async function checkConsumer({ source, tidings, beside, options }, index) {
   }
 }
 
-/** An example runs as it would for someone who has copied its folder and nothing else. */
+/** Runs an example from a copy of its folder alone. */
 async function checkExample(name) {
   const source = join(root, 'examples', name)
   const folder = join(work, `example-${name}`)
@@ -197,7 +196,7 @@ async function checkExample(name) {
   await check(`example ${name}: starts, first event`, () => readFirst(name, folder))
 }
 
-/** What bundlers make of each entry of core, which is what its users' users download or their workers load. */
+/** Measures each entry of core as bundlers ship it to browsers and workers. */
 async function checkSizes() {
   const folder = join(work, 'consumer-sizes')
   if (!(await check('sizes: npm install', () => install(folder, 'core', {})))) return
@@ -207,16 +206,16 @@ async function checkSizes() {
   }
 }
 
-/** `@tidings/testing` is used inside a test runner, so its program is a test. */
+/** Checks `@tidings/testing` inside a test, since it is used in a test runner. */
 async function checkTesting() {
   const folder = join(work, 'consumer-testing')
   if (!(await check('testing: npm install', () => install(folder, 'testing', versionsOf('testing', { '@types/node': '@types/node' }))))) return
-  // The repository's own: another copy would cost more than all the rest of this script.
+  // Links the repository's vitest. Another copy would cost more time than the rest of this script.
   symlinkSync(join(root, 'node_modules/vitest'), join(folder, 'node_modules/vitest'), 'junction')
   cpSync(join(root, 'scripts/consumers/testing.test.ts'), join(folder, 'testing.test.ts'))
   const compilerOptions = { module: 'nodenext', target: 'es2022', strict: true, noEmit: true, ...web, types: ['node'] }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['testing.test.ts'] }))
-  // Left out are the declarations of vitest, and so our own.
+  // Does not check the declarations of vitest, and so not ours either.
   await check('testing: TypeScript 7', () => run(compilers[0].compiler, ['-p', '.', '--skipLibCheck', 'true'], folder))
   await check('testing: inside vitest', () => run(vitest, ['run', '--root', folder, '--reporter=dot'], folder))
 }

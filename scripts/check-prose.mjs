@@ -1,11 +1,11 @@
-// Part of `lint`: prose in code ends before column 120. What Biome formats may be longer; it leaves comments alone.
+// Part of `lint`: comments end before column 120. Biome allows longer lines of code, and does not check comments.
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const LONGEST = 119
 const COMMENT = /^\s*(?:\/\/|\/?\*)/
-// A link cannot be broken, and Biome's own words stand on one line.
+// Links cannot be wrapped, and Biome's directives take one line.
 const UNBROKEN = /https?:\/\/\S{40,}|biome-ignore/
 
 const root = fileURLToPath(new URL('..', import.meta.url))

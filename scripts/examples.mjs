@@ -1,5 +1,4 @@
-// What a first read of each example asks for, and what it must have read to have run. None of it knows of the
-// repository that it came from.
+// The first request to each example, and the text that its answer must have. Examples run outside of this repository.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
@@ -42,7 +41,7 @@ export const FIRST_READS = {
 }
 
 /**
- * What package.json of an example becomes outside of this repository: nothing but what it runs with, and the packages
+ * The package.json of an example outside of this repository: only the dependencies that it runs with, and our packages
  * as tarballs.
  *
  * @param {(name: string) => string} tarball where a package of ours was packed
@@ -53,7 +52,7 @@ export function standalone({ name, type, dependencies }, tarball) {
   return { name, private: true, type, dependencies: Object.fromEntries(versions) }
 }
 
-/** Starts the example that is installed in `folder`, reads until it has said something, and ends it. */
+/** Starts the example that is installed in `folder`, reads its first event, and ends it. */
 export async function readFirst(name, folder) {
   const [program] = ['server.js', 'start.js'].filter((file) => existsSync(join(folder, file)))
   const child = spawn(process.execPath, [program], { cwd: folder, env: { ...process.env, PORT: '0' }, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -64,7 +63,7 @@ export async function readFirst(name, folder) {
     await readUntil(await request, wanted)
   } finally {
     const gone = child.exitCode === null && child.signalCode === null ? once(child, 'exit') : undefined
-    // Gently, for those that have started other processes; each ends cleanly, or patience does it.
+    // Some examples have started other processes, so each gets time to end cleanly.
     child.kill('SIGTERM')
     await gone
     clearTimeout(patience)

@@ -1,5 +1,5 @@
-// `npm run matrix`: the contract on every runtime that Tidings is for. `npm run matrix -- node24 bun` runs some of
-// them. Each runtime comes from npm, and stays outside of this repository.
+// `npm run matrix` runs the contract on every supported runtime, `npm run matrix -- node24 bun` on some of them. Each
+// runtime is installed from npm, outside of this repository.
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { judge } from './matrix/judge.mjs'

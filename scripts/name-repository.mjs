@@ -1,7 +1,6 @@
-// Names the repository in what is published: `repository`, `homepage`, and the links of each README, which lead
-// nowhere from npm while they are relative. Provenance names the repository that a package was built from, and the
-// registry refuses a package.json that names another or none. The workflow knows where it runs. Without it, as for a
-// publisher elsewhere, there is nothing to name.
+// Writes the repository's address into the published packages: `repository`, `homepage`, and the links of each README,
+// since relative links do not work on npm. With provenance, the registry refuses a package.json that names another
+// repository or none. The release workflow sets the address. Elsewhere this script changes nothing.
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path/posix'
 import { fileURLToPath } from 'node:url'

@@ -1,7 +1,7 @@
 import { accessSync, constants } from 'node:fs'
 import { describe } from 'vitest'
 
-/** Where Debian installs what the suites need. */
+/** The paths at which Debian installs the programs that suites need. */
 export const BINARIES = {
   chromium: '/usr/bin/chromium',
   nginx: '/usr/sbin/nginx',
@@ -13,12 +13,12 @@ export const BINARIES = {
 type Binary = keyof typeof BINARIES
 type Describe = typeof describe | typeof describe.skip
 
-// What a limit of the proxy's own is shown with. CI may do without.
+// Tests of a proxy's own limits use them. CI may lack them.
 const OPTIONAL: readonly Binary[] = ['haproxy']
 
 /**
- * `describe` where the binaries are installed. Where one is missing: an error in CI, whose green must mean something,
- * and elsewhere `describe.skip` with a line that says what to install. Call it once in a file.
+ * `describe` when the binaries are installed. When one is missing, it throws in CI, where a skipped suite would pass
+ * unseen. Elsewhere it is `describe.skip`, with a line that says what to install. Call it once in a file.
  */
 export function describeWith(...needed: Binary[]): Describe {
   const missing = needed.filter((binary) => !installed(BINARIES[binary]))

@@ -3,8 +3,8 @@ import { constants } from 'node:os'
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP']
 
 /**
- * Ends this process with the shell that it was started in: npm hands a signal on to that shell alone, and some shells
- * (Debian's) die of it without telling their child.
+ * Ends this process when its parent shell ends. npm sends a signal only to that shell, and some shells (Debian's) end
+ * without passing it to their child.
  */
 export function endWithParent() {
   const parent = process.ppid
@@ -17,8 +17,8 @@ export function endWithParent() {
 }
 
 /**
- * Hands this process's signals on to a child and everything below it, for which it has to be `detached`. The function
- * that comes back stops that, and tells the exit code of the signal that came, 0 for none.
+ * Passes this process's signals to a `detached` child and all processes below it. The returned function stops that. It
+ * gives the exit code for the signal that came, or 0.
  */
 export function handSignalsOn(child) {
   let code = 0
@@ -28,7 +28,7 @@ export function handSignalsOn(child) {
       if (process.platform === 'win32') child.kill(signal)
       else process.kill(-child.pid, signal)
     } catch (error) {
-      // All of it has ended already.
+      // All of them have ended already.
       if (error.code !== 'ESRCH') throw error
     }
   }

@@ -1,5 +1,5 @@
-// `npm start`: builds what the newsroom needs, then becomes its server. In this process and not in a child, so that a
-// signal meets the server itself, and no package manager in between can leave it running.
+// `npm start` builds the newsroom's dependencies, then runs its server in this process. With a child process, a
+// package manager in between could miss a signal and leave the server running.
 import { endWithParent } from './signals.mjs'
 import { withPnpm } from './with-pnpm.mjs'
 

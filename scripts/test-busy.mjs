@@ -1,5 +1,5 @@
-// `npm run test:busy`: the suites whose sentences name a time, on a machine whose processors all have other work.
-// `npm run test:busy -- verify` runs another script of package.json that way.
+// `npm run test:busy` runs the suites whose sentences name a time, while busy loops use all processors.
+// `npm run test:busy -- verify` runs another script of package.json in the same way.
 import { spawn } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'

@@ -12,7 +12,7 @@ export const patience: Pick<NonNullable<ViteUserConfig['test']>, 'testTimeout' |
   expect: { poll: { timeout: LONGEST_POLL } },
 }
 
-/** Every package's tests run against the sources, so that a failing line is the line that was written. */
+/** All packages' tests run against the sources, so that errors point at lines of the sources. */
 const shared: ViteUserConfig = defineConfig({
   resolve: { conditions: ['tidings-source'] },
   ssr: { resolve: { conditions: ['tidings-source', 'node'] } },
@@ -20,7 +20,7 @@ const shared: ViteUserConfig = defineConfig({
     include: ['test/**/*.test.ts'],
     ...patience,
     pool: 'forks',
-    // Tests wait more than they compute, so a processor can be left to nobody.
+    // Tests wait more than they compute, so they may use all processors.
     maxWorkers: '100%',
     execArgv: ['--expose-gc'],
   },

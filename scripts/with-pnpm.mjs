@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { endWithParent, handSignalsOn } from './signals.mjs'
 
-/** Resolves to the exit code of the script, which is not 0 when a signal came. */
+/** Resolves to the exit code of the script. It is not 0 when a signal came. */
 export async function withPnpm(...args) {
   const { packageManager } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
   const windows = process.platform === 'win32'
@@ -14,8 +14,8 @@ export async function withPnpm(...args) {
     stdio: 'inherit',
     shell: windows,
     detached: !windows,
-    // A test that passed on one Node says nothing of another, so turbo has to tell them apart. And who tries a
-    // project out has not agreed to be counted.
+    // Turbo must not reuse the result of a test on another version of Node. Its telemetry is off, since users of this
+    // repository have not agreed to it.
     env: { ...process.env, TIDINGS_NODE_VERSION: process.version, TURBO_TELEMETRY_DISABLED: '1' },
   })
   const stop = handSignalsOn(child)

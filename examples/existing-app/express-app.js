@@ -37,7 +37,7 @@ export function expressApp({ secret, page, signal }) {
     res.status(201).json({ id: await news.publish({ event: 'news', data: req.body }) })
   })
 
-  // And this. What the session has learnt is saved when a response ends, which for a stream may be hours later: save it first.
+  // And this. The session is saved when a response ends, and a stream may end hours later. So save the session first.
   app.get('/news', (req, res, next) => {
     req.session.save((error) => {
       if (error) return next(error)

@@ -18,7 +18,7 @@ export function honoApp({ secret, page, signal }) {
 
   const app = new Hono()
   app.use(logger(), secureHeaders(), cors({ origin: page, credentials: true }), compress())
-  // Its cookie is set after the handler, and a stream's head has it all the same.
+  // It sets its cookie after the handler. The head of a stream has the cookie all the same.
   app.use(sessionMiddleware({ store: new CookieStore(), encryptionKey: secret, cookieOptions: { path: '/', httpOnly: true, sameSite: 'Lax' } }))
   app.use(sse({ signal })) // This is new.
 

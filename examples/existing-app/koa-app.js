@@ -19,7 +19,7 @@ export function koaApp({ secret, page, signal }) {
     .use(helmet())
     .use(cors({ origin: page, credentials: true }))
     .use(compress())
-  // Its cookie would be set after the handler, when a stream's head is long out. So each handler commits by itself.
+  // It would set its cookie after the handler, when the head of a stream is already sent. So each handler commits.
   app.use(session({ autoCommit: false }, app)).use(bodyParser())
   app.use(sse({ signal })) // This is new.
 

@@ -1,4 +1,4 @@
 import { createChannel } from '@tidings/core'
 
-/** What whoever is logged in may read, in all three apps. */
+/** The news that users may read once they are logged in, in all three apps. */
 export const news = createChannel()

@@ -1,2 +1,2 @@
-/** Stands in for what the apps did before there were streams: an answer that is worth compressing. */
+/** Stands in for the app as it was before streams: an answer large enough to compress. */
 export const report = Array.from({ length: 200 }, (_, index) => ({ article: index + 1, headline: 'Nothing has happened yet' }))

@@ -9,7 +9,7 @@ import { koaApp } from './koa-app.js'
 const shutdown = new AbortController()
 const settings = {
   secret: process.env.SECRET ?? randomBytes(32).toString('base64url'),
-  // The origin of a page that reads from these apps, as a development server has it.
+  // The origin of the page that reads from these apps, here a development server.
   page: process.env.PAGE ?? 'http://localhost:5173',
   signal: shutdown.signal,
 }
@@ -31,10 +31,10 @@ for (const [name, app] of Object.entries(apps)) {
 
 for (const name of ['SIGINT', 'SIGTERM']) {
   process.once(name, () => {
-    shutdown.abort() // Every stream ends cleanly, and tells its client to come back a little later than usual.
+    shutdown.abort() // Ends every stream cleanly, and tells its client to reconnect a little later than usual.
     for (const server of servers) {
       server.close()
-      // Clients keep connections for later requests, and Node would wait for those.
+      // Clients keep idle connections for later requests. Node would wait for them.
       setTimeout(() => server.closeAllConnections(), 500).unref()
     }
   })

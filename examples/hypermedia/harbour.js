@@ -7,13 +7,13 @@ const MOST_SHIPS = 5
 export class Harbour {
   #ships = []
   #channel = createChannel()
-  /** One for each library and not for each reader, so that readers who come at once share it. */
+  /** One board for each library, shared by all of its readers. */
   #snapshots = Object.fromEntries(Object.entries(dialects).map(([library, dialect]) => [library, () => dialect(this.#board())]))
 
   /** @param {string} ship */
   arrive(ship) {
     this.#ships = [...this.#ships, ship].slice(-MOST_SHIPS)
-    // The board is the same for all, and each library has it in its own words. Of two boards a slow page needs the newer one.
+    // Each library gets the same board in its own format. A slow page needs only the newest board.
     for (const [library, dialect] of Object.entries(dialects)) this.#channel.publish(dialect(this.#board()), { topic: library, key: library })
   }
 

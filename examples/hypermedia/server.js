@@ -6,7 +6,7 @@ import { Harbour } from './harbour.js'
 
 const PACE = Number(process.env.PACE ?? 2_000)
 const SHIPS = ['Albatros', 'Bontekoe', 'Calypso', 'Dar Pomorza', 'Eendracht', 'Færder', 'Götheborg', 'Hikawa Maru']
-// From node_modules, so that the pages load nothing from elsewhere.
+// From node_modules, so that the pages load nothing from other hosts.
 const LIBRARIES = {
   'htmx2.js': import.meta.resolve('htmx2/dist/htmx.min.js'),
   'htmx2-sse.js': import.meta.resolve('htmx-ext-sse/dist/sse.min.js'),
@@ -43,7 +43,7 @@ app.post('/ships', express.urlencoded({ limit: '1kb' }), (req, res) => {
 app.get('/libraries/:file', (req, res) => {
   const { file } = req.params
   if (!Object.hasOwn(LIBRARIES, file)) return res.sendStatus(404)
-  // The path has a dot in it where node_modules is a store of links.
+  // With pnpm, the path has a folder whose name begins with a dot.
   res.sendFile(fileURLToPath(LIBRARIES[file]), { dotfiles: 'allow' })
 })
 
@@ -56,7 +56,7 @@ for (const name of ['SIGINT', 'SIGTERM']) {
   process.once(name, () => {
     shutdown.abort()
     server.close()
-    // Browsers connect ahead of need, and Node would wait for the first request on such a connection.
+    // Browsers open connections in advance. Node would wait for the first request on them.
     setTimeout(() => server.closeAllConnections(), 500).unref()
   })
 }

@@ -1,4 +1,4 @@
-// What the Anthropic SDK reads: events whose name is the `type` of their data. One whose name differs it never sees.
+// The format of the Anthropic SDK: the name of each event is the `type` of its data. The SDK ignores other events.
 import { randomUUID } from 'node:crypto'
 import express from 'express'
 import { answerTo, complete } from './model.js'

@@ -1,4 +1,4 @@
-// What Vercel's AI SDK reads, from a run that goes on without its readers: `useChat({ resume: true })` finds it again after a reload.
+// The format of Vercel's AI SDK, from a run that goes on without readers. `useChat({ resume: true })` finds it after a reload.
 import { randomUUID } from 'node:crypto'
 import { createChannel } from '@tidings/core'
 import { lastEventIdOf } from '@tidings/express'
@@ -17,24 +17,24 @@ chat.post('/api/chat', (req, res) => {
   const { id, messages } = req.body ?? {}
   const prompt = promptOf(messages)
   if (typeof id !== 'string' || prompt === undefined) return res.status(400).send('A chat has an id, and messages of which the last has parts.')
-  // More than any answer has: a run is kept whole. This client keeps no ids, so it is told none but those of its parts.
+  // More messages than any answer has, so that a run is kept whole. This client keeps no ids, so none are sent.
   const run = createChannel({ history: { messages: 10_000 }, position: false })
   chats.delete(id)
   chats.set(id, { messages: [...messages], run })
-  // The oldest is forgotten. Who reads it gets the rest of it; who comes back to it, 204.
+  // Forgets the oldest chat. Its present readers get the rest of it. Later requests get 204.
   for (const oldest of chats.keys()) if (chats.size > MOST_CHATS) chats.delete(oldest)
   answer(chats.get(id), prompt)
   run.subscribe(res.sse(AS_UI_MESSAGES), { after: 'start' })
 })
 
-/** What `reconnectToStream` asks: the whole of an answer that is under way, or 204. */
+/** Answers `reconnectToStream`: with the whole answer while it is being made, else with 204. */
 chat.get('/api/chat/:id/stream', async (req, res) => {
   const run = chats.get(req.params.id)?.run
   if (!run || (await run.ended(lastEventIdOf(req)))) return res.status(204).end()
   run.subscribe(res.sse(AS_UI_MESSAGES), { after: 'start' })
 })
 
-/** Where a page that reloads finds the answers that are whole. */
+/** Gives a page that reloads the finished answers. */
 chat.get('/api/chat/:id', (req, res) => {
   res.json(chats.get(req.params.id)?.messages ?? [])
 })
@@ -52,7 +52,7 @@ async function answer({ messages, run }, prompt) {
     }
     run.publish({ data: { type: 'text-end', id } })
     run.publish({ data: { type: 'finish' } })
-    // Before the end: whoever is told that nothing is under way finds it there.
+    // Before the end, so that a page which gets 204 finds the answer here.
     messages.push({ id: messageId, role: 'assistant', parts: [{ type: 'text', text, state: 'done' }] })
   } catch (error) {
     console.error(error)

@@ -4,12 +4,12 @@ import { setTimeout } from 'node:timers/promises'
 const PACE = Number(process.env.PACE ?? 50)
 
 /**
- * Stands in for a language model: gives an answer token by token, and takes its time.
+ * Stands in for a language model: gives an answer slowly, token by token.
  * @param {string} prompt
  */
 export async function* complete(prompt) {
   for (const token of answerTo(prompt)) {
-    // A process that ends waits for its readers, and not for an answer that nobody will read.
+    // A process that ends does not wait for an answer that nobody will read.
     await setTimeout(PACE, undefined, { ref: false })
     yield token
   }

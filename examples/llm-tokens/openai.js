@@ -1,4 +1,4 @@
-// What the OpenAI SDK reads: unnamed events with a chunk each, and `[DONE]`.
+// The format of the OpenAI SDK: one chunk in each unnamed event, then `[DONE]`.
 import { randomUUID } from 'node:crypto'
 import express from 'express'
 import { answerTo, complete } from './model.js'

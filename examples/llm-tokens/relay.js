@@ -1,11 +1,11 @@
-// Another server's stream passed on, at the pace of the one who reads it. `stream.signal` ends the request upstream when the client leaves.
+// Passes on the stream of another server at the reader's pace. `stream.signal` ends the request upstream when the client leaves.
 import { EventSourceParserStream } from 'eventsource-parser/stream'
 import express from 'express'
 import OpenAI from 'openai'
 
 export const relay = express.Router()
 
-/** The upstream's answer comes after our head is out, and so does its failure: it is told within the stream, where the SDKs look for it. */
+/** The upstream answers, or fails, after our head is sent. So a failure goes into the stream, where the SDKs look for it. */
 relay.post('/relay/v1/chat/completions', onlyStreamed, async (req, res) => {
   const client = new OpenAI({ baseURL: `${upstreamOf(req)}/v1`, apiKey: process.env.UPSTREAM_KEY ?? 'none' })
   const stream = res.sse()
@@ -18,7 +18,7 @@ relay.post('/relay/v1/chat/completions', onlyStreamed, async (req, res) => {
   stream.close()
 })
 
-/** The same without an SDK: `fetch`, and a parser whose events go on as they are. */
+/** The same without an SDK: `fetch`, and a parser whose events are sent on unchanged. */
 relay.post('/relay/v1/messages', onlyStreamed, async (req, res) => {
   const headers = { 'content-type': 'application/json', 'x-api-key': process.env.UPSTREAM_KEY ?? 'none', 'anthropic-version': '2023-06-01' }
   const stream = res.sse()
@@ -39,7 +39,7 @@ function onlyStreamed(req, res, next) {
   else res.status(400).json({ error: { message: 'The relay passes streams on: ask with "stream": true.', type: 'invalid_request_error' } })
 }
 
-/** This very server, unless another is named. */
+/** This server itself, unless another one is given. */
 function upstreamOf(req) {
   return process.env.UPSTREAM ?? `http://127.0.0.1:${req.socket.localPort}`
 }

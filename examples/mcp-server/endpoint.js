@@ -16,7 +16,7 @@ const PARSE_ERROR = -32_700
  * @param {{ signal: AbortSignal, retry?: number }} options `signal` ends all sessions; `retry` is how long clients wait before they come back, in milliseconds
  */
 export function mcpEndpoint(makeServer, { signal, retry = 1_000 }) {
-  /** By id, the one that was used last at the end. @type {Map<string, Session>} */
+  /** By id. The session that was used last stands at the end. @type {Map<string, Session>} */
   const sessions = new Map()
   signal.addEventListener('abort', () => {
     for (const session of [...sessions.values()]) session.close()
@@ -57,13 +57,13 @@ export function mcpEndpoint(makeServer, { signal, retry = 1_000 }) {
   return router
 }
 
-/** HEAD among them, which would else be taken for a GET. */
+/** HEAD is one of them; Express would take it for a GET. */
 function refuseMethods(req, res, next) {
   if (METHODS.includes(req.method)) next()
   else refuse(res.set('Allow', METHODS.join(', ')), 405, 'POST, GET and DELETE are understood')
 }
 
-/** A page that has its own name resolve to this machine reaches the server, and cannot hide its name. */
+/** Stops DNS rebinding: a page whose host name resolves to this machine reaches the server, but the request has that name. */
 function refuseOrigins(req, res, next) {
   const host = `http://${req.get('host')}`
   if ([host, req.get('origin') ?? host].every(isLocal)) next()

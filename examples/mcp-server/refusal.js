@@ -1,7 +1,7 @@
 const INVALID_REQUEST = -32_600
 
 /**
- * Answers a request that does not reach the protocol: an HTTP status, and a JSON-RPC error without an id.
+ * Answers a request before it reaches the protocol, with an HTTP status and a JSON-RPC error without an id.
  * @param {import('express').Response} res @param {number} status @param {string} message @param {number} [code]
  */
 export function refuse(res, status, message, code = INVALID_REQUEST) {

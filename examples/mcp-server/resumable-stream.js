@@ -1,19 +1,19 @@
 import { createChannel, memoryLog } from '@tidings/core'
 
 /**
- * One stream of the protocol, which outlives the connections that carry it: a channel of its own, since an id has to say which
- * stream it is of, and none may be given what was said on another.
+ * One stream of the protocol. It outlives its connections. Each has its own channel, because an id must tell its stream, and
+ * messages of one stream may not go to another.
  */
 export class ResumableStream {
   #log = memoryLog({ messages: 10_000 })
-  // Clients of this protocol keep the ids of messages alone, so the first position is a message too: see `prime`.
+  // Clients of this protocol only keep the ids of messages, so the first position is a message too: see `prime`.
   #channel = createChannel({ log: this.#log, position: false })
   /** @type {import('@tidings/core').EventStream | undefined} */
   #reader
-  /** Where a reader without an id goes on. */
+  /** The position of a reader without an id. */
   #given = 'start'
 
-  /** An event with an id and empty data: whoever loses its connection after that can come back. */
+  /** Sends an event with an id and empty data, so that a client that loses its connection can resume. */
   prime() {
     this.#channel.publish({ data: '' })
   }
@@ -23,12 +23,12 @@ export class ResumableStream {
     this.#channel.publish({ data: message })
   }
 
-  /** Nothing will follow. */
+  /** Ends the stream after its last message. */
   end() {
     this.#channel.end()
   }
 
-  /** Ends it for whoever reads it, too. */
+  /** Ends the stream for its present reader, too. */
   close() {
     this.#channel.close()
   }
@@ -49,7 +49,7 @@ export class ResumableStream {
   }
 
   /**
-   * Each message goes to one connection only. The later one has it: a client may know of a lost connection long before the server.
+   * Each message goes to one connection only, the latest. A client may know of a lost connection long before the server.
    * @param {import('@tidings/core').EventStream} stream
    */
   giveTo(stream) {
@@ -63,7 +63,7 @@ export class ResumableStream {
     })
   }
 
-  /** Ends the connection and not the stream. The client comes back for the rest. */
+  /** Ends the connection but not the stream. The client reconnects for the rest. */
   hangUp() {
     this.#reader?.close()
   }

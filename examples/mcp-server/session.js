@@ -10,12 +10,12 @@ import { lastEventIdOf } from '@tidings/express'
 import { refuse } from './refusal.js'
 import { ResumableStream } from './resumable-stream.js'
 
-/** How many answers are kept whole for a client that may have lost the end of them. */
+/** How many answers are kept for clients that may have missed their ends. */
 const MOST_ANSWERED = 20
 
 /**
- * A client's session, and the SDK's transport for the server that serves it: what the server says about a request goes on the stream
- * that answers the request, all else on the one that the client opened by GET.
+ * A client's session, and the SDK's transport for its server. Messages about a request go to the stream that answers the
+ * request. All others go to the stream that the client opened by GET.
  * @implements {import('@modelcontextprotocol/sdk/shared/transport.js').Transport}
  */
 export class Session {
@@ -33,9 +33,9 @@ export class Session {
 
   async start() {}
 
-  /** POST: a request is answered by a stream, which is open before the request is looked at; all else is taken and no more. */
+  /** POST: opens a stream and then handles the request. Other messages are accepted with 202. */
   take(message, req, res) {
-    // Clients of older versions fail on empty data.
+    // Older clients fail on empty data.
     if (isInitializeRequest(message)) this.#primes = message.params.protocolVersion >= '2025-11-25'
     if (!isJSONRPCRequest(message)) {
       res.status(202).end()
@@ -51,7 +51,7 @@ export class Session {
     this.onmessage?.(message, { requestInfo: { headers: req.headers }, closeSSEStream: () => answer.hangUp() })
   }
 
-  /** GET: goes on with the stream that gave out the client's last event id; without one, opens that for what nobody asked. */
+  /** GET: resumes the stream of the client's last event id. Without an id, opens the stream for messages that answer no request. */
   async open(req, res) {
     const id = lastEventIdOf(req)
     if (id === '') {
@@ -59,7 +59,7 @@ export class Session {
       return this.#connect(this.#unasked, res)
     }
     const stream = [this.#unasked, ...this.#answers.values(), ...this.#answered].find((kept) => kept.gave(id))
-    // Not 404, which would say that the session is gone.
+    // Not 404, which would mean that the session is gone.
     if (!stream) return refuse(res, 400, 'No stream that is kept gave out this id')
     if (await stream.isOverAfter(id)) return res.status(204).end()
     stream.giveTo(res.sse())
@@ -89,7 +89,7 @@ export class Session {
     if (this.#answered.length > MOST_ANSWERED) this.#answered.shift()
   }
 
-  /** The end of the session: DELETE, too many others, or the end of the process. What the server does for it is aborted. */
+  /** Ends the session: at DELETE, with too many sessions, or with the process. Aborts the server's work for it. */
   async close() {
     for (const stream of [this.#unasked, ...this.#answers.values(), ...this.#answered]) stream.close()
     this.onclose?.()

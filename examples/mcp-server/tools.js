@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { z } from 'zod'
 
-/** Makes the server of one session: a quick tool, a slow one, and one that speaks up later. */
+/** Makes the server of one session, with a quick tool, a slow tool, and one that sends a message later. */
 export function makeServer() {
   const server = new McpServer({ name: 'tidings-example', version: '1.0.0' }, { capabilities: { logging: {} } })
 

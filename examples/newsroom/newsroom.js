@@ -9,7 +9,7 @@ const KEPT = 20
  * @typedef {{ text: string, origin: Origin, at: number }} Headline
  */
 
-/** One channel for three frameworks: what each of them wants of it are topics. And the last headlines, for whoever comes new. */
+/** One channel for three frameworks, each of which reads some of its topics. And the last headlines, for new readers. */
 export class Newsroom {
   channel = newChannel()
   clients = new Clients()
@@ -22,13 +22,13 @@ export class Newsroom {
   }
 
   /**
-   * Sends a headline to all who want those of its origin. Resolves to its id.
+   * Sends a headline to all readers of its origin. Resolves to its id.
    * @param {string} text
    * @param {Origin} origin
    */
   publish(text, origin) {
     const headline = { text, origin, at: Date.now() }
-    // First the state, of which snapshots are taken, then the message.
+    // Change the state first, since snapshots read it. Then publish the message.
     this.#headlines = [...this.#headlines, headline].slice(-KEPT)
     return this.channel.publish(messageOf(headline), { topic: origin })
   }
@@ -41,7 +41,7 @@ export class Newsroom {
     return this.#headlines.filter(({ origin }) => origins.includes(origin)).map(messageOf)
   }
 
-  /** Does to the channel what a restart of the process would: it begins anew, and knows no id that was given out before. */
+  /** Replaces the channel, as a restart of the process would. The new one knows no earlier id. */
   restart() {
     const before = this.channel
     this.channel = newChannel()
@@ -50,7 +50,7 @@ export class Newsroom {
 }
 
 function newChannel() {
-  // The page shows where it stands, so it is told by an event; an id alone is seen by nothing but the browser.
+  // The page shows its position, so an event tells it. Only the browser sees an id alone.
   return createChannel({ history: { messages: 1_000 }, position: 'message' })
 }
 

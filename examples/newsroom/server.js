@@ -28,14 +28,14 @@ server.once('error', (error) => {
   server.listen(0, '127.0.0.1')
 })
 server.once('listening', () => console.log(`${notice}The newsroom is open at http://localhost:${server.address().port}`))
-// Loopback only: whoever reaches this page may publish on it.
+// Loopback only: everyone who reaches this page may publish.
 server.listen(wanted, '127.0.0.1')
 
 for (const name of ['SIGINT', 'SIGTERM']) {
   process.once(name, () => {
-    shutdown.abort() // Every stream ends cleanly, and tells its page to come back a little later than usual.
+    shutdown.abort() // Ends every stream cleanly, and tells its page to reconnect a little later than usual.
     server.close()
-    // Browsers connect ahead of need, and Node keeps waiting for the first request on such a connection.
+    // Browsers open connections in advance. Node would wait for the first request on them.
     setTimeout(() => server.closeAllConnections(), 500).unref()
   })
 }

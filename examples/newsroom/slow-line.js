@@ -1,7 +1,7 @@
 const EVERY = 5_000
 
 /**
- * Makes of a response one at the end of a slow line: it takes a write, and then asks to wait for five seconds.
+ * Makes a response behave as on a slow line: after each write it asks to wait for five seconds.
  * @param {import('node:http').ServerResponse} res
  */
 export function slowDown(res) {

@@ -1,4 +1,4 @@
-// Scores for whoever reads, and what reading them comes to: by prom-client at /metrics, and by OpenTelemetry at /opentelemetry.
+// A stream of scores, and its numbers: by prom-client at /metrics, and by OpenTelemetry at /opentelemetry.
 import { metrics as api } from '@opentelemetry/api'
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus'
 import { MeterProvider } from '@opentelemetry/sdk-metrics'
@@ -8,7 +8,7 @@ import express from 'express'
 import { observeTidings } from './with-opentelemetry.js'
 import { registry } from './with-prometheus.js'
 
-// Stands for whatever exporter an app has: over OTLP it would be sent, and here it is asked.
+// Stands in for the exporter of an app. OTLP would send the numbers; this one is asked for them.
 const exporter = new PrometheusExporter({ preventServerStart: true })
 api.setGlobalMeterProvider(new MeterProvider({ readers: [exporter] }))
 observeTidings()
@@ -35,7 +35,7 @@ for (const name of ['SIGINT', 'SIGTERM']) {
     clearInterval(goals)
     shutdown.abort()
     server.close()
-    // Prometheus keeps its connection, and Node would wait for its next request.
+    // Prometheus keeps its connection. Node would wait for its next request.
     setTimeout(() => server.closeAllConnections(), 500).unref()
   })
 }

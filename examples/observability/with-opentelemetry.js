@@ -2,7 +2,7 @@ import { metrics as api } from '@opentelemetry/api'
 import { metrics } from '@tidings/core'
 import { instruments } from '@tidings/core/instruments'
 
-/** Has the app's meter provider collect the numbers of `metrics()`. Call it once the provider is set. */
+/** Makes the app's meter provider collect the numbers of `metrics()`. Call it after the provider is set. */
 export function observeTidings(meter = api.getMeter('@tidings/core')) {
   const observed = instruments.map(({ name, kind, unit, description, read }) => {
     const about = { unit, description }

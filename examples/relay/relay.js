@@ -2,12 +2,12 @@ import { createChannel } from '@tidings/core'
 import { createEventSource } from 'eventsource-client'
 
 /**
- * Reads one event stream, and publishes its changes by the wiki that they are of.
+ * Reads one event stream, and publishes its changes. The topic of each is its wiki.
  *
- * Two streams, two kinds of ids: readers come back with ids of the channel, and the relay itself with the upstream's, which it keeps. What
- * the upstream sends once more after a reconnect has the same `meta.id`, and is not published again.
+ * There are two kinds of ids. Readers resume with ids of the channel. The relay resumes with ids of the upstream, which it keeps. After a
+ * reconnect the upstream repeats some changes. They have the same `meta.id`, and are not published again.
  * @param {string} url
- * @param {number} silence how long the upstream may say nothing, not even a comment, in milliseconds
+ * @param {number} silence milliseconds for which the upstream may send nothing, not even a comment
  */
 export function relay(url, silence) {
   const channel = createChannel({ history: { messages: 10_000 } })
@@ -30,7 +30,7 @@ export function relay(url, silence) {
         try {
           publish(JSON.parse(data))
         } catch (error) {
-          console.error(error) // The client would take what is thrown here for a lost connection, and say nothing.
+          console.error(error) // The client would take an error here for a lost connection, and report nothing.
         }
       },
     })
@@ -40,7 +40,7 @@ export function relay(url, silence) {
     channel.publish({ event: 'change', data: { number, wiki, title, user, comment } }, { topic: wiki, idempotencyKey: meta.id })
   }
 
-  // A connection that ends is made anew by the client. One can also die without a word.
+  // The client reconnects when a connection ends. But a connection can also die without an event.
   const watchdog = setInterval(() => {
     upstream.close()
     upstream = connect(upstream.lastEventId)
@@ -51,7 +51,7 @@ export function relay(url, silence) {
 
   return {
     channel,
-    /** How it is going, and the upstream's id to go on after. */
+    /** The state of the relay, with the upstream's id to resume after. */
     get state() {
       return { received, connections, readers: channel.subscribers, lastEventId: upstream.lastEventId }
     },

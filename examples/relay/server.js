@@ -1,11 +1,11 @@
-// Many readers, and one connection to the service that they all read from.
+// Many readers share one connection to a service.
 import { sse } from '@tidings/express'
 import express from 'express'
 import { relay } from './relay.js'
 import { Upstream } from './upstream.js'
 
 const PACE = 250
-// Wikimedia's own ends connections after 15 minutes. This one is less patient, so that there is something to see.
+// Wikimedia ends connections after 15 minutes. This server does so earlier, to show a reconnect.
 const PATIENCE = 10_000
 const MOST_TOPICS = 50
 // Longer than any pause of a stream with heartbeats.
@@ -41,7 +41,7 @@ for (const name of ['SIGINT', 'SIGTERM']) {
     upstream?.close()
     shutdown.abort()
     server.close()
-    // Clients keep connections for later requests, and Node would wait for those.
+    // Clients keep idle connections for later requests. Node would wait for them.
     setTimeout(() => server.closeAllConnections(), 500).unref()
   })
 }

@@ -10,15 +10,15 @@ const sample = readFileSync(new URL('sample.ndjson', import.meta.url), 'utf8')
 
 const KEPT = 1_000
 
-/** Changes happen when it is told so. */
+/** Makes changes when it is told to. */
 export class Upstream {
   #happened = 0
-  /** The last of what has happened. */
+  /** The last changes. */
   #changes = []
   #readers = new Set()
   #server = createServer((req, res) => this.#open(req, res))
 
-  /** How many read it at present. */
+  /** The number of present readers. */
   get readers() {
     return this.#readers.size
   }
@@ -42,12 +42,12 @@ export class Upstream {
     for (const { stream } of this.#readers) stream.send(message)
   }
 
-  /** Sends what nobody can read. */
+  /** Sends an event that cannot be parsed. */
   garble() {
     for (const { stream } of this.#readers) stream.send('no JSON')
   }
 
-  /** Breaks all connections off, with whatever is under way on them. */
+  /** Cuts all connections. Bytes that are on their way are lost. */
   drop() {
     for (const { res } of this.#readers) res.destroy()
     this.#readers.clear()
@@ -67,7 +67,7 @@ export class Upstream {
 
   #open(req, res) {
     const stream = openEventStream(req, res, { retry: 500 })
-    // It knows a position by its time, so whoever comes back gets the last millisecond once more.
+    // A position is a time, so a client that resumes gets the changes of the last millisecond again.
     const [position] = stream.lastEventId ? JSON.parse(stream.lastEventId) : []
     if (position) for (const { at, message } of this.#changes) if (at >= position.timestamp) stream.send(message)
     const reader = { stream, res }

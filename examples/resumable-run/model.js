@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 const PACE = 50
 
 /**
- * Stands in for the SDK of a language model: gives an answer token by token, and takes its time.
+ * Stands in for the SDK of a language model: gives an answer slowly, token by token.
  * @param {string} prompt
  * @param {AbortSignal} signal stops it
  */

@@ -1,4 +1,4 @@
-// A run goes on without its readers: it is a channel that ends, and a page is one reader of it.
+// A run is a channel that ends. It goes on without readers. A page is one of its readers.
 import { randomUUID } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { createChannel } from '@tidings/core'
@@ -14,9 +14,9 @@ const runs = new Map()
 /** @param {string} prompt */
 function start(prompt) {
   const name = randomUUID()
-  const run = createChannel({ history: { messages: 10_000 } }) // More than any answer has: a run is kept whole.
+  const run = createChannel({ history: { messages: 10_000 } }) // More messages than any answer has, so that a run is kept whole.
   runs.set(name, run)
-  // The oldest is forgotten. Who reads it gets the rest of it; who comes back to it, 404.
+  // Forgets the oldest run. Its present readers get the rest of it. Later requests get 404.
   for (const oldest of runs.keys()) if (runs.size > MOST_RUNS) runs.delete(oldest)
   produce(run, prompt)
   return name
@@ -57,7 +57,7 @@ for (const name of ['SIGINT', 'SIGTERM']) {
   process.once(name, () => {
     shutdown.abort()
     server.close()
-    // Browsers connect ahead of need, and Node would wait for the first request on such a connection.
+    // Browsers open connections in advance. Node would wait for the first request on them.
     setTimeout(() => server.closeAllConnections(), 500).unref()
   })
 }

@@ -1,4 +1,4 @@
-// One machine of two: Express, and Redis by way of `redis`.
+// One of two machines: Express, with Redis through the client `redis`.
 import { createChannel } from '@tidings/core'
 import { sse } from '@tidings/express'
 import { redisLog } from '@tidings/redis'
@@ -25,7 +25,7 @@ app.get('/scores', (_req, res) => {
 })
 
 app.post('/scores', express.json({ limit: '2kb' }), async (req, res) => {
-  // Who publishes may have to ask again, of this machine or the other; the key says that it is the same score.
+  // The publisher may have to repeat a request, to this machine or the other. The key says that it is the same score.
   const id = await scores.publish({ event: 'score', data: req.body }, { idempotencyKey: req.get('idempotency-key') })
   res.status(201).json({ id })
 })

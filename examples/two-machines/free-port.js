@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 
 /**
- * The port that is wanted, or another where it is taken.
+ * The wanted port, or another one if that is taken.
  * @param {number} [wanted] 0 for any
  * @returns {Promise<number>}
  */

@@ -1,4 +1,4 @@
-// The other machine: Hono, and the same Redis by way of `ioredis`.
+// The other machine: Hono, with the same Redis through the client `ioredis`.
 import { serve } from '@hono/node-server'
 import { createChannel } from '@tidings/core'
 import { sse } from '@tidings/hono'

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 const ABSENCE = 1_000
 const PATIENCE = 5_000
 
-/** A server process that is started again, on the same port, a second after it has ended. */
+/** A server process. It is started again on the same port a second after it has ended. */
 export class Machine {
   port = 0
   #name

@@ -5,7 +5,7 @@ const MATCHES = ['Harbour – Lighthouse', 'Ferry – Pilots', 'Anchor – Buoy'
 const PAUSE = 50
 
 /**
- * Publishes numbered scores, one after the other, each until one of the machines has it.
+ * Publishes numbered scores, one after the other. Repeats each until one of the machines has it.
  * @param {string} origin
  * @param {number} pace in milliseconds
  * @param {AbortSignal} signal
@@ -29,7 +29,7 @@ async function publish(url, score, key, signal) {
     } catch {
       signal.throwIfAborted()
     }
-    // The machine that was asked is gone. Nobody knows whether it had published before: ask again, with the same key.
+    // The machine is gone. It may have published the score, so the request is repeated with the same key.
     await setTimeout(PAUSE, undefined, { signal })
   }
 }

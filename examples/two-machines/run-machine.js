@@ -1,8 +1,8 @@
 /**
- * Says where a machine listens, and ends it cleanly when it is told to, or when whoever started it is gone.
+ * Prints where a machine listens. Ends it cleanly at a signal, or when its parent process is gone.
  * @param {import('node:http').Server} server
  * @param {AbortController} shutdown of its streams
- * @param {() => Promise<void>} release lets go of Redis, once nobody reads or publishes any more
+ * @param {() => Promise<void>} release closes the connection to Redis, after the last reader and publisher
  */
 export function runMachine(server, shutdown, release) {
   server.once('listening', () => process.send?.({ port: server.address().port }))
@@ -16,7 +16,7 @@ export function runMachine(server, shutdown, release) {
       await release()
       if (process.connected) process.disconnect()
     })
-    // What is no stream and sends nothing, such as a connection that was opened ahead of need.
+    // Closes idle connections, such as those that browsers open in advance.
     setTimeout(() => server.closeAllConnections(), 500).unref()
   }
   for (const event of ['SIGINT', 'SIGTERM', 'disconnect']) process.on(event, end)

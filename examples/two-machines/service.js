@@ -17,11 +17,11 @@ export class Service {
    * @param {string} name
    * @param {string} command
    * @param {string[]} args
-   * @param {(error: Error) => void} onEnd told where it ends by itself
+   * @param {(error: Error) => void} onEnd called when it ends by itself
    */
   constructor(name, command, args, onEnd) {
     this.#name = name
-    // In a group of its own, so that Ctrl-C in a terminal reaches whoever ends them all in their order, and nobody else.
+    // In its own process group, so that Ctrl-C reaches only the process that ends all others in order.
     this.#process = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
     this.#exited = once(this.#process, 'close')
     this.#exited.catch(() => {}).then(() => this.#stopping || onEnd(this.#failure()))
@@ -33,7 +33,7 @@ export class Service {
   }
 
   /**
-   * Resolves once it has said something like this.
+   * Resolves once it has printed text that matches.
    * @param {RegExp} pattern
    */
   async says(pattern) {

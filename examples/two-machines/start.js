@@ -24,7 +24,7 @@ if (missing.length > 0) {
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'tidings-two-machines-'))
-/** What runs, in the order in which it is ended. */
+/** The running processes, in the order in which they are ended. */
 const running = { machines: [], services: [] }
 const ending = new AbortController()
 
@@ -67,7 +67,7 @@ async function startRedis() {
 }
 
 async function start() {
-  // A log of this run's own: scores are numbered from 1.
+  // A new log for each start, since scores are numbered from 1.
   const env = { REDIS_URL: process.env.REDIS_URL || (await startRedis()), LOG: `scores-${randomUUID()}` }
   const [expressPort, honoPort] = await Promise.all(['express', 'hono'].map((name) => startMachine(name, env)))
   const port = await freePort(PORT)

@@ -6,7 +6,7 @@ const EVERY = 1_000
 const RESOLUTION = 10
 
 /**
- * What this process costs, once a second. Each reader has a measurement of its own; it ends with the reader.
+ * Measures once a second what this process costs. Each reader has its own measurement, which ends with the reader.
  *
  * @param {{ readonly readers: number }} newsroom
  * @returns {AsyncGenerator<{ cpu: number, memory: number, delay: number, machine: number, readers: number }, void>} `cpu`: per

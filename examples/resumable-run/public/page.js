@@ -1,6 +1,6 @@
 const [form, prompt, reload, text, state] = ['form', 'prompt', 'reload', 'text', 'state'].map((id) => document.getElementById(id))
 
-/** What survives a reload: which run, the text so far, and the id after which it goes on. One item, so that they cannot disagree. */
+/** Survives a reload: the run, its text so far, and the id to resume after. They are one item, so that they always match. */
 let kept = JSON.parse(sessionStorage.getItem('run') ?? 'null')
 let source
 
@@ -12,16 +12,16 @@ function keep(change) {
 
 function listen() {
   source?.close()
-  // Reconnecting by itself it sends its id in a header; a new one, as after a reload, says it in the query.
+  // An EventSource that reconnects sends its id in a header. A new one, as after a reload, sends it in the query.
   source = new EventSource(`/runs/${kept.run}?lastEventId=${encodeURIComponent(kept.id)}`)
   const how = kept.id ? `Resumed after ${kept.id}` : 'From the start'
   source.onopen = () => show(how)
   source.onmessage = ({ data, lastEventId }) => keep({ text: kept.text + JSON.parse(data).token, id: lastEventId })
-  // Some of it is gone, so all that the server has comes: the text begins anew.
+  // Some of it is gone. The server sends all that it still has, so the text begins anew.
   source.addEventListener('reset', ({ lastEventId }) => keep({ text: '', id: lastEventId }))
   source.addEventListener('failed', () => show('The model failed; this is as far as it came'))
   source.onerror = () => {
-    // 204 and 404 stop it for good: all of it has come, or the server has forgotten the run. All else it tries again.
+    // 204 and 404 stop it: the run has ended, or the server has forgotten it. Other failures are tried again.
     show(source.readyState === EventSource.CLOSED ? 'Nothing more will come' : 'Away, and coming back')
   }
 }

@@ -7,7 +7,7 @@ const scores = document.getElementById('scores')
 let last = { number: 0, id: '' }
 
 function listen() {
-  // Coming back by itself it sends its id in a header; a new one says it in the query.
+  // An EventSource that reconnects sends its id in a header. A new one sends it in the query.
   const source = new EventSource(`/scores?lastEventId=${encodeURIComponent(last.id)}`)
   source.addEventListener('machine', ({ data }) => {
     const { name, pid } = JSON.parse(data)
@@ -24,7 +24,7 @@ function listen() {
   source.onerror = () => {
     show('machine', '-')
     show('state', 'Away, and coming back')
-    // It gives up at an answer that is no event stream: nginx's 502, where both machines are gone.
+    // It gives up at an answer that is no event stream, such as nginx's 502 while both machines are gone.
     if (source.readyState === EventSource.CLOSED) setTimeout(listen, PAUSE)
   }
 }
@@ -50,7 +50,7 @@ function show(id, text) {
 }
 
 for (const button of document.querySelectorAll('button')) {
-  // Who is killed does not answer.
+  // A killed machine does not answer.
   button.onclick = () => fetch(button.dataset.path, { method: 'POST' }).catch(() => {})
 }
 listen()
