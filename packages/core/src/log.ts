@@ -4,8 +4,6 @@
  *
  * @module @tidings/core/log
  */
-export { backOff } from './lib/engine-log/back-off.ts'
-export { withDeadline } from './lib/engine-log/deadline.ts'
 export {
   type Engine,
   type EngineBatch,
@@ -21,5 +19,3 @@ export {
 export { engineLog } from './lib/engine-log/engine-log.ts'
 export { ENGINE_LOG_OPTIONS, type EngineHistory, type EngineLogOptions, type ResolvedHistory } from './lib/engine-log/engine-log-options.ts'
 export { randomEpoch } from './lib/log/random-epoch.ts'
-export { checkedInteger, checkNames, invalidOption } from './lib/option-checks.ts'
-export { startTimer } from './lib/timer.ts'

@@ -5,7 +5,7 @@ import { dataOf, eventOf } from '../src/lib/message/block.ts'
 import { byteLength } from '../src/lib/message/byte-length.ts'
 import { prefixLines } from '../src/lib/message/lines.ts'
 import { encodeBlock, encodeComment, encodeFrame, encodeMessage, type Message } from '../src/lib/message/message.ts'
-import { joinLong } from '../src/lib/transport/node-sink.ts'
+import { joinLong } from '../src/lib/transport/join-long.ts'
 import { codePoint } from './support/code-point.ts'
 
 test('W1 W3 W12 a long line goes out as the same bytes as by text', () => {

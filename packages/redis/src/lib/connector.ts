@@ -1,4 +1,4 @@
-import { invalidOption } from '@tidings/core/log'
+import { invalidOption } from '@tidings/core/internal'
 import { type IoRedisClient, type IoRedisCluster, ioRedisConnector } from './ioredis.ts'
 import {
   type NodeRedisClient,

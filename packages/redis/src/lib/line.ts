@@ -1,4 +1,4 @@
-import { backOff, startTimer, withDeadline } from '@tidings/core/log'
+import { backOff, startTimer, withDeadline } from '@tidings/core/internal'
 import type { Connector, SubscriberConnection } from './connector.ts'
 
 // Milliseconds. A connection to a frozen or unreachable node gives no event. A regular call finds it.

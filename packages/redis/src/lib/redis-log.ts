@@ -1,5 +1,6 @@
 import type { TailedLog } from '@tidings/core'
-import { checkedInteger, checkNames, ENGINE_LOG_OPTIONS, type EngineLogOptions, engineLog, invalidOption } from '@tidings/core/log'
+import { checkedInteger, checkNames, invalidOption } from '@tidings/core/internal'
+import { ENGINE_LOG_OPTIONS, type EngineLogOptions, engineLog } from '@tidings/core/log'
 import { connectorOf, type RedisClient } from './connector.ts'
 import { RedisEngine } from './redis-engine.ts'
 import { Subscriptions } from './subscriptions.ts'

@@ -1,4 +1,5 @@
-import { backOff, type EngineSubscription, withDeadline } from '@tidings/core/log'
+import { backOff, withDeadline } from '@tidings/core/internal'
+import type { EngineSubscription } from '@tidings/core/log'
 import type { Connector } from './connector.ts'
 import { Line, LONGEST_CALL } from './line.ts'
 
