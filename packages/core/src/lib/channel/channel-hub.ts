@@ -85,8 +85,8 @@ export class ChannelHub implements Hub, Source, MessageSource, Flushable, LogFol
   // Calls of the log.
 
   entry({ topic, offset }: LogEntry): void {
-    this.#due.markDue(this.audiences.ofAllTopics, offset)
-    this.#due.markDue(this.audiences.ofTopic(topic), offset)
+    this.#due.markDue(this.audiences.ofTopic(undefined), offset)
+    if (topic !== undefined) this.#due.markDue(this.audiences.ofTopic(topic), offset)
     if (!this.#due.isEmpty) pacer.schedule(this)
     if (this.#waiting.size > 0) this.#wakeReaders()
   }

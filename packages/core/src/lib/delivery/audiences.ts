@@ -2,14 +2,16 @@ import { Audience, type AudienceHub } from './audience.ts'
 import type { Reader } from './reader.ts'
 import { type Filter, type Source, View } from './view.ts'
 
+const ALL_TOPICS = [undefined]
+const NONE: readonly Audience[] = []
+
 /** The audiences of a channel. Finds the ones that a message concerns. */
 export class Audiences {
   readonly #channel: Source & AudienceHub
   readonly #open = new Set<Audience>()
   readonly #byFilter = new Map<Filter | undefined, Map<string, Audience>>()
-  readonly #byTopic = new Map<string, Set<Audience>>()
-  /** The audiences without topics. Each message may concern them. */
-  readonly ofAllTopics: Set<Audience> = new Set()
+  /** By each of their topics; those of all topics by `undefined`. */
+  readonly #byTopic = new Map<string | undefined, Set<Audience>>()
 
   constructor(channel: Source & AudienceHub) {
     this.#channel = channel
@@ -44,9 +46,9 @@ export class Audiences {
     return this.#open.values()
   }
 
-  /** The audiences that name this topic. */
+  /** The audiences that name this topic; for undefined, those of all topics. */
   ofTopic(topic: string | undefined): Iterable<Audience> {
-    return (topic !== undefined && this.#byTopic.get(topic)) || []
+    return this.#byTopic.get(topic) ?? NONE
   }
 
   #enter(audience: Audience): void {
@@ -55,8 +57,7 @@ export class Audiences {
     const named = this.#byFilter.get(view.filter)
     if (named) named.set(view.name, audience)
     else this.#byFilter.set(view.filter, new Map([[view.name, audience]]))
-    if (!view.topics) this.ofAllTopics.add(audience)
-    for (const topic of view.topics ?? []) {
+    for (const topic of view.topics ?? ALL_TOPICS) {
       const audiences = this.#byTopic.get(topic)
       if (audiences) audiences.add(audience)
       else this.#byTopic.set(topic, new Set([audience]))
@@ -69,8 +70,7 @@ export class Audiences {
     const named = this.#byFilter.get(view.filter)
     named?.delete(view.name)
     if (named?.size === 0) this.#byFilter.delete(view.filter)
-    this.ofAllTopics.delete(audience)
-    for (const topic of view.topics ?? []) {
+    for (const topic of view.topics ?? ALL_TOPICS) {
       const audiences = this.#byTopic.get(topic)
       audiences?.delete(audience)
       if (audiences?.size === 0) this.#byTopic.delete(topic)
