@@ -12,7 +12,6 @@ const LONGEST_NAME = 1_024
  */
 export function checkedName(option: string, value: unknown): string {
   if (typeof value !== 'string') throw invalidOption(`${option} must be a string, got ${describe(value)}`)
-  if (value.length > LONGEST_NAME)
-    throw invalidOption(`${option} must have at most ${LONGEST_NAME} characters, got ${value.length}; shorten it, or use a hash of it`)
+  if (value.length > LONGEST_NAME) throw invalidOption(`${option} must have at most ${LONGEST_NAME} characters, got ${value.length}; shorten it, or hash it`)
   return ownText(value)
 }

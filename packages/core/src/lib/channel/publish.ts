@@ -36,10 +36,7 @@ export function toLogMessage(message: Message, options: PublishOptions, serializ
   if (!('data' in parts)) throw new TidingsError('ERR_SSE_INVALID_MESSAGE', "A channel's message needs data; for an empty one write { data: '' }")
   const event = parts.event || 'message'
   if (reserved.has(event))
-    throw new TidingsError(
-      'ERR_SSE_RESERVED_EVENT',
-      `The event ${JSON.stringify(event)} belongs to the channel itself; use another name, or set the channel's resetEvent`,
-    )
+    throw new TidingsError('ERR_SSE_RESERVED_EVENT', `event ${JSON.stringify(event)} belongs to the channel itself; use another name, or set its resetEvent`)
   const topic = nameOf('topic', options.topic)
   const key = nameOf('key', options.key)
   nameOf('idempotencyKey', options.idempotencyKey)

@@ -17,6 +17,5 @@ export function topicsOf(topics: Iterable<string> | undefined, most: number): Re
 
 /** Checks the number of topics. @throws `ERR_SSE_INVALID_OPTION` */
 export function checkCount(topics: ReadonlySet<string>, most: number): void {
-  if (topics.size > most)
-    throw invalidOption(`topics must be at most ${most} names; check how many a client asks for before you open its stream, or set the channel's maxTopics`)
+  if (topics.size > most) throw invalidOption(`topics must be at most ${most} names; limit what a client may ask for, or set the channel's maxTopics`)
 }

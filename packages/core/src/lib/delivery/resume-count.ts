@@ -29,7 +29,7 @@ export class ResumeCount {
     this.#pause = Math.min(2 * this.#pause, LONGEST_PAUSE)
     return new TidingsError(
       'ERR_SSE_UNKNOWN_IDS',
-      `${unknown} of ${all} clients reconnected with ids that this log never gave out, and were reset; let all processes share a log on an engine, or have the balancer send each client to one process`,
+      `${unknown} of ${all} clients reconnected with ids that this log never gave out, and were reset; let all processes share a log on an engine, or send each client to one process`,
     )
   }
 }

@@ -73,7 +73,7 @@ class Run {
   #giveUp(timeout: number): void {
     const error = new TidingsError(
       'ERR_SSE_SNAPSHOT_TIMEOUT',
-      `snapshot took longer than ${timeout} ms; pass its signal on to the calls that it makes, make them faster, or raise the channel's snapshotTimeout`,
+      `snapshot took longer than ${timeout} ms; make it faster, let its signal abort it, or raise snapshotTimeout`,
     )
     const takers = this.#end()
     this.#abort(error)

@@ -43,5 +43,5 @@ export function unknownKey(key: string): TidingsError {
 
 /** The error for an event without data: clients ignore it. */
 export function eventWithoutData(event: string): TidingsError {
-  return invalidMessage(`event ${describe(event)} has no data, and clients ignore an event without data; write data: ''`)
+  return invalidMessage(`event ${describe(event)} has no data, so clients would ignore it; write data: ''`)
 }
