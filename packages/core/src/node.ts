@@ -8,9 +8,9 @@ import type { AnyEvents } from './lib/message/message.ts'
 import type { EventStream } from './lib/stream/event-stream.ts'
 import { resolveOptions, type StreamOptions } from './lib/stream/stream-options.ts'
 import type { NodeRequest, NodeResponse } from './lib/transport/node-messages.ts'
-import { nodeLastEventId, openNodeStream } from './lib/transport/node-stream.ts'
+import { lastEventIdOf, openNodeStream } from './lib/transport/node-stream.ts'
 
-export type { NodeRequest, NodeResponse }
+export { lastEventIdOf, type NodeRequest, type NodeResponse }
 
 /**
  * Opens an event stream on a response of `node:http`, or of the compatibility API of `node:http2`. The head and a
@@ -34,13 +34,4 @@ export function openEventStream<Events extends object = AnyEvents>(req: NodeRequ
     res.writeHead(406, { 'Content-Type': 'text/plain; charset=utf-8' })
     res.end(refusal.message)
   }) as EventStream<Events>
-}
-
-/**
- * The id of the last event that the client has seen: its `Last-Event-ID` header read as UTF-8, or `lastEventId` in
- * the query where the header is absent. `''` where the client sent no id. `'\uFFFD'`, which no server uses as an id,
- * where the id contains NUL or is longer than 1 KiB.
- */
-export function lastEventIdOf(request: NodeRequest): string {
-  return nodeLastEventId(request)
 }

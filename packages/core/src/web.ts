@@ -9,9 +9,9 @@ import type { EventStream } from './lib/stream/event-stream.ts'
 import { resolveOptions, type StreamOptions } from './lib/stream/stream-options.ts'
 import { refusalOf, refusalResponse } from './lib/transport/accept.ts'
 import { HOP_BY_HOP_HEADERS, setHeaders } from './lib/transport/response-head.ts'
-import { answerOnce, type StreamCallback, type WebRequest, webLastEventId, webStreamBody } from './lib/transport/web-stream.ts'
+import { answerOnce, lastEventIdOf, type StreamCallback, type WebRequest, webStreamBody } from './lib/transport/web-stream.ts'
 
-export type { StreamCallback, WebRequest }
+export { lastEventIdOf, type StreamCallback, type WebRequest }
 
 /**
  * Makes a fetch `Response` that is an event stream, for servers that speak fetch: Hono, Bun, Deno, Workers, route
@@ -48,13 +48,4 @@ export function eventStreamResponse<Events extends object = AnyEvents>(
   for (const name of HOP_BY_HOP_HEADERS) headers.delete(name)
   const body = request.method === 'HEAD' ? null : webStreamBody(request, resolved, (stream) => callback(stream as EventStream<Events>))
   return new Response(body, { status: resolved.status, headers })
-}
-
-/**
- * The id of the last event that the client has seen: its `Last-Event-ID` header read as UTF-8, or `lastEventId` in
- * the query where the header is absent. `''` where the client sent no id. `'\uFFFD'`, which no server uses as an id,
- * where the id contains NUL or is longer than 1 KiB.
- */
-export function lastEventIdOf(request: Pick<Request, 'url' | 'headers'>): string {
-  return webLastEventId(request)
 }

@@ -93,7 +93,7 @@ export class ChannelHub implements Hub, Source, MessageSource, Flushable, LogFol
 
   trimming(upTo: number): void {
     // A burst that is larger than the history would be dropped before the end of this turn.
-    if (upTo >= this.#due.unreadFrom) this.flush()
+    if (upTo >= this.#due.firstUnread) this.flush()
   }
 
   breaking(upTo: number): void {

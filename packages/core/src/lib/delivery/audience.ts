@@ -51,8 +51,8 @@ export class Audience {
   #delivers = false
   /** Whether messages have come for its readers. */
   isDue = false
-  /** While it is due: the offset before the first of these messages. */
-  #unreadAfter: number | undefined
+  /** While it is due: the offset of the first of these messages. */
+  #firstUnread: number | undefined
   /** The shared cursor after the last shared write. */
   cursor = 0
   /** The offset of the last message of the last shared write. */
@@ -96,18 +96,18 @@ export class Audience {
 
   /** The offset up to which no message waits for its readers. An up-to-date reader may move to it. */
   get quietUntil(): number {
-    return this.#unreadAfter ?? this.#hub.tail.head
+    return this.#firstUnread === undefined ? this.#hub.tail.head : this.#firstUnread - 1
   }
 
   /** A message with this offset has come for its readers. */
   markUnread(offset: number): void {
-    this.#unreadAfter ??= offset - 1
+    this.#firstUnread ??= offset
   }
 
   /** Its readers have got all messages. */
   clearDue(): void {
     this.isDue = false
-    this.#unreadAfter = undefined
+    this.#firstUnread = undefined
   }
 
   /** Tells each reader that the entries after this offset are about to change. */
@@ -115,7 +115,7 @@ export class Audience {
     this.scatter()
     for (const reader of this) reader.breakAt(upTo)
     this.view.forget()
-    this.#unreadAfter = undefined
+    this.#firstUnread = undefined
   }
 
   /** Gives each reader its own cursor again. */

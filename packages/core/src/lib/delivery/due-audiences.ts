@@ -4,7 +4,7 @@ import type { Audience } from './audience.ts'
 export class DueAudiences {
   #audiences: Audience[] = []
   /** The offset of the first message that waits for readers; `Infinity` where none waits. */
-  unreadFrom: number = Number.POSITIVE_INFINITY
+  firstUnread: number = Number.POSITIVE_INFINITY
 
   get isEmpty(): boolean {
     return this.#audiences.length === 0
@@ -15,7 +15,7 @@ export class DueAudiences {
     for (const audience of audiences) {
       this.add(audience)
       audience.markUnread(offset)
-      if (offset < this.unreadFrom) this.unreadFrom = offset
+      if (offset < this.firstUnread) this.firstUnread = offset
     }
   }
 
@@ -28,6 +28,6 @@ export class DueAudiences {
   deliver(deliver: (audience: Audience) => boolean): void {
     for (const audience of [...this.#audiences]) if (deliver(audience)) audience.clearDue()
     this.#audiences = this.#audiences.filter(({ isDue }) => isDue)
-    if (this.isEmpty) this.unreadFrom = Number.POSITIVE_INFINITY
+    if (this.isEmpty) this.firstUnread = Number.POSITIVE_INFINITY
   }
 }

@@ -24,7 +24,7 @@ export function openNodeStream(req: NodeRequest, res: NodeResponse, options: Res
   if (typeof req?.headers !== 'object' || typeof res?.setHeader !== 'function')
     throw invalidOption(`a stream is opened on a request and its response, got ${describe(req)} and ${describe(res)}`)
   if (res.headersSent) throw alreadyBegun()
-  const lastEventId = nodeLastEventId(req)
+  const lastEventId = lastEventIdOf(req)
   const refusal = refusalOf(req.method, req.headers.accept, options)
   if (refusal) {
     refuse(refusal)
@@ -36,7 +36,7 @@ export function openNodeStream(req: NodeRequest, res: NodeResponse, options: Res
     res.end()
     return closedStream(options, lastEventId, 'unopened')
   }
-  return streamOver(req, res, options)
+  return openOver(req, res, options, lastEventId)
 }
 
 /**
@@ -45,18 +45,25 @@ export function openNodeStream(req: NodeRequest, res: NodeResponse, options: Res
  * @param onDrop called when a body that nobody reads is about to be dropped
  */
 export function streamOver(req: NodeRequest, res: NodeResponse, options: ResolvedOptions, onDrop?: () => void): EventStream {
-  const lastEventId = nodeLastEventId(req)
-  if (hasLeft(req, res)) return closedStream(options, lastEventId, 'peer')
+  const lastEventId = lastEventIdOf(req)
+  return hasLeft(req, res) ? closedStream(options, lastEventId, 'peer') : openOver(req, res, options, lastEventId, onDrop)
+}
+
+function openOver(req: NodeRequest, res: NodeResponse, options: ResolvedOptions, lastEventId: string, onDrop?: () => void): EventStream {
   dropUnreadBody(req, res, onDrop)
   const stream = new SinkStream(options, lastEventId)
   stream.open(new NodeSink(req, res, stream))
   return new PublicStream(stream)
 }
 
-/** The value of `EventStream.lastEventId`, for a route that needs it before it opens a stream. */
-export function nodeLastEventId(req: NodeRequest): string {
-  const header = req.headers['last-event-id']
-  return readLastEventId(Array.isArray(header) ? header[0] : header, req.url)
+/**
+ * The id of the last event that the client has seen: its `Last-Event-ID` header read as UTF-8, or `lastEventId` in
+ * the query where the header is absent. `''` where the client sent no id. `'\uFFFD'`, which no server uses as an id,
+ * where the id contains NUL or is longer than 1 KiB.
+ */
+export function lastEventIdOf(request: NodeRequest): string {
+  const header = request.headers['last-event-id']
+  return readLastEventId(Array.isArray(header) ? header[0] : header, request.url)
 }
 
 function setHead(res: NodeResponse, options: ResolvedOptions): void {

@@ -35,7 +35,7 @@ export function answerOnce(request: object & { [ANSWERED]?: true }, callback: un
  * The body of an event stream's response. `callback` runs when the platform first reads from it, or never.
  */
 export function webStreamBody(request: WebRequest, options: ResolvedOptions, callback: StreamCallback<EventStream>): ReadableStream<Uint8Array<ArrayBuffer>> {
-  const stream = new SinkStream(options, webLastEventId(request))
+  const stream = new SinkStream(options, lastEventIdOf(request))
   const run = boundCallback(callback)
   const sink = new WebSink(stream, request.signal, () => {
     // The peer may have left before the platform read the response.
@@ -46,8 +46,12 @@ export function webStreamBody(request: WebRequest, options: ResolvedOptions, cal
   return sink.readable
 }
 
-/** The value of `EventStream.lastEventId`, for a route that needs it before it opens a stream. */
-export function webLastEventId(request: Pick<Request, 'url' | 'headers'>): string {
+/**
+ * The id of the last event that the client has seen: its `Last-Event-ID` header read as UTF-8, or `lastEventId` in
+ * the query where the header is absent. `''` where the client sent no id. `'\uFFFD'`, which no server uses as an id,
+ * where the id contains NUL or is longer than 1 KiB.
+ */
+export function lastEventIdOf(request: Pick<Request, 'url' | 'headers'>): string {
   return readLastEventId(request.headers.get('last-event-id') ?? undefined, request.url)
 }
 
