@@ -7,6 +7,7 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { basename, join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { consumers, web } from './consumers.mjs'
 import { FIRST_READS, readFirst, standalone } from './examples.mjs'
 import { publishedPackages } from './packages.mjs'
 import { compareSizes, measuredSize, statedSizes } from './sizes.mjs'
@@ -35,32 +36,6 @@ const tarball = (name) => {
 }
 
 const EVENT = ':\n\nevent: goal\ndata: {"minute":12}\nid: 42\n\n'
-const node = { lib: ['ES2023'], types: ['node'] }
-const web = { lib: ['ES2023', 'DOM', 'DOM.Iterable'], types: [] }
-// Each has its own folder, so that a package which needs another package's framework fails. `beside` maps the name
-// that users install to the dependency of this repository whose version is taken.
-const consumers = [
-  { source: 'express.ts', tidings: 'express', beside: { express: 'express', '@types/express': '@types/express' }, options: node },
-  { source: 'express.ts', tidings: 'express', beside: { express: 'express4', '@types/express': '@types/express4' }, options: node },
-  { source: 'koa.ts', tidings: 'koa', beside: { koa: 'koa', '@types/koa': '@types/koa' }, options: node },
-  { source: 'koa.ts', tidings: 'koa', beside: { koa: 'koa2', '@types/koa': '@types/koa2' }, options: node },
-  {
-    source: 'hono.ts',
-    tidings: 'hono',
-    beside: { hono: 'hono', '@hono/node-server': '@hono/node-server', '@types/node': '@types/node' },
-    options: { ...web, types: ['node'] },
-  },
-  { source: 'hono-web.ts', tidings: 'hono', beside: { hono: 'hono' }, options: web },
-  {
-    source: 'redis.ts',
-    tidings: 'redis',
-    beside: { redis: 'redis', ioredis: 'ioredis', '@types/node': '@types/node' },
-    options: node,
-  },
-  { source: 'core-node.ts', tidings: 'core', beside: { '@types/node': '@types/node' }, options: node },
-  { source: 'core-web.ts', tidings: 'core', beside: {}, options: web },
-]
-
 const examples = readdirSync(join(root, 'examples')).filter((name) => existsSync(join(root, 'examples', name, 'package.json')))
 
 let passed = 0

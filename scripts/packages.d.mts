@@ -1,12 +1,18 @@
-/** A package that is published. */
-export interface PublishedPackage {
+/** A package of this repository. */
+export interface Package {
   name: string
   /** The name of its folder in `packages/`. */
   folder: string
   /** Where that is. */
   path: string
-  manifest: { name: string; version: string; exports: Record<string, Record<string, string>> }
+  manifest: { name: string; version: string; exports: Record<string, Record<string, string>>; private?: boolean }
 }
 
-/** The folders of `packages/` that are not private. */
-export function publishedPackages(): PublishedPackage[]
+/** All packages below `packages/`, private ones too. */
+export function allPackages(): Package[]
+
+/** The packages that are published: those that are not private. */
+export function publishedPackages(): Package[]
+
+/** The packages for a framework: those that run the contract of an adapter. */
+export function adapterPackages(): Package[]

@@ -1,15 +1,24 @@
-// The packages that are published: the folders of `packages/` that are not private.
-import { readdirSync, readFileSync } from 'node:fs'
+// The packages of this repository, by their manifests. What is listed for each package elsewhere is taken from here.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-const PACKAGES = fileURLToPath(new URL('../packages', import.meta.url))
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
+/** All packages below `packages/`, private ones too. */
+export function allPackages() {
+  return readdirSync(`${ROOT}packages`).map((folder) => {
+    const path = `${ROOT}packages/${folder}`
+    const manifest = JSON.parse(readFileSync(`${path}/package.json`, 'utf8'))
+    return { name: manifest.name, folder, path, manifest }
+  })
+}
+
+/** The packages that are published: those that are not private. */
 export function publishedPackages() {
-  return readdirSync(PACKAGES)
-    .map((folder) => {
-      const path = `${PACKAGES}/${folder}`
-      const manifest = JSON.parse(readFileSync(`${path}/package.json`, 'utf8'))
-      return { name: manifest.name, folder, path, manifest }
-    })
-    .filter(({ manifest }) => !manifest.private)
+  return allPackages().filter(({ manifest }) => !manifest.private)
+}
+
+/** The packages for a framework: those that run the contract of an adapter. */
+export function adapterPackages() {
+  return publishedPackages().filter(({ path }) => existsSync(`${path}/test/contract`))
 }

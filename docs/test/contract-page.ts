@@ -1,7 +1,6 @@
+import type { AdapterUnderTest } from '@tidings/testing'
 import { adapterContract, logContract } from '@tidings/testing/contract'
-import { forExpress4, forExpress5 } from '../../packages/express/test/support/adapters.ts'
-import { onNode, onWebStreams } from '../../packages/hono/test/support/adapters.ts'
-import { forKoa2, forKoa3 } from '../../packages/koa/test/support/adapters.ts'
+import { adapterPackages } from '../../scripts/packages.mjs'
 
 /** A part of the contract, by the letter that the ids of its sentences begin with. */
 interface Part {
@@ -19,7 +18,9 @@ interface StatedSentence {
   provedIn: readonly string[]
 }
 
-const ADAPTERS = [forExpress5, forExpress4, forKoa3, forKoa2, onNode, onWebStreams]
+const adapters = await Promise.all(
+  adapterPackages().map(async ({ path }) => Object.values((await import(`${path}/test/support/adapters.ts`)) as Record<string, AdapterUnderTest>)),
+)
 
 const SUITES = {
   describeAdapter: 'testing.md#the-contract-of-an-adapter',
@@ -83,7 +84,7 @@ function linked(source: string): string {
 }
 
 function limits(): string[] {
-  return ADAPTERS.flatMap(({ name, cannot = {} }) => Object.entries(cannot).map(([of, limit]) => `| ${name} | \`${of}\` | ${reasonOf(limit)} |`))
+  return adapters.flat().flatMap(({ name, cannot = {} }) => Object.entries(cannot).map(([of, limit]) => `| ${name} | \`${of}\` | ${reasonOf(limit)} |`))
 }
 
 function reasonOf(limit: string | { why: string; beforeNode: number }): string {

@@ -1,6 +1,8 @@
+import { adapterPackages } from '../packages.mjs'
+
 // What a runtime cannot do, by the test that shows it. `limit` is the row of docs/runtimes.md that says why, with the
 // platform's own word.
-const CONTRACTS = ['express', 'koa', 'hono']
+const CONTRACTS = adapterPackages().map(({ folder }) => folder)
 
 const LIMITS = [
   { runtime: 'bun', suites: CONTRACTS, test: 'B3/sent-and-closed', limit: 'bun-progress' },

@@ -1,10 +1,10 @@
+import { adapterPackages } from '../packages.mjs'
+
 // Which suite runs where. The contract's own suites run inside the runtime, by vitest; the server of a runtime is
 // read from outside.
 const SUITES = [
   { suite: 'core web', folder: 'packages/core', file: 'test/web.test.ts' },
-  { suite: 'express', folder: 'packages/express', file: 'test/contract' },
-  { suite: 'koa', folder: 'packages/koa', file: 'test/contract' },
-  { suite: 'hono', folder: 'packages/hono', file: 'test/contract' },
+  ...adapterPackages().map(({ folder }) => ({ suite: folder, folder: `packages/${folder}`, file: 'test/contract' })),
 ]
 // What goes past the response to its socket is Node's alone, and differs between its versions.
 const SUITES_OF_NODE = [

@@ -1,0 +1,27 @@
+// The programs that check-packages.mjs compiles and runs with the packed packages. Each package has at least one.
+
+const node = { lib: ['ES2023'], types: ['node'] }
+export const web = { lib: ['ES2023', 'DOM', 'DOM.Iterable'], types: [] }
+// Each has its own folder, so that a package which needs another package's framework fails. `beside` maps the name
+// that users install to the dependency of this repository whose version is taken.
+export const consumers = [
+  { source: 'express.ts', tidings: 'express', beside: { express: 'express', '@types/express': '@types/express' }, options: node },
+  { source: 'express.ts', tidings: 'express', beside: { express: 'express4', '@types/express': '@types/express4' }, options: node },
+  { source: 'koa.ts', tidings: 'koa', beside: { koa: 'koa', '@types/koa': '@types/koa' }, options: node },
+  { source: 'koa.ts', tidings: 'koa', beside: { koa: 'koa2', '@types/koa': '@types/koa2' }, options: node },
+  {
+    source: 'hono.ts',
+    tidings: 'hono',
+    beside: { hono: 'hono', '@hono/node-server': '@hono/node-server', '@types/node': '@types/node' },
+    options: { ...web, types: ['node'] },
+  },
+  { source: 'hono-web.ts', tidings: 'hono', beside: { hono: 'hono' }, options: web },
+  {
+    source: 'redis.ts',
+    tidings: 'redis',
+    beside: { redis: 'redis', ioredis: 'ioredis', '@types/node': '@types/node' },
+    options: node,
+  },
+  { source: 'core-node.ts', tidings: 'core', beside: { '@types/node': '@types/node' }, options: node },
+  { source: 'core-web.ts', tidings: 'core', beside: {}, options: web },
+]
