@@ -244,6 +244,21 @@ describe('B3 a peer that takes nothing is cut', () => {
     }),
   )
 
+  test(
+    'B3 at the same time where the first bytes wait and the process was held before',
+    onDrivenClock((clock) => {
+      const earlier = openStream()
+      clock.hold(100_000)
+      const stream = new SinkStream(resolveOptions({ stallTimeout: 60 }), '')
+      const sink = new HeldSink(stream)
+      sink.hold()
+      stream.open(sink)
+      clock.advance(119)
+      expect(sink.destroyedFor).toBe('stalled')
+      earlier.stream.close()
+    }),
+  )
+
   test('B3 also where the transport never asked to wait', async () => {
     const { stream, sink } = openStream({ stallTimeout: 40 })
     sink.highWaterMark = 1_000
