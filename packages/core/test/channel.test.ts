@@ -5,6 +5,7 @@ import type { ChannelOptions } from '../src/lib/channel/channel-options.ts'
 import type { SubscribeOptions } from '../src/lib/channel/subscription.ts'
 import { clock } from '../src/lib/clock.ts'
 import type { ErrorCode } from '../src/lib/errors.ts'
+import { KeptTail } from '../src/lib/log/kept-tail.ts'
 import { memoryLog } from '../src/lib/log/memory-log.ts'
 import type { TailedLog } from '../src/lib/log/message-log.ts'
 import { TopicIndex } from '../src/lib/log/topic-index.ts'
@@ -755,7 +756,7 @@ describe('C6 how many topics a subscriber may name', () => {
     const { channel, join, id } = openChannel({ history: { messages: 100_000, bytes: 1e9 } })
     for (let number = 0; number < 20_000; number++) void channel.publish(`${number}`, { topic: `t${topicOf(number)}` })
     await flushed()
-    const asks = vi.spyOn(TopicIndex.prototype, 'nextAfter')
+    const [asks, looks] = [vi.spyOn(TopicIndex.prototype, 'nextAfter'), vi.spyOn(KeptTail.prototype, 'at')]
     const topics = topicOf(64) === 0 ? ['t0', 't63', ...names(256).map((name) => `none/${name}`)].slice(0, 256) : names(256)
     const { text, sink } = join({ topics }, id(0))
     const messages = text.split('data: ').length - 1
@@ -764,7 +765,8 @@ describe('C6 how many topics a subscriber may name', () => {
     expect(batches).toBeLessThan(messages / 16)
     // Each topic once for a batch, and one for each message: not each for each.
     expect(asks.mock.calls.length).toBeLessThanOrEqual(256 * batches + 2 * messages)
-    asks.mockRestore()
+    expect(looks.mock.calls.length).toBeLessThanOrEqual(2 * messages + 256)
+    for (const spy of [asks, looks]) spy.mockRestore()
   })
 })
 

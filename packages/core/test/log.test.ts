@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import type { HistoryBounds } from '../src/lib/log/history-bounds.ts'
 import { KeptEntry } from '../src/lib/log/kept-entry.ts'
-import type { KeptTail } from '../src/lib/log/kept-tail.ts'
+import { KeptTail } from '../src/lib/log/kept-tail.ts'
 import { memoryLog } from '../src/lib/log/memory-log.ts'
 import type { LogMessage, TailedLog } from '../src/lib/log/message-log.ts'
 import { ReadableTail } from '../src/lib/log/readable-tail.ts'
@@ -173,7 +173,7 @@ describe('C8 what a memory log keeps', () => {
   test('C8 from any position, reading costs its answer and not the length of what is kept', () => {
     const log = filled({ messages: 100_000, bytes: 1e9 }, many(100_000), (index) => (index % 1_000 === 7 ? 'rare' : 'common'))
     const { tail } = log
-    const at = vi.spyOn(tail, 'at')
+    const at = vi.spyOn(KeptTail.prototype, 'at')
     for (const from of [0, 50_000, 99_000]) {
       let found = 0
       const walk = tail.walk(from, new Set(['rare']))
@@ -181,13 +181,14 @@ describe('C8 what a memory log keeps', () => {
       expect(found).toBe((100_000 - from) / 1_000)
     }
     expect(at).not.toHaveBeenCalled()
+    at.mockRestore()
   })
 })
 
 describe('C8 a walk over topics', () => {
   test('C8 asks about each topic once, and about one for each message, however many topics there are', () => {
     const log = filled({ messages: 100_000 }, many(20_000), (index) => `t${index % 4_000}`)
-    const [asks, looks] = [vi.spyOn(TopicIndex.prototype, 'nextAfter'), vi.spyOn(log.tail, 'at')]
+    const [asks, looks] = [vi.spyOn(TopicIndex.prototype, 'nextAfter'), vi.spyOn(KeptTail.prototype, 'at')]
     const walk = log.tail.walk(0, new Set(many(256).map((number) => `t${number}`)))
     const found: number[] = []
     for (let offset = walk.next(); offset <= log.tail.head; offset = walk.next()) found.push(offset)
@@ -199,7 +200,7 @@ describe('C8 a walk over topics', () => {
     expect(asks.mock.calls.length).toBeLessThanOrEqual(256 + found.length)
     // Near the head.
     expect(looks.mock.calls.length).toBeLessThanOrEqual(256)
-    asks.mockRestore()
+    for (const spy of [asks, looks]) spy.mockRestore()
   })
 
   test(`C8 meets what comes, goes and comes back meanwhile (seed ${SEED})`, () => {
