@@ -33,7 +33,6 @@ beforeAll(async () => {
   const leaving = new AbortController()
   await read({}, leaving.signal)
   leaving.abort()
-  await expect.poll(async () => (await numbersAt('/metrics'))['tidings_streams_closed_total{tidings_close_reason="peer"}']).toBe(1)
 })
 
 afterAll(async () => {
@@ -63,6 +62,7 @@ async function numbersAt(path: string): Promise<Record<string, number>> {
 
 describe('what streams and channels have come to', () => {
   it('stands on a page of prom-client', async () => {
+    await expect.poll(async () => (await numbersAt('/metrics'))['tidings_streams_closed_total{tidings_close_reason="peer"}']).toBe(1)
     const numbers = await numbersAt('/metrics')
     expect(numbers).toMatchObject({
       tidings_streams_open: READERS + 1,
