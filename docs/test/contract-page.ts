@@ -54,7 +54,7 @@ export function contractPage(): string {
       sentences.flatMap(rowsOf),
     ]),
     '## What a platform cannot do',
-    'These cases are expected to fail there. Their tests fail when one day they hold.',
+    'These cases are expected to fail there. Their tests fail once the cases hold.',
     ['| Adapter | Case | Why |', '|---|---|---|', ...limits()],
     ['Express cannot serve HTTP/2. Behind a proxy that does, it speaks HTTP/1.1. [Runtimes](runtimes.md) has the limits of Bun, Deno and', 'Workers.'],
   ]
