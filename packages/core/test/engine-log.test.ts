@@ -673,7 +673,7 @@ describe('a channel whose log is on an engine', () => {
     const first = channel.publish('a')
     await vi.advanceTimersByTimeAsync(10)
     const second = channel.publish('b')
-    const rejected = expect(second).rejects.toMatchObject({ code: 'ERR_SSE_LOG_UNAVAILABLE', message: expect.stringContaining('behind others') })
+    const rejected = expect(second).rejects.toMatchObject({ code: 'ERR_SSE_LOG_UNAVAILABLE', message: expect.stringContaining('behind other messages') })
     await vi.advanceTimersByTimeAsync(300)
     expect(await first).toMatch(/-1$/)
     await rejected

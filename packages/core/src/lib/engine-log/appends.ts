@@ -11,40 +11,41 @@ import type { ResolvedEngineLogOptions } from './engine-log-options.ts'
 import { Mark } from './mark.ts'
 
 interface Pending {
-  /** `undefined` for the end of the log. */
+  /** `undefined` stands for the end of the log. */
   readonly packed: string | undefined
   readonly bytes: number
   readonly idempotencyKey: string | undefined
+  /** When it was added, in milliseconds of `now()`. */
   readonly since: number
-  /** Those that it is the first message after. */
+  /** The mark that stands just before this message. */
   mark: Mark | undefined
   resolve(id: string): void
   reject(error: unknown): void
 }
 
-// One call blocks the engine for as long as it takes.
+// The bounds of a batch. A call blocks the engine until it is done.
 const BATCH_MESSAGES = 500
 const BATCH_BYTES = 524_288
-// Milliseconds. A batch that is not answered by then is sent again: the engine knows it if it has it.
+// Milliseconds. After them a batch is sent again. The engine recognises a batch that it already has.
 const LONGEST_CALL = 2_000
 
 /**
- * The messages on their way to an engine: a turn's in one call, one call at a time, so that what is sent again after
- * a call of which nobody knows the outcome can overtake nothing.
+ * Sends messages to an engine. The messages of a turn go in one call. There is one call at a time, so that a batch
+ * that is sent again after an unknown outcome overtakes no other.
  */
 export class Appends {
   readonly #engine: Engine
   readonly #options: ResolvedEngineLogOptions
   readonly #onReceipt: (receipt: EngineReceipt) => void
   readonly #writer = randomEpoch()
-  /** The newest offset that a message was given, and of which epoch. */
+  /** The newest offset that the engine has given to a message, with its epoch. */
   newest: Pick<EngineReceipt, 'epoch' | 'offset'> = { epoch: '', offset: 0 }
   #waiting: Pending[] = []
-  /** Behind all that was added. */
+  /** The mark after the last added message. */
   #mark: Mark | undefined
   #sequence = 0
   #bytes = 0
-  /** How long the engine took for the last batch, in milliseconds. */
+  /** The time that the engine took for the last batch, in milliseconds. */
   #took = 0
   #isSending = false
   #isClosed = false
@@ -56,7 +57,7 @@ export class Appends {
   }
 
   /**
-   * Resolves to the message's id once the engine has it.
+   * Adds a message. Resolves to its id when the engine has it.
    * @throws `ERR_SSE_LOG_UNAVAILABLE`, `ERR_SSE_CHANNEL_ENDED`, both as rejections
    */
   add(packed: string, idempotencyKey: string | undefined): Promise<string> {
@@ -66,18 +67,18 @@ export class Appends {
     return this.#push(packed, bytes, idempotencyKey)
   }
 
-  /** Marks a place behind all that was added and before all that will be. */
+  /** Marks the place after all messages that were added before this call. */
   mark(): Mark {
     this.#mark ??= new Mark()
     return this.#mark
   }
 
-  /** Ends the log behind all that was added. */
+  /** Ends the log after all messages that were added before this call. */
   async end(): Promise<void> {
     await this.#push(undefined, 0, undefined)
   }
 
-  /** Gives up what waits. */
+  /** Rejects all waiting messages. */
   close(): void {
     this.#isClosed = true
     this.#fail(this.#waiting.splice(0), unavailable('the log was closed'))
@@ -95,7 +96,7 @@ export class Appends {
 
   async #sendAll(): Promise<void> {
     this.#isSending = true
-    // The rest of the turn's messages.
+    // Waits for the other messages of this turn.
     await Promise.resolve()
     for (let batch = this.#nextBatch(); batch.length > 0; batch = this.#nextBatch()) {
       await this.#send(batch)
@@ -120,8 +121,9 @@ export class Appends {
     const { publishTimeout, history } = this.#options
     const began = now()
     const until = (pending[0] as Pending).since + publishTimeout
-    // Sent now, it would be kept when it has rejected.
-    if (until - began < this.#took && this.#took < publishTimeout) return this.#fail(pending, unavailable(`it waited for ${publishTimeout} ms behind others`))
+    // A batch that is sent too late would be kept by the engine after its promises have rejected.
+    if (until - began < this.#took && this.#took < publishTimeout)
+      return this.#fail(pending, unavailable(`it waited for ${publishTimeout} ms behind other messages`))
     const batch: EngineBatch = {
       writer: this.#writer,
       sequence: ++this.#sequence,
@@ -142,8 +144,8 @@ export class Appends {
   }
 
   /**
-   * Sends a batch until the engine answers. A call that takes long is made again, and its answer counts whenever it
-   * comes.
+   * Sends a batch until the engine answers. A call that takes too long is made again, but a late answer of it still
+   * counts.
    */
   async #receiptOf(batch: EngineBatch, until: number): Promise<EngineReceipt> {
     const answer = new Answer<EngineReceipt>()
@@ -167,14 +169,15 @@ export class Appends {
     for (const { reject } of pending) reject(error)
   }
 
-  /** Tells the marks which message of a batch came first after them. Where none did, that is up to the next batch. */
+  /** Gives each mark the id of the first message after it that the engine has, or the mark of the next batch. */
   #settleMarks(pending: readonly Pending[], receipt: EngineReceipt | undefined): void {
     if (pending.every(({ mark }) => !mark)) return
     const { ids = [] } = receipt ?? {}
     let { offset = 0 } = receipt ?? {}
     let next: string | undefined
     for (const [index, { mark }] of [...pending.entries()].reverse()) {
-      // New ones have the offsets up to the receipt's, without a hole. One whose key was known has an older one.
+      // New messages have consecutive offsets, which end at the receipt's. A message whose key was known has an older
+      // one.
       const id = ids[index] ?? ''
       if (parseEngineId(id)?.offset === offset) {
         offset--
@@ -210,7 +213,7 @@ class Answer<Result> {
         reject(error)
       }
     })
-    // A late one may concern nobody any more.
+    // Nobody may wait for a late answer any more.
     this.given.catch(() => {})
   }
 }
@@ -219,7 +222,7 @@ function inVain(milliseconds: number, failure: unknown = noAnswer(milliseconds))
   return unavailable(`it failed for ${milliseconds} ms (${(failure as Error | undefined)?.message})`, failure)
 }
 
-/** Whether an error has a code, of whichever copy of this package it is. */
+/** Whether an error has a code. It may come from another copy of this package. */
 export function isCoded(error: unknown, code: string): error is Error {
   return (error as { code?: unknown } | undefined)?.code === code
 }

@@ -5,11 +5,11 @@ const FIRST_WAIT = 50
 const LONGEST_WAIT = 5_000
 
 /**
- * Waits before the next attempt: twice as long as before the last one, up to five seconds, less a random part of up
- * to half, so that all who lost one engine do not come back to it as one.
+ * Waits before the next attempt. The wait begins with 50 ms and doubles with each attempt, up to 5 s. Up to half of it
+ * is left out at random, so that processes that lost one engine do not return to it all at once.
  *
- * @param attempt how many there have been
- * @param most milliseconds
+ * @param attempt the number of attempts that have failed
+ * @param most the longest wait, in milliseconds
  */
 export function backOff(attempt: number, most: number = LONGEST_WAIT): Promise<void> {
   const longest = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** Math.min(attempt - 1, 10))

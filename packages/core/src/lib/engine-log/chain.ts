@@ -8,35 +8,35 @@ export interface Unpacked extends EnginePosition {
   readonly entry: KeptEntry
 }
 
-/** Messages that follow each other without a hole, oldest first. */
+/** Consecutive messages, oldest first. */
 export interface Run {
-  /** The place before the first of them. */
+  /** The place before the first message. */
   readonly from: EnginePosition
   readonly messages: readonly Unpacked[]
 }
 
-/** Whether a message is the one behind a place. */
+/** Whether a message is the next one after a place. */
 export function isNext({ offset, at }: EnginePosition, next: { offset: number; before: number }): boolean {
   return next.offset === offset + 1 && next.before === at
 }
 
 /**
- * The messages of a page, oldest first, that follow a place. Where none does, those that follow the first message
- * that the rest of the page does not speak against: what lies before that is lost.
+ * The messages of a page, oldest first, that follow a place without a hole. Where no message does, the run begins with
+ * a later message that the rest of the page confirms; the messages before that are lost.
  */
 export function runAfter(place: EnginePosition, page: readonly Unpacked[]): Run {
   const run = follow(place, page)
   if (run.messages.length > 0) return run
   const first = page.find((message, index) => {
-    const isBorneOut = index === page.length - 1 || page.some((next) => isNext(message, next))
-    return message.offset > place.offset + 1 && isBorneOut
+    const isConfirmed = index === page.length - 1 || page.some((next) => isNext(message, next))
+    return message.offset > place.offset + 1 && isConfirmed
   })
   return first ? follow({ offset: first.offset - 1, at: first.before }, page) : run
 }
 
 /**
- * The messages of a page, newest first, of which the first is at a place and each next one comes before the one
- * before.
+ * The messages of a page, newest first, that lead back from a place without a hole. The first of them is at the place
+ * itself.
  */
 export function runBefore(place: EnginePosition, page: readonly Unpacked[]): Run {
   let from = place

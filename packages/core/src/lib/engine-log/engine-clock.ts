@@ -1,25 +1,25 @@
 import { now } from '../time-source.ts'
 
-/** The engine's clock as this process last heard it, carried on by a clock that nobody sets. */
+/** The engine's clock. Between two readings it goes on with this process's own clock, which is never set back. */
 export class EngineClock {
-  /** How far it is ahead of `now()`. */
+  /** Milliseconds between the engine's time and `now()`. */
   #ahead: number | undefined
 
   /**
-   * The engine's time, in milliseconds. Some time passes on the way here, so it is behind rather than ahead. 0 before
-   * it was heard.
+   * The engine's time, in milliseconds; 0 before the first reading. It is a little too low, because a reading takes
+   * time to arrive.
    */
   get present(): number {
     return this.#ahead === undefined ? 0 : now() + this.#ahead
   }
 
-  /** The engine tells its time. */
+  /** Sets the clock by a reading of the engine's time. */
   hear(time: number): void {
     this.#ahead = time - now()
   }
 
-  /** Something was appended at this time: so late it is at least. */
-  hearOfEntry(at: number): void {
-    if (at > this.present) this.hear(at)
+  /** Sets the clock by the time of an entry, which is a lower bound. */
+  hearOfEntry(time: number): void {
+    if (time > this.present) this.hear(time)
   }
 }

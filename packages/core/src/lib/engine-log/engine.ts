@@ -1,123 +1,124 @@
 import type { ResolvedHistory } from './engine-log-options.ts'
 
-/** A place in a log on an engine. */
+/** A position in a log on an engine: that of a message, or the one before the first message. */
 export interface EnginePosition {
-  /** Counts the messages without a hole, from 1; 0 before the first. */
+  /** The number of the message. The first has 1, and no number is left out. 0 before the first message. */
   readonly offset: number
   /**
-   * When the message was appended, in milliseconds of the engine's clock, never less than that of the one before.
-   * Tells two messages apart that had the same offset, where an engine went on from an earlier state. 0 before the
-   * first.
+   * The time when the message was appended, in milliseconds of the engine's clock; never less than that of the message
+   * before it. It tells two messages with the same offset apart, where an engine went on from an earlier state. 0
+   * before the first message.
    */
   readonly at: number
 }
 
 /** A message as an engine keeps it. */
 export interface EngineEntry extends EnginePosition {
-  /** The `at` of the message before it: whoever has another one there has missed something. */
+  /** The `at` of the message before it. A process that has another message there has missed some. */
   readonly before: number
-  /** One line of text, as `append` was given it; any other text for what no log has written. */
+  /** The line of text that `append` got. It may be any text where another program has written the entry. */
   readonly packed: string
 }
 
-/** How much one page may hold. Its first entry always fits. */
+/** The bounds of a page. Its first entry always fits. */
 export interface PageLimit {
   readonly messages: number
   readonly bytes: number
 }
 
-/** Where a log stands, and some of what it has. */
+/** A page of a log on an engine. As a position, it is that of the log's newest message. */
 export interface EnginePage extends EnginePosition {
-  /** The 32 hexadecimal digits of this life of the log: random, and others once the engine has lost where it stood. */
+  /** The name of this life of the log: 32 random hexadecimal digits. It changes when the engine has lost the log. */
   readonly epoch: string
-  /** Whether nothing will follow. */
+  /** Whether the log has ended. */
   readonly ended: boolean
   readonly entries: readonly EngineEntry[]
   /**
-   * The engine's clock when it gave the page, in milliseconds, and never less than `at`: by it alone the age of
-   * messages is judged. `read` MUST tell it; news need not.
+   * The engine's time when it made the page, in milliseconds; never less than `at`. The age of messages is measured by
+   * it. A page of `read` MUST have it; news may leave it out.
    */
   readonly present?: number | undefined
 }
 
 /** Messages that go to an engine in one call. */
 export interface EngineBatch {
-  /** Who sends them: 32 random hexadecimal digits, one for each log object. */
+  /** The name of the sender: 32 random hexadecimal digits, different for each log object. */
   readonly writer: string
-  /** Counts the batches of this writer, from 1. A batch that is sent again has the same. */
+  /** The number of the batch among those of this writer, from 1. A batch that is sent again has the same number. */
   readonly sequence: number
   readonly messages: readonly { readonly packed: string; readonly idempotencyKey: string | undefined }[]
   /** Whether the log ends with them. */
   readonly ends: boolean
-  /** How much is to be kept from now on; somewhat more MAY be. */
+  /** The bounds of the history from now on. The engine MAY keep somewhat more. */
   readonly history: ResolvedHistory
 }
 
-/** What an engine made of a batch. */
+/** The answer of an engine to a batch. */
 export interface EngineReceipt {
   readonly epoch: string
-  /** The offset of the newest message that the log had then. */
+  /** The offset of the log's newest message after the batch. */
   readonly offset: number
-  /** One for each message, as `engineId` makes them; for a message whose key was known, that of the first. */
+  /** One id for each message, as `engineId` makes it. A message whose key was known has the id of the first. */
   readonly ids: readonly string[]
-  /** What is wrong and stops nothing: told to `onError` of the channels. Once for each cause. */
+  /** A problem that stops nothing. It goes to `onError` of the channels. Give it once for each cause. */
   readonly warning?: unknown
-  /** Whether all is kept, but no follower could be told. */
+  /** True where the batch is kept, but the followers could not be told. */
   readonly isUntold?: boolean
 }
 
-/** Who is told of what an engine gets. */
+/** A listener to an engine: the calls that `follow` makes. */
 export interface EngineListener {
-  /** Following works, for the first time or again. What came before that is for `read`. */
+  /** Following works, for the first time or again. Earlier messages are found by `read`. */
   restored(): void
-  /** Something was appended: its entries, and where the log then stood. MAY come twice, late or never. */
+  /** Messages were appended. The page has them, and the log's position after them. MAY come twice, late or never. */
   news(page: EnginePage): void
-  /** Something was announced that is no news. @param what says what, for the app's developer */
+  /** An announcement came that is no news. @param what describes it for the developer of the app */
   strange(what: string): void
-  /** Following does not work at present. The engine goes on trying. */
+  /** Following does not work at present. The engine keeps trying. */
   lost(error: unknown): void
 }
 
-/** What `follow` gives. */
+/** The result of `follow`. */
 export interface EngineSubscription {
-  /** The engine has messages that nobody was told of: subscribe anew. */
+  /** Subscribes again. Called when the engine has messages that were never announced. */
   renew(): void
-  /** Tells of nothing more, and lets go of what following took. */
+  /** Ends the following, and closes what it has opened. */
   close(): void
 }
 
 /**
- * What a store has to do to keep a log: `engineLog` makes the rest, which is the same for all. Calls reject while the
- * store is away; those that take long are given up and made again.
+ * A store that keeps a log. `engineLog` makes a log of it, and does all that logs on engines have in common. Calls
+ * reject while the store is away. Calls that take too long are given up and made again.
  */
 export interface Engine {
   /**
-   * MUST append all of a batch or nothing, behind what is there, with offsets that follow without a hole, and MUST
-   * have each follower told. A batch that it has had already MUST add nothing, give the same receipt, and have
-   * followers look again; one of a lower sequence than it has had of that writer MUST reject. A message whose key is
+   * MUST append all messages of a batch or none, after the newest one, with consecutive offsets, and MUST tell each
+   * follower. A batch that it already has MUST add nothing, give the same receipt, and tell the followers to look
+   * again. A batch with a lower sequence than another one of the same writer MUST be rejected. A message whose key is
    * known adds nothing. MUST reject with `ERR_SSE_CHANNEL_ENDED` where the log has ended, and with
-   * `ERR_SSE_LOG_REFUSED` where trying again is in vain.
+   * `ERR_SSE_LOG_REFUSED` where another attempt would fail too.
    */
   append(batch: EngineBatch): Promise<EngineReceipt>
   /**
-   * MUST give entries that follow a position, oldest first, or come before it, newest first, of one state together
-   * with where the log then stands, and none behind that. MUST give the first of them where `limit` allows a message,
-   * no more messages than it allows, and stop once it has as many bytes; MUST NOT hold the engine for longer than
-   * such a page takes. MUST make a log that does not exist, of a new epoch.
+   * MUST give the entries after a position, oldest first, or those before it, newest first. Entries and the log's
+   * position MUST be of one state of the log, and no entry MUST be after that position. MUST give the first entry
+   * where `limit` allows a message, MUST NOT give more messages than it allows, and MUST stop once it has that many
+   * bytes. MUST NOT block the engine for longer than such a page takes. MUST create a log that does not exist, with a
+   * new epoch.
    */
   read(direction: 'after' | 'before', position: EnginePosition, limit: PageLimit): Promise<EnginePage>
-  /** Tells of what is appended from when it says `restored`. */
+  /** Tells a listener of all messages that are appended after it calls `restored`. */
   follow(listener: EngineListener): EngineSubscription
 }
 
 const ID = /^([0-9a-f]{32})-(0|[1-9][0-9]{0,15})-(0|[1-9][0-9]{0,15})$/
 
-/** The id of a place in a log on an engine. */
+/** Makes the id of a position in a log on an engine. */
 export function engineId(epoch: string, { at, offset }: EnginePosition): string {
   return `${epoch}-${at}-${offset}`
 }
 
-/** What an id says, where it has the form of one. */
+/** Reads an id; undefined for a text that is no id. */
 export function parseEngineId(id: string): (EnginePosition & { epoch: string }) | undefined {
   const [, epoch, at, offset] = ID.exec(id) ?? []
   return epoch === undefined ? undefined : { epoch, at: Number(at), offset: Number(offset) }

@@ -11,35 +11,35 @@ import type { ReadPage } from './page-reader.ts'
 const FIRST: EnginePosition = { offset: 0, at: 0 }
 const NO_ENTRIES: PageLimit = { messages: 0, bytes: 0 }
 const NOTHING = -1
-// Milliseconds. What is dated so much later than now is looked for in the engine before it is believed.
+// Milliseconds. News that are dated this much later than the present are checked in the engine first.
 const FUTURE = 5_000
 
 /**
- * The newest end of a log on an engine, as this process has it: each of its messages follows the one before. What
- * does not is a gap, or another state of the log, and is said to be before anything else is told.
+ * The newest messages of a log on an engine, in the memory of this process. They are consecutive. A message that does
+ * not follow the last one means a gap, or another state of the log; the followers are told of that first.
  */
 export class FollowedTail {
   readonly tail: KeptTail
   readonly clock: EngineClock = new EngineClock()
-  /** Of the life that the tail is of; `undefined` before the engine was first heard. */
+  /** The epoch of the tail; `undefined` before the first page of the engine. */
   epoch: string | undefined
-  /** Up to this offset the engine has nothing any more, as far as is known. */
+  /** The engine is known to have no messages up to this offset. */
   lostUpTo = 0
   readonly #followers: ReadonlySet<LogFollower>
   readonly #onForeign: (what: string) => void
-  /** Gives entries the ids of this life, also once another one has begun. */
+  /** Makes the ids of the present epoch. Entries keep it when another epoch begins. */
   #ids: EntryIds | undefined
-  /** When the newest message was appended. */
+  /** When the newest message was appended, in milliseconds of the engine's clock. */
   #headAt = 0
 
-  /** @param onForeign told of what no log has written */
+  /** @param onForeign called with a description of entries that no log has written */
   constructor(bounds: HistoryBounds, followers: ReadonlySet<LogFollower>, onForeign: (what: string) => void) {
     this.tail = new KeptTail(bounds, () => this.clock.present)
     this.#followers = followers
     this.#onForeign = onForeign
   }
 
-  /** When the message with this offset was appended, where that is known here. */
+  /** When the message with this offset was appended, or `unknown`. */
   atOf<Unknown>(offset: number, unknown: Unknown): number | Unknown {
     if (offset === 0) return 0
     if (offset === this.tail.head) return this.#headAt
@@ -47,7 +47,7 @@ export class FollowedTail {
     return this.tail.at(offset)?.at ?? unknown
   }
 
-  /** The messages of a page: of its entries those that a log has written, as far as can be told of each by itself. */
+  /** The messages of a page: the entries that a log seems to have written, each judged by itself. */
   unpacked({ entries, offset, at }: EnginePage): Unpacked[] {
     return entries.flatMap((packed) => {
       const entry = packed.offset > 0 && packed.offset <= offset && packed.before <= packed.at && packed.at <= at ? this.entryOf(packed) : undefined
@@ -55,15 +55,15 @@ export class FollowedTail {
     })
   }
 
-  /** A message as readers get it. `undefined` for what no Tidings has written. */
+  /** The entry for readers; `undefined` where no log has written it. */
   entryOf({ offset, at, packed }: EngineEntry): KeptEntry | undefined {
     const message = unpackMessage(packed)
     return message && this.#ids && new KeptEntry(message, offset, at, this.#ids)
   }
 
   /**
-   * Adds what follows the head. Returns false at what does not, and is no repetition either, and where something is
-   * missing then.
+   * Adds the news that follow the head. Returns false where an entry neither follows nor repeats a message, or where
+   * messages are missing after the last entry.
    */
   take({ epoch, entries, offset, at }: EnginePage): boolean {
     if (epoch !== this.epoch || at > this.clock.present + FUTURE) return false
@@ -78,10 +78,10 @@ export class FollowedTail {
     return offset <= this.tail.head
   }
 
-  /** Comes to where the engine's log stands. Resolves to the page that it ended with. */
+  /** Reads the messages of the engine up to its newest one. Resolves to the last page. */
   async catchUp(read: ReadPage): Promise<EnginePage> {
     if (this.epoch === undefined) this.#begin(await read('before', FIRST, NO_ENTRIES))
-    // Behind the head where all up to there was written by somebody else.
+    // It goes past the head over entries that no log has written.
     let from = this.#place
     for (;;) {
       const isAtHead = from.offset === this.tail.head && from.at === this.#headAt
@@ -128,14 +128,14 @@ export class FollowedTail {
     for (const follower of this.#followers) follower.entry(entry)
   }
 
-  /** What lies between the head and this place is lost. */
+  /** Moves to a position. The messages between the head and the position are lost. */
   #skipTo(position: EnginePosition): void {
     this.#break(this.tail.head)
     this.#goOnFrom(position)
     this.lostUpTo = position.offset
   }
 
-  /** Begins a life of the log: nothing of another one holds. */
+  /** Begins a new epoch. No earlier message counts any more. */
   #begin(page: EnginePage): void {
     const { epoch } = page
     this.epoch = epoch
@@ -144,7 +144,7 @@ export class FollowedTail {
   }
 
   #goOn({ from, messages }: Run, { entries }: EnginePage): void {
-    // Behind the last that follows another may still come.
+    // Entries after the last consecutive message may still be part of the log.
     const last = messages.at(-1) ?? entries.at(-1)
     const foreign = entries.findIndex(({ offset, at }) => offset === last?.offset && at === last.at) + 1 - messages.length
     if (foreign > 0) this.#onForeign(`${foreign} of ${entries.length} entries, from ${describe(entries[0])} on`)
@@ -153,8 +153,8 @@ export class FollowedTail {
   }
 
   /**
-   * Whether the engine has lost the message that is the head here, and has others under its number or the next: then
-   * goes on from where both agree.
+   * Whether the engine has lost the message at the head, and has another message at its offset or the next. If so,
+   * goes back to the last message that both have.
    */
   async #hasRewound(page: EnginePage, read: ReadPage): Promise<boolean> {
     const common = await this.#lastCommon(read)
@@ -165,15 +165,15 @@ export class FollowedTail {
   }
 
   /**
-   * The engine went on from an earlier state: goes back to the last message that both have, or on from where it
-   * stands.
+   * Follows an engine that went back to an earlier state: goes back to the last message that both have, or else on to
+   * the engine's present position.
    */
   #rewind(common: EnginePosition | undefined, stand: EnginePosition): void {
     this.#break(common?.offset ?? NOTHING)
     this.#goOnFrom(common ?? stand)
   }
 
-  /** The newest message that the engine has as well. */
+  /** The newest message that both the tail and the engine have. */
   async #lastCommon(read: ReadPage): Promise<EnginePosition | undefined> {
     if (this.tail.head === 0) return this.#place
     let from: EnginePosition = { offset: this.tail.head + 1, at: this.#headAt }
@@ -186,7 +186,7 @@ export class FollowedTail {
     }
   }
 
-  /** Only what lies up to this offset still holds. */
+  /** Tells the followers that the entries after this offset are about to change. */
   #break(upTo: number): void {
     for (const follower of this.#followers) follower.breaking?.(upTo)
   }
@@ -198,7 +198,7 @@ export class FollowedTail {
   }
 }
 
-/** Whether it can be read on from. */
+/** Whether reading can go on from an entry. */
 function isPlace({ offset }: EnginePosition): boolean {
   return offset >= 0
 }

@@ -1,18 +1,18 @@
 import { calledUnless } from '../waiting.ts'
 
 /**
- * A place among the messages that this process appends: behind those that were added before it was made, and before
- * all others.
+ * A place among the messages that this process appends. It is after all messages that were added before it was made,
+ * and before all others.
  */
 export class Mark {
-  /** The first message after it that the engine has. */
+  /** The id of the first message after it that the engine has. */
   #id: string | undefined
-  /** That message comes after this one, too. */
+  /** A later mark, where no message between the two was kept. */
   #later: Mark | undefined
-  /** Whether a message after it is on its way. */
+  /** Whether a message after it is on its way to the engine. */
   #isCarried = false
   readonly #waiting = new Set<() => void>()
-  /** The id of the place before that message, once someone has asked for it. */
+  /** The id of the position before that message. Set at the first use. */
   place: Promise<string | undefined> | undefined
 
   carry(): this {
@@ -20,7 +20,7 @@ export class Mark {
     return this
   }
 
-  /** The message on its way has got this id, or has not been kept: then the next mark tells. */
+  /** Sets the id of the message on its way, or the next mark where the message was not kept. */
   settle(outcome: string | Mark): void {
     if (typeof outcome === 'string') this.#id = outcome
     else this.#later = outcome
@@ -28,8 +28,8 @@ export class Mark {
   }
 
   /**
-   * The id of the first message after it. `undefined` where there is none that the engine had at the call: one that
-   * is on its way is waited for, since the engine may have it.
+   * The id of the first message after it; `undefined` where the engine had none at the call. Waits for a message on
+   * its way, because the engine may have it already.
    */
   async first(signal: AbortSignal | undefined): Promise<string | undefined> {
     const last = this.#last

@@ -3,7 +3,7 @@ import { dataOf, eventOf, isBlock } from '../message/block.ts'
 
 const LINE_END = /\r\n|\r/g
 
-/** A message as one line of text. What its block says already is not said again. */
+/** Packs a message into one line of text. Fields that its block contains are left out. */
 export function packMessage({ block, event, data, isText, topic, key }: LogMessage): string {
   const fields: unknown[] = [block, isText ? 1 : 0, topic ?? null, key ?? null]
   if (dataOf(block) !== data || eventOf(block) !== event) fields.push(data, event)
@@ -11,8 +11,8 @@ export function packMessage({ block, event, data, isText, topic, key }: LogMessa
 }
 
 /**
- * The message that a line was made of; `undefined` for any other text. Its block goes out as it is, so it has to be
- * one that a channel encodes, and to say what its event and its data are.
+ * Unpacks a message from a line; `undefined` for any other text. The block is sent to clients as it is. So it must be
+ * one that a channel encodes, and must match the event and the data.
  */
 export function unpackMessage(packed: string): LogMessage | undefined {
   const fields = parsed(packed)
