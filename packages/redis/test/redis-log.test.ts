@@ -195,7 +195,7 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
     ]
     for (let round = 0; round < 3; round++) for (const channel of channels) await channel.publish('a')
     const text = (theirs: string, ours: string) =>
-      `The log "${name}" was to keep ${theirs} at its last append, and ${ours} at this one: it keeps the smaller; give all processes the same history`
+      `The last append to the log "${name}" had a history of ${theirs}, and this one has ${ours}. The log keeps the smaller history; give all processes the same one`
     const [many, few] = ['1000 messages', '50 messages of 60000 ms']
     expect(told).toEqual([
       ['log', expect.objectContaining({ code: 'ERR_SSE_HISTORY_DIFFERS', message: text(many, few) })],

@@ -17,19 +17,19 @@ import { explained, refusalOf } from './refusals.ts'
 import { APPEND, READ, runScript, type Script } from './scripts.ts'
 import type { Subscriptions } from './subscriptions.ts'
 
-// Milliseconds. Keys are for a caller's own retries, which come soon.
+// Milliseconds. Idempotency keys serve a caller's retries, which come soon.
 const KEYS_KNOWN = '600000'
-// An app whose logs all differ has been told by then.
+// The names that are remembered. An app with more such logs has had enough reports.
 const MOST_TOLD = 1_000
 
-/** A log on a stream of Redis, and how this process hears of it. */
+/** The engine of a log on a Redis stream. */
 export class RedisEngine implements Engine {
   readonly #connector: Connector
   readonly #subscriptions: Subscriptions
   readonly #name: string
   readonly #expiry: string
 
-  /** @param expiry how long the keys live that nobody appends to or follows, in milliseconds */
+  /** @param expiry milliseconds after which unused keys expire */
   constructor(subscriptions: Subscriptions, name: string, expiry: number) {
     this.#connector = subscriptions.connector
     this.#subscriptions = subscriptions
@@ -63,7 +63,7 @@ export class RedisEngine implements Engine {
     const entries = []
     for (let index = 0; index < rest.length; index += 3) {
       const [entryAt = 0, number = 0] = String(rest[index]).split('-').map(Number)
-      // A number that no log gives cannot be asked for either.
+      // No log gives such a number, so it gets one that no reader asks for.
       const entryOffset = Number.isSafeInteger(number) ? number : -1
       entries.push({ offset: entryOffset, at: entryAt, before: Number(rest[index + 2]), packed: String(rest[index + 1]) })
     }
@@ -82,7 +82,7 @@ export class RedisEngine implements Engine {
     })
   }
 
-  /** Whether the log has been made, by whoever appended to it or read it first. */
+  /** Whether the log exists. The first append or read makes it. */
   async exists(): Promise<boolean> {
     return Number(await this.#connector.send(this.#key('m'), ['EXISTS', this.#key('m')])) === 1
   }
@@ -95,7 +95,7 @@ export class RedisEngine implements Engine {
     }
   }
 
-  /** Once in a process: the other one is told, too. */
+  /** Reports the difference once in a process. The other process reports it, too. */
   #historyDiffers(others: string, { messages, age }: ResolvedHistory): TidingsError | undefined {
     const { toldOf } = this.#subscriptions
     if (toldOf.has(this.#name) || toldOf.size === MOST_TOLD) return undefined
@@ -104,17 +104,17 @@ export class RedisEngine implements Engine {
     const boundsOf = (count: unknown, oldest: unknown): string => `${count} messages${Number(oldest) > 0 ? ` of ${oldest} ms` : ''}`
     return new TidingsError(
       'ERR_SSE_HISTORY_DIFFERS',
-      `The log ${JSON.stringify(this.#name)} was to keep ${boundsOf(theirMessages, theirAge)} at its last append, and ${boundsOf(messages, age)} at this one: it keeps the smaller; give all processes the same history`,
+      `The last append to the log ${JSON.stringify(this.#name)} had a history of ${boundsOf(theirMessages, theirAge)}, and this one has ${boundsOf(messages, age)}. The log keeps the smaller history; give all processes the same one`,
     )
   }
 
-  /** All keys of a log share a hash tag, and so the node of a cluster. */
+  /** All keys of a log share a hash tag, so they are on one node of a cluster. */
   #key(kind: string): string {
     return `{${this.#name}}:${kind}`
   }
 }
 
-/** The receipt, and the bounds of the append before this one where they were others. */
+/** The receipt, and the bounds of the append before this one if they differ. */
 function receiptOf(outcome: string, count: number): EngineReceipt & { others: string | undefined } {
   const [epoch = '', at, before, ...known] = outcome.split(' ')
   const others = known[0] === 'history' ? known.splice(0, 2)[1] : undefined
@@ -131,7 +131,7 @@ function receiptOf(outcome: string, count: number): EngineReceipt & { others: st
 
 const NEWS_HEAD = /^([0-9a-f]{32}) (\d{1,16}) (\d{1,16}) (\d{1,16}) ([01])$/
 
-/** What was announced; `undefined` for what no log has published. */
+/** Parses an announcement. Returns `undefined` for text that no log has published. */
 function newsOf(text: string): EnginePage | undefined {
   const [head = '', ...lines] = text.split('\n')
   const [, epoch, beforeAt, before, stamp, ended] = NEWS_HEAD.exec(head) ?? []

@@ -8,9 +8,8 @@ import { Subscriptions } from './subscriptions.ts'
 /** The options of a log on Redis. */
 export interface RedisLogOptions extends EngineLogOptions {
   /**
-   * How long Redis keeps a log that nobody appends to or follows, in milliseconds: at least so long, and at most a
-   * quarter longer. Not less than twice `checkInterval`. Who comes back with an id of a log that is gone is told by a
-   * reset.
+   * How long Redis keeps a log that nobody appends to or follows, in milliseconds, and at most a quarter longer. At
+   * least twice `checkInterval`. A client that returns with an id of an expired log gets a reset.
    * @default 86_400_000
    */
   expiry?: number | undefined
@@ -19,26 +18,25 @@ export interface RedisLogOptions extends EngineLogOptions {
 /** A log on Redis, for `createChannel({ log })`. */
 export interface RedisLog extends TailedLog {
   /**
-   * Whether Redis has the log: whoever appends to it or follows it makes it. A route that serves runs by name asks
-   * before it makes a channel, and answers 404. Rejects as the client does.
+   * Whether Redis has the log. The first append or follower makes it. A route that serves runs by name asks this
+   * before it makes a channel, and answers 404 if there is none. Rejects when the client rejects.
    */
   exists(): Promise<boolean>
 }
 
-// So that all logs by way of one client share its connections.
+// All logs of one client share its connections.
 const subscriptionsByClient = new WeakMap<object, Subscriptions>()
 
 /**
- * A log on Redis Streams: with it a channel is the same on all machines that give the same name. Needs Redis 6.2, in
- * a cluster 7, or Valkey.
+ * A log on Redis Streams. Channels whose logs have the same name are one channel on all machines. Needs Redis 6.2 (7
+ * in a cluster) or Valkey.
  *
- * The log sends its commands by way of `client`, which stays the app's: connect it, listen to its `error` event, and
- * close it last. To follow, the log opens one connection more, or one for each node of a cluster, however many logs
- * there are. It closes it 30 seconds after the last of them, so that requests that each follow a log can share it;
- * from the last one on it keeps no process alive.
+ * The log sends its commands through `client`. Connect that client, listen to its `error` event, and close it last. To
+ * follow, all logs of a client share one more connection, in a cluster one for each node. It is kept for 30 seconds
+ * after the last log was closed, so that short requests can share it. In that time it keeps no process alive.
  *
- * @param name of the log; its keys in Redis are `{name}:s`, `{name}:m` and `{name}:k:…`, and it publishes on
- * `{name}:c`, in a database other than 0 with its number behind that
+ * @param name the log's name. Its keys in Redis are `{name}:s`, `{name}:m` and `{name}:k:…`. It publishes on
+ * `{name}:c`, followed by the number of the database if that is not 0
  * @throws `ERR_SSE_INVALID_OPTION`
  *
  * @example
@@ -59,7 +57,7 @@ export function redisLog(client: RedisClient, name: string, options: RedisLogOpt
   const engine = new RedisEngine(subscriptions, name, expiry)
   const log = engineLog(engine, shared)
   const { checkInterval = 10_000 } = shared
-  // A log that is only followed is used by looking at it.
+  // The checks of followers keep a log alive to which nobody appends.
   if (expiry < 2 * checkInterval)
     throw invalidOption(
       `expiry must be at least twice checkInterval, which is ${checkInterval} ms, so that a log that is followed does not expire; got ${expiry}`,

@@ -11,11 +11,11 @@ function script(source: string): Script {
   return { source, hash: createHash('sha1').update(source).digest('hex') }
 }
 
-// A log's keys share a hash tag, and so a node. `meta` outlives the stream: it has the epoch, the time and the number
-// of the newest message, 'ended', how much is kept, the length of the longest message ('largest'), and for each
-// writer what became of its last batch. A stream without it is of another life.
+// A log's keys share a hash tag, and so a node. The hash `meta` lives longer than the stream. It has the epoch, the
+// time and the number of the newest message, 'ended', the bounds of the history, the length of the longest message
+// ('largest'), and for each writer the outcome of its last batch. A stream without `meta` belongs to an earlier epoch.
 const STAND = `
--- The command that is called, for the error that it may fail with.
+-- The name of the running command, for its error.
 local doing
 local function call(...)
   doing = ...
@@ -41,19 +41,19 @@ local function stand(stream, meta, epoch)
   now = now[1] * 1000 + math.floor(now[2] / 1000)
   local at, offset = count(has[2]), count(has[3])
   if not (has[1] and #has[1] == 32 and string.match(has[1], '^[0-9a-f]+$') and at and offset) then
-    -- What is there was not written by a log.
+    -- The present content was not written by a log.
     if has[1] or has[2] or has[3] then call('DEL', meta) end
-    -- Written first, since it is what a Redis out of memory refuses.
+    -- Comes before DEL, since a Redis out of memory refuses writes.
     call('HSET', meta, 'epoch', epoch, 'at', 0, 'offset', 0)
     call('DEL', stream)
     return epoch, 0, 0, false, now, 0
   end
-  -- A log that was begun by an earlier version does not know.
+  -- A log of an earlier version does not store 'largest'.
   return has[1], at, offset, has[4], now, count(has[5]) or offset > 0 and 524288 or 0
 end
 
--- A key that is used lives on for the expiry at least, and a quarter longer at most, so that not each use writes. A Redis that cannot write,
--- as one out of memory or a replica, is read all the same.
+-- Keeps a key alive for at least the expiry after a use, and at most a quarter longer. The quarter saves writes. A Redis that cannot write
+-- (out of memory, a replica) is still read.
 local function touch(key, expiry, run)
   if call('PTTL', key) < expiry then run('PEXPIRE', key, whole(expiry * 1.25)) end
 end
@@ -62,13 +62,13 @@ end
 /**
  * KEYS: stream, meta, channel, then those of the idempotency keys. ARGV: epoch if there is none, expiry, writer,
  * sequence, publishing command, most messages, greatest age or 0, '1' to end the log, how many messages, how long
- * idempotency keys are known, the messages, and for each idempotency key the number of its message. Gives 'epoch at
- * offset-before', 'history' and the bounds that the last append was given where they were others, and for each
- * message whose key was known its number and id; on a second line why the followers could not be told.
+ * idempotency keys are known, the messages, and for each idempotency key the number of its message. Returns 'epoch at
+ * offset-before', then 'history' and the bounds of the last append if they differ, then the number and id of each
+ * message whose key was known. A second line has the reason if the announcement failed.
  *
- * Redis takes nothing back of a script that fails. So what may be refused comes first, what was written by then is
- * set back, and nothing is announced that is not kept. Only a right to publish that was withdrawn since this writer's
- * first batch shows when all is kept.
+ * Redis does not roll back a script that fails. So commands that Redis may refuse come first, earlier writes are
+ * undone, and only kept messages are announced. One failure shows after everything is kept: the right to publish,
+ * withdrawn after this writer's first batch.
  */
 export const APPEND: Script = script(`${STAND}
 local stream, meta, channel = KEYS[1], KEYS[2], KEYS[3]
@@ -82,7 +82,7 @@ local function undone()
   undo = {}
 end
 
--- Writers that are gone are looked for among a few by chance, so that a call takes no longer with thousands of them. They are given ten minutes to come back.
+-- Forgets writers that wrote nothing for ten minutes. It checks a few random ones, so that a call takes as long with thousands of writers.
 local function forgetSome(now)
   if call('HLEN', meta) <= 200 then return end
   local some = redis.pcall('HRANDFIELD', meta, 8, 'WITHVALUES')
@@ -94,7 +94,7 @@ end
 
 local function idKnownBy(key, epoch)
   local id = call('GET', key)
-  -- A key may outlive its log.
+  -- A key may live longer than its log.
   return id and string.sub(id, 1, 33) == epoch .. '-' and string.match(id, '^[0-9a-f]+%-%d+%-%d+$')
 end
 
@@ -107,7 +107,7 @@ local function append(earliest)
     local seen, _, outcome = string.match(last, '^(%d+) (%d+) (.*)$')
     seen = tonumber(seen)
     if seen == sequence then
-      -- Its answer was lost, and it may be that nobody was told.
+      -- The answer was lost, and maybe the announcement too.
       redis.pcall(publish, channel, place)
       return outcome
     end
@@ -140,9 +140,9 @@ local function append(earliest)
     end
   end
 
-  -- Says what followers know already: to see whether they can be told at all.
+  -- Announces nothing new. It fails here if the user may not publish.
   if not last then call(publish, channel, place) end
-  -- The first to write, since out of memory, a replica and a full disk refuse the first alone.
+  -- The first write. A Redis that is out of memory, a replica or has a full disk refuses this one.
   call('HSET', meta, 'at', #ids > 0 and stamp or before, 'offset', whole(offset), 'history', bounds, field, ARGV[4] .. ' ' .. whole(now) .. ' ' .. outcome)
   undo[1] = {'HSET', meta, 'at', before, 'offset', stood, field, last or '0 ' .. whole(now) .. ' '}
   if longer > largest then call('HSET', meta, 'largest', whole(longer)) end
@@ -152,11 +152,11 @@ local function append(earliest)
     undo[#undo + 1] = {'SET', key, '', 'PX', 1}
   end
   if longest > 0 and #ids > 0 then call('XTRIM', stream, 'MINID', '~', whole(now - longest), 'LIMIT', 1000) end
-  -- Where the first was added the others can be.
+  -- If the first entry is added, the others are too.
   doing = 'XADD'
   for i, id in ipairs(ids) do
     local entry = {id, 'm', news[i + 1]}
-    -- 'b' is when the message before it came, where that was not at the same time.
+    -- 'b' is the time of the message before, if that is another one.
     if i == 1 and before ~= stamp then entry = {id, 'm', news[i + 1], 'b', before} end
     if i == #ids then redis.call('XADD', stream, 'MAXLEN', '~', ARGV[6], 'LIMIT', 1000, unpack(entry))
     else redis.call('XADD', stream, unpack(entry)) end
@@ -174,7 +174,7 @@ if isDone then return outcome end
 undone()
 local reason = type(outcome) == 'table' and outcome.err or tostring(outcome)
 if not (string.find(reason, 'equal or smaller', 1, true) or string.find(reason, 'last possible ID', 1, true)) then return refused(reason) end
--- Somebody else has added an entry that is dated later than now. Up to a minute is waited for by the log's clock; behind a later one nothing could be added for so long, so a new life begins.
+-- Another program has added an entry with a later time. Up to a minute later, the log's clock continues from there. Beyond that the log begins a new epoch, since nothing could be added until then.
 local top = call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
 local ahead = top and count(string.match(top[1], '^%d+'))
 local now = call('TIME')
@@ -190,8 +190,8 @@ return refused(outcome)
 
 /**
  * KEYS: stream, meta. ARGV: epoch if there is none, expiry, 'XRANGE' or 'XREVRANGE', the time and the number of the
- * message that the page begins behind, most entries, most bytes. Gives where the log stands and what time it is, then
- * for each message its id, itself, and when the one before it came.
+ * message that the page begins behind, most entries, most bytes. Returns the log's position and the time, then for
+ * each message its id, its text, and the time of the message before it.
  */
 export const READ: Script = script(`${STAND}
 local stream, meta = KEYS[1], KEYS[2]
@@ -202,13 +202,13 @@ local function read()
   touch(meta, expiry, redis.pcall)
   touch(stream, expiry, redis.pcall)
   local page = {epoch, whole(at), whole(offset), ended or '0', whole(math.max(now, at))}
-  -- What lies behind the newest message was not written by a log.
+  -- Entries behind the newest message were not written by a log.
   local newest = whole(at) .. '-' .. whole(offset)
   local from, to = '(' .. ARGV[4] .. '-' .. ARGV[5], '-'
   if range == 'XRANGE' then to = newest
   elseif tonumber(ARGV[4]) > at or (tonumber(ARGV[4]) == at and tonumber(ARGV[5]) > offset) then from = newest end
   while left > 0 and bytes > 0 do
-    -- As many as fit whatever their length.
+    -- The number of entries that fit even if all are as long as the longest.
     local most = math.min(left, math.max(1, math.floor(bytes / math.max(largest, 1))))
     local entries = call(range, stream, from, to, 'COUNT', whole(most))
     for _, entry in ipairs(entries) do
@@ -234,7 +234,7 @@ if isDone then return page end
 return refused(page)
 `)
 
-/** Runs a script on the node of its first key, and sends its source where that does not have it yet. */
+/** Runs a script on the node of its first key. Sends the source if the node does not have it yet. */
 export async function runScript(connector: Connector, { source, hash }: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
   const [first = ''] = keys
   const rest = [String(keys.length), ...keys, ...args]
