@@ -45,15 +45,12 @@ function endsAtSigterm(protocol: 'http1' | 'http2', ...args: string[]): void {
     release = connections.release
     const { clients } = connections
 
-    const signalledAt = performance.now()
     server.signal('SIGTERM')
     const exit = await server.exited
-    const took = performance.now() - signalledAt
     await Promise.all(clients.map(({ ended }) => ended))
 
     expect(exit).toEqual({ code: 0, signal: null })
     expect(server.stderr).toBe('')
-    expect(took).toBeLessThan(1_000)
     const retries = clients.map(({ text }) => Number(/^:\n\nretry: (\d+)\n\n$/.exec(text)?.[1] ?? text))
     for (const retry of retries) {
       expect(retry).toBeGreaterThanOrEqual(3_000)
