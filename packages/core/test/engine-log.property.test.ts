@@ -130,11 +130,15 @@ async function run(seed: number): Promise<Seen> {
   const store = new Store()
   const keepsAll = random() < 0.5
   const engines = [1, 2, 3].map(() => new FaultyEngine(store, random))
-  const tail = { messages: 1 + Math.floor(random() * 20) }
+  // Some have room for few pages further back, and some pages are short.
+  const tail = { messages: 1 + Math.floor(random() * 20), bytes: random() < 0.5 ? 200 + Math.floor(random() * 2_000) : undefined }
   const logs = engines.map((engine) => engineLog(engine, { tail, checkInterval: 40, publishTimeout: LONGEST_WAIT }))
   const channels = logs.map((log) => createChannel({ log, onError: () => {} }))
   const clients = [undefined, ['a'], ['b', 'c'], undefined, ['c'], undefined, ['a']].map((topics) => new Client(store, topics))
-  for (const engine of engines) engine.faults = random() < 0.5 ? 0.15 : 0
+  for (const engine of engines) {
+    engine.faults = random() < 0.5 ? 0.15 : 0
+    engine.mostEntries = random() < 0.5 ? 1 + Math.floor(random() * 8) : 1_000
+  }
   let count = 0
   let losses = 0
   const published: Promise<unknown>[] = []

@@ -3,8 +3,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { type Filter, View } from '../src/lib/delivery/view.ts'
 import { KeptTail } from '../src/lib/log/kept-tail.ts'
 import { memoryLog } from '../src/lib/log/memory-log.ts'
-import type { LogEntry, LogMessage, TailedLog } from '../src/lib/log/message-log.ts'
-import { ReadableTail } from '../src/lib/log/readable-tail.ts'
+import type { LogMessage, TailedLog } from '../src/lib/log/message-log.ts'
 import { turn } from './support/held-sink.ts'
 
 const SEED = Number(process.env['TIDINGS_SEED'] ?? Date.now() % 2 ** 31)
@@ -13,8 +12,8 @@ function message(data: string, key?: string, topic?: string): LogMessage {
   return { block: `data: ${data}\n`, event: 'message', data, isText: true, topic, key }
 }
 
-function viewOf({ tail }: TailedLog, filter?: Filter, topics?: readonly string[]): View {
-  return new View({ tail, valueOf: ({ data }) => data }, topics && new Set(topics), filter, '')
+function viewOf(log: TailedLog, filter?: Filter, topics?: readonly string[]): View {
+  return new View({ log, tail: log.tail, valueOf: ({ data }) => data }, topics && new Set(topics), filter, '')
 }
 
 /** The offsets of the messages in a batch. */
@@ -156,24 +155,6 @@ describe('C9 what conflation costs', () => {
 })
 
 describe('C9 what conflation gives', () => {
-  test('C9 what was trimmed and brought back is looked at anew', () => {
-    const log = memoryLog({ messages: 5 })
-    const tail = ReadableTail.behind(log.tail) as KeptTail
-    const view = viewOf(log)
-    const reader = {}
-    for (const key of ['a', 'b', 'c', 'd', 'a']) void log.append(message(key, key))
-    expect(offsetsIn(view.conflatedAfter(0, reader).text)).toEqual([2, 3, 4, 5])
-    const older = [1, 2, 3, 4].map((offset) => tail.at(offset) as LogEntry)
-    tail.setBounds({ messages: 1 })
-    void log.append(message('e', 'e'))
-    expect(offsetsIn(view.conflatedAfter(5, reader).text)).toEqual([6])
-    tail.setBounds({ messages: 10 })
-    tail.prepend([...older, { ...message('a', 'a'), id: log.idOf(5), offset: 5, at: 0 }] as never, 0)
-    void log.append(message('f', 'f'))
-    expect(offsetsIn(view.conflatedAfter(0, reader).text)).toEqual([2, 3, 4, 5, 6, 7])
-    view.caughtUp(reader)
-  })
-
   type Step = { do: 'append'; key: string | undefined; topic: string; size: number; value: number } | { do: 'read' | 'join'; reader: number; share: number }
   const step: fc.Arbitrary<Step> = fc.oneof(
     {

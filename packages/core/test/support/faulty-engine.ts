@@ -137,6 +137,8 @@ export class FaultyEngine implements Engine {
   #connection = 0
   /** The share of calls, and of news, that something happens to. */
   faults = 0
+  /** How many entries it gives in one page, where the limit allows more. */
+  mostEntries = 1_000
   /** How often it was asked to subscribe anew. */
   renewals = 0
 
@@ -151,7 +153,7 @@ export class FaultyEngine implements Engine {
   }
 
   read(direction: 'after' | 'before', position: EnginePosition, limit: PageLimit): Promise<EnginePage> {
-    return this.#call(() => this.#store.read(direction, position, limit))
+    return this.#call(() => this.#store.read(direction, position, { ...limit, messages: Math.min(limit.messages, this.mostEntries) }))
   }
 
   follow(listener: EngineListener): EngineSubscription {

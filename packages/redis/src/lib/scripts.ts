@@ -207,6 +207,8 @@ local function read()
   local from, to = '(' .. ARGV[4] .. '-' .. ARGV[5], '-'
   if range == 'XRANGE' then to = newest
   elseif tonumber(ARGV[4]) > at or (tonumber(ARGV[4]) == at and tonumber(ARGV[5]) > offset) then from = newest end
+  -- A right that is missing shows at the first call, which wants no entries.
+  if left == 0 then call(range, stream, '-', '-', 'COUNT', 1) end
   while left > 0 and bytes > 0 do
     -- The number of entries that fit even if all are as long as the longest.
     local most = math.min(left, math.max(1, math.floor(bytes / math.max(largest, 1))))

@@ -5,7 +5,7 @@ import { ParsedValues } from '../delivery/parsed-values.ts'
 import type { Hub, Reader } from '../delivery/reader.ts'
 import { ResumeCount } from '../delivery/resume-count.ts'
 import { RunningSnapshots } from '../delivery/snapshot.ts'
-import type { Source, View } from '../delivery/view.ts'
+import type { Source } from '../delivery/view.ts'
 import { TidingsError } from '../errors.ts'
 import { memoryLog } from '../log/memory-log.ts'
 import type { LogEntry, LogFollower, Tail, TailedLog } from '../log/message-log.ts'
@@ -61,16 +61,6 @@ export class ChannelHub implements Hub, Source, MessageSource, Flushable, LogFol
   trimAged(): void {
     this.trimming(this.tail.agedFloor())
     this.tail.trimAged()
-  }
-
-  /** Whether no message of the view follows this offset, and none that followed it is gone. */
-  endsAt(offset: number | undefined, view: View): boolean {
-    try {
-      return offset !== undefined && !view.hasGap(offset) && !view.walk(offset)()
-    } catch (error) {
-      this.report(error, 'filter')
-      return false
-    }
   }
 
   close(): void {
@@ -154,7 +144,10 @@ export class ChannelHub implements Hub, Source, MessageSource, Flushable, LogFol
   positionBlock(offset: number): string {
     const { position = true } = this.#options
     if (position === false) return ''
-    const id = `id: ${this.log.idOf(offset)}\n`
+    const idOfPlace = this.log.idOf(offset)
+    // A reader far behind may stand where the log knows no id at present.
+    if (idOfPlace === '') return ''
+    const id = `id: ${idOfPlace}\n`
     return position === 'message' ? `\nevent: ${POSITION_EVENT}\ndata: \n${id}` : id
   }
 

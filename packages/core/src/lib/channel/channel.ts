@@ -1,8 +1,8 @@
 import { Reader } from '../delivery/reader.ts'
-import { isNow, neededBy, offsetOf, startOf } from '../delivery/reader-start.ts'
-import type { ChannelMessage } from '../delivery/view.ts'
+import { isNow, neededBy, offsetOf, type Start, startOf } from '../delivery/reader-start.ts'
+import type { ChannelMessage, View } from '../delivery/view.ts'
 import { describe } from '../describe.ts'
-import { channelEnded } from '../errors.ts'
+import { channelEnded, type TidingsError } from '../errors.ts'
 import type { AnyEvents, Message } from '../message/message.ts'
 import { countFailed, counts } from '../metrics.ts'
 import { checkedSignal, checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
@@ -69,7 +69,6 @@ const MESSAGES_OPTIONS = ['after', 'topics', 'signal']
 const ENDED_OPTIONS = ['topics', 'filter', 'after']
 // Milliseconds. A route that calls `ended` must answer, even while the log's engine does not.
 const LONGEST_ASKING = 2_000
-const LATE = Symbol()
 const MOST_TOPICS = 256
 
 /**
@@ -193,11 +192,9 @@ class LogChannel implements Channel {
     const { view } = hub.audiences.find(topicsOf(options.topics, this.#maxTopics), filter)
     const start = startOf(lastEventId, options.after)
     const leaving = new AbortController()
-    const ending = hub.isOver || !this.#ending ? undefined : settledUnless(this.#ending, leaving.signal)
-    const waits = [hub.log.load?.(neededBy(start), leaving.signal), ending].filter((wait) => wait !== undefined)
-    const isKnown = waits.length === 0 || (await settledWithin<unknown>(Promise.all(waits), LONGEST_ASKING, () => LATE)) !== LATE
+    const hasAll = await settledWithin(this.#hasAll(view, start, leaving), LONGEST_ASKING, () => false)
     leaving.abort()
-    return hub.isOver && isKnown && (isNow(start) || hub.endsAt(offsetOf(start, hub.log), view))
+    return hasAll
   }
 
   close(): void {
@@ -206,5 +203,22 @@ class LogChannel implements Channel {
 
   get subscribers(): number {
     return this.#hub.subscribers
+  }
+
+  /** Whether the channel has ended, and no message of the view follows the start, nor is gone that followed it. */
+  async #hasAll(view: View, start: Start, leaving: AbortController): Promise<boolean> {
+    const hub = this.#hub
+    const { log } = hub
+    const load = (): Promise<void> | undefined => log.load?.(neededBy(start), leaving.signal)
+    if (!hub.isOver && this.#ending) await settledUnless(this.#ending, leaving.signal)
+    await load()
+    if (!hub.isOver || isNow(start)) return hub.isOver
+    try {
+      for await (const _ of readMessages(hub, view, { load, cursor: () => offsetOf(start, log) }, leaving, undefined)) return false
+      return true
+    } catch (error) {
+      if ((error as TidingsError).code !== 'ERR_SSE_GAP') hub.report(error, 'filter')
+      return false
+    }
   }
 }

@@ -1,6 +1,6 @@
 import type { ChannelMessage, View } from '../delivery/view.ts'
 import { TidingsError } from '../errors.ts'
-import type { LogEntry, TailedLog } from '../log/message-log.ts'
+import type { LogEntry, Tail, TailedLog } from '../log/message-log.ts'
 import { calledUnless } from '../waiting.ts'
 
 /** The options of `messages`. */
@@ -21,7 +21,7 @@ export interface Place {
 
 /** The beginning of a reader of `messages()`. */
 export interface Beginning {
-  /** Fills the log's tail with the messages that follow, as `TailedLog.load` does. It was started by `messages()`. */
+  /** Loads the messages that follow, as `TailedLog.load` does. It was started by `messages()`. */
   load(): Promise<void> | undefined
   /** The offset of the beginning, after `load`; `undefined` where the log does not know it. */
   cursor(): number | undefined
@@ -65,23 +65,20 @@ export function readMessages(
         signal?.removeEventListener('abort', leave)
       }
     }, leaving.signal)
-  const reached = async (reaching: Promise<void> | undefined): Promise<void> => {
-    if (reaching)
-      await unlessLeft((done) => {
-        reaching.then(done)
-        return () => {}
-      })
-  }
+  const reached = (reaching: Promise<void>): Promise<void> =>
+    unlessLeft((done) => {
+      reaching.then(done)
+      return () => {}
+    })
   async function* read(): AsyncGenerator<ChannelMessage, undefined> {
-    await reached(beginning.load())
-    const here: Place = { cursor: beginning.cursor() }
-    // The loaded messages may have been dropped again.
-    while (here.cursor !== undefined && view.hasGap(here.cursor) && !isLeft()) {
-      const reaching = beginning.load()
-      if (!reaching) break
+    let reaching = beginning.load()
+    while (reaching && !isLeft()) {
       await reached(reaching)
-      here.cursor = beginning.cursor()
+      const cursor = beginning.cursor()
+      // The loaded messages may have been dropped again.
+      reaching = cursor === undefined || view.partAfter(cursor) ? undefined : beginning.load()
     }
+    const here: Place = { cursor: beginning.cursor() }
     const leave = source.enter(here)
     try {
       yield* readFrom(here)
@@ -91,20 +88,25 @@ export function readMessages(
     return undefined
   }
   async function* readFrom(here: Place): AsyncGenerator<ChannelMessage, undefined> {
-    const next = view.walk(here.cursor ?? 0)
+    let part: Tail | undefined
+    let next = (): LogEntry | undefined => undefined
     while (!isLeft()) {
-      if (here.cursor !== undefined && view.hasGap(here.cursor)) {
-        await reached(source.log.load?.(here.cursor, leaving.signal))
-        if (isLeft()) break
+      const present = here.cursor === undefined ? undefined : view.partAfter(here.cursor)
+      if (!present) {
+        const reaching = here.cursor === undefined ? undefined : source.log.load?.(here.cursor, leaving.signal)
+        if (!reaching) throw new TidingsError('ERR_SSE_GAP', 'The next messages are not kept any more; read faster, keep more history, or begin again')
+        await reached(reaching)
+        continue
       }
-      if (here.cursor === undefined || view.hasGap(here.cursor))
-        throw new TidingsError('ERR_SSE_GAP', 'The next messages are not kept any more; read faster, keep more history, or begin again')
+      if (present !== part) next = view.walk(here.cursor as number, present)
+      part = present
       const entry = next()
       if (entry) {
         here.cursor = entry.offset
         yield { event: entry.event, data: source.valueOf(entry), id: entry.id, topic: entry.topic }
       } else {
-        here.cursor = source.log.tail.head
+        here.cursor = part.head
+        if (part !== source.log.tail) continue
         if (source.isFinal) break
         await unlessLeft((done) => source.onNext(done))
       }

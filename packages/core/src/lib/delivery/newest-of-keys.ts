@@ -2,7 +2,7 @@ import type { LogEntry, Tail } from '../log/message-log.ts'
 import { type Keeper, SharedBound } from './shared-bound.ts'
 
 /** Walks over a view's messages with keys, after one offset and up to another. Each call of the result gives one. */
-export type WalkKeyed = (after: number, until: number) => () => LogEntry | undefined
+export type WalkKeyed = (after: number, until?: number) => () => LogEntry | undefined
 
 /** The bound of all views of the process, in keys. A key takes about fifty bytes: its text is the log's. */
 const boundOfProcess = new SharedBound(262_144)
@@ -34,10 +34,9 @@ export class NewestOfKeys implements Keeper {
   /** Looks at all messages after `cursor`. Returns the offset of the last one. @throws errors of the view's filter */
   reach(cursor: number): number {
     const { floor } = this.#tail
-    // Dropped entries may come back in front of the rest.
     this.#from = Math.max(this.#from, floor)
-    if (cursor < this.#from) this.#look(cursor, this.#from)
-    this.#look(this.#to, Number.POSITIVE_INFINITY)
+    if (cursor < this.#from) this.look(this.#walk(cursor, this.#from))
+    this.look(this.#walk(this.#to))
     this.#from = Math.min(this.#from, cursor)
     this.#to = this.#tail.head
     if (this.#offsets.size > 2 * (this.#to - floor)) for (const [key, offset] of this.#offsets) if (offset <= floor) this.#offsets.delete(key)
@@ -67,9 +66,11 @@ export class NewestOfKeys implements Keeper {
     this.#onDrop()
   }
 
-  /** A filter may publish a message, and so cause a nested call for the same messages. That does no harm. */
-  #look(after: number, until: number): void {
-    const next = this.#walk(after, until)
+  /**
+   * Looks at the messages that a walk gives. A filter may publish a message, and so cause a nested call for the same
+   * messages. That does no harm.
+   */
+  look(next: () => LogEntry | undefined): void {
     for (let entry = next(); entry; entry = next()) {
       const { key = '', offset } = entry
       if (offset > (this.#offsets.get(key) ?? 0)) this.#offsets.set(key, offset)

@@ -26,7 +26,7 @@ export function neededBy(start: Start): string | number {
  * After which offset a reader begins, once what it needs is here. `undefined` where the log does not know that place.
  */
 export function offsetOf(start: Start, log: TailedLog): number | undefined {
-  if (start === 'start') return log.tail.floor
+  if (start === 'start') return log.start ?? log.tail.floor
   const id = isNow(start) ? start.now : start.id
   if (id === undefined) return undefined
   return id === '' ? log.tail.head : log.locate(id)

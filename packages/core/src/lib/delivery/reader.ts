@@ -1,6 +1,6 @@
 import { type AsyncContext, currentContext, runIn } from '../async-context.ts'
 import { type ResetReason, TidingsError } from '../errors.ts'
-import type { TailedLog } from '../log/message-log.ts'
+import type { Tail, TailedLog } from '../log/message-log.ts'
 import { encodeMessage, type Message } from '../message/message.ts'
 import { counts } from '../metrics.ts'
 import type { FedStream, Feeder } from '../stream/feeder.ts'
@@ -124,12 +124,14 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
     this.#passQuiet()
     try {
       while (stream?.['~ready'] && !this.#held) {
-        if (this.#lostAt !== undefined || (this.#cursor < this.#hub.tail.floor && this.#audience.view.hasGap(this.#cursor))) {
+        const { tail } = this.#hub
+        const part = this.#lostAt === undefined && this.#cursor >= tail.floor ? tail : this.#partBehind()
+        if (!part) {
           this.#meetGap(stream)
           continue
         }
         const { name } = this.#audience.view
-        const batch = this.#nextBatch()
+        const batch = this.#nextBatch(part)
         // A filter may have closed the subscription, or changed its topics.
         if (this.#stream !== stream) break
         if (this.#audience.view.name !== name) continue
@@ -261,14 +263,19 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
     return Math.max(0, this.#hub.tail.head - this.#cursor)
   }
 
-  #nextBatch(): Batch | undefined {
-    if (this.#cursor >= this.#hub.tail.head) return undefined
-    const { view } = this.#audience
-    return view.filter ? runIn(this.context, () => this.#batchOf(view)) : this.#batchOf(view)
+  /** The part of the log with the next message; none where that is gone, or has to be loaded. */
+  #partBehind(): Tail | undefined {
+    return this.#lostAt === undefined ? this.#audience.view.partAfter(this.#cursor) : undefined
   }
 
-  #batchOf(view: View): Batch {
-    return this.#lag === 'conflate' && this.#behind ? view.conflatedAfter(this.#cursor, this) : view.batchAfter(this.#cursor)
+  #nextBatch(part: Tail): Batch | undefined {
+    if (this.#cursor >= this.#hub.tail.head) return undefined
+    const { view } = this.#audience
+    return view.filter ? runIn(this.context, () => this.#batchOf(view, part)) : this.#batchOf(view, part)
+  }
+
+  #batchOf(view: View, part: Tail): Batch {
+    return this.#lag === 'conflate' && this.#behind ? view.conflatedAfter(this.#cursor, this, part) : view.batchAfter(this.#cursor, part)
   }
 
   #catchUp(stream: FedStream): void {
@@ -297,7 +304,7 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
 
   #beginAt(start: Start): void {
     const offset = offsetOf(start, this.#hub.log)
-    const hasGap = offset !== undefined && this.#audience.view.hasGap(offset)
+    const hasGap = offset !== undefined && !this.#audience.view.partAfter(offset)
     // What was brought here may have been dropped again.
     if (hasGap && this.#loads(neededBy(start), () => this.#beginAt(start))) return
     this.#hasBegun = true
@@ -366,11 +373,16 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
       this.#takeSnapshot(this.#take)
       return
     }
-    this.#whenHere('start', () => {
-      this.#lostAt = undefined
-      this.#cursor = this.#told = this.#hub.tail.floor
-      this.#tellReset(reason, lastEventId, this.#hub.log.idOf(this.#cursor))
-    })
+    this.#whenHere('start', () => this.#beginAgain(reason, lastEventId))
+  }
+
+  /** Tells that something is gone, and goes on with the oldest that the log has. */
+  #beginAgain(reason: ResetReason, lastEventId: string): void {
+    // What was brought here may have been dropped again.
+    if (this.#loads(0, () => this.#beginAgain(reason, lastEventId))) return
+    this.#lostAt = undefined
+    this.#cursor = this.#told = offsetOf('start', this.#hub.log) as number
+    this.#tellReset(reason, lastEventId, this.#hub.log.idOf(this.#cursor))
   }
 
   #tellReset(reason: ResetReason, lastEventId: string, id: string | undefined): void {
@@ -390,7 +402,7 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
     if (after !== undefined) {
       const offset = this.#hub.log.locate(after)
       // Another reset would take the same snapshot again, and again.
-      if (offset === undefined || this.#audience.view.hasGap(offset))
+      if (offset === undefined || !this.#audience.view.partAfter(offset))
         throw new TidingsError(
           'ERR_SSE_GAP',
           'snapshot says after an id whose followers are not kept, or that its channel never gave out; take it from newer state',

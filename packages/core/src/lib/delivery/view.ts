@@ -1,4 +1,4 @@
-import type { LogEntry, Tail } from '../log/message-log.ts'
+import type { LogEntry, Tail, TailedLog } from '../log/message-log.ts'
 import { Batch } from './batch.ts'
 import { BatchCache } from './batch-cache.ts'
 import { NewestOfKeys } from './newest-of-keys.ts'
@@ -20,6 +20,7 @@ export type Filter = (message: ChannelMessage) => boolean
 
 /** What is read of the channel. */
 export interface Source {
+  readonly log: TailedLog
   readonly tail: Tail
   /** The value of an entry's data, parsed back once. */
   valueOf(entry: LogEntry): unknown
@@ -62,18 +63,29 @@ export class View {
     this.#conflated.clear()
   }
 
-  /** Whether something that the view might show is gone, of what followed `cursor`. */
+  /** Whether something that the view might show is no longer in the tail, of what followed `cursor`. */
   hasGap(cursor: number): boolean {
     return this.#source.tail.hasGap(cursor, this.topics)
   }
 
+  /** The part of the log that has what follows `cursor`. `undefined` where that is not here, or gone. */
+  partAfter(cursor: number): Tail | undefined {
+    const { log, tail } = this.#source
+    return this.hasGap(cursor) ? log.older?.(cursor) : tail
+  }
+
   /**
-   * Goes through the entries after `cursor` that belong to the view: each call of what it returns gives the next.
+   * Goes through the entries of a part that follow `cursor` and belong to the view: each call of what it returns gives
+   * the next.
    *
    * @throws what the filter throws, from such a call
    */
-  walk(cursor: number, until: number = Number.POSITIVE_INFINITY, shows?: (entry: LogEntry) => boolean): () => LogEntry | undefined {
-    const { tail } = this.#source
+  walk(
+    cursor: number,
+    tail: Tail = this.#source.tail,
+    until: number = Number.POSITIVE_INFINITY,
+    shows?: (entry: LogEntry) => boolean,
+  ): () => LogEntry | undefined {
     const walk = tail.walk(cursor, this.topics)
     return () => {
       for (let offset = walk.next(); offset <= tail.head && offset <= until; offset = walk.next()) {
@@ -84,32 +96,32 @@ export class View {
     }
   }
 
-  /** What follows `cursor`, up to the length of a batch. */
-  batchAfter(cursor: number): Batch {
-    return this.#upToDate(this.#batches).find(cursor, () => this.#makeBatch(cursor, this.walk(cursor)))
+  /** What follows `cursor` in a part, up to the length of a batch. */
+  batchAfter(cursor: number, tail: Tail = this.#source.tail): Batch {
+    return this.#upToDate(this.#batches).find(cursor, () => this.#makeBatch(cursor, tail, this.walk(cursor, tail)))
   }
 
   /**
    * The same without the messages that a newer one of their key supersedes, for a reader that is behind until it has
    * `caughtUp`.
    */
-  conflatedAfter(cursor: number, reader: object): Batch {
-    this.#newest ??= new NewestOfKeys(
-      this.#source.tail,
-      (after, until) => this.walk(after, until, (entry) => entry.key !== undefined && this.#passes(entry)),
-      () => {
-        this.#newest = undefined
-      },
-    )
+  conflatedAfter(cursor: number, reader: object, part: Tail = this.#source.tail): Batch {
+    const { tail } = this.#source
+    const keyed = (after: number, until?: number, of?: Tail) => this.walk(after, of, until, (entry) => entry.key !== undefined && this.#passes(entry))
+    this.#newest ??= new NewestOfKeys(tail, keyed, () => {
+      this.#newest = undefined
+    })
     const newest = this.#newest
     newest.hold(reader)
     return this.#upToDate(this.#conflated).find(cursor, () => {
-      const until = newest.reach(cursor)
+      const until = newest.reach(Math.max(cursor, tail.floor))
+      // Of a page further back only the newest messages are new to it. Those between it and the tail are not here.
+      if (part !== tail) newest.look(keyed(cursor, undefined, part))
       // A filter may publish, and so have trimmed what was to be read.
-      if (this.hasGap(cursor)) return new Batch('', 0, cursor, cursor)
+      if (part.hasGap(cursor, this.topics)) return new Batch('', 0, cursor, cursor)
       // The filter has been asked about those with a key.
-      const next = this.walk(cursor, until, (entry) => newest.has(entry) || (entry.key === undefined && this.#passes(entry)))
-      return this.#makeBatch(cursor, next, until)
+      const shows = (entry: LogEntry): boolean => (entry.key === undefined ? this.#passes(entry) : newest.has(entry))
+      return this.#makeBatch(cursor, part, this.walk(cursor, part, until, shows), until)
     })
   }
 
@@ -128,8 +140,7 @@ export class View {
   }
 
   /** @param until the offset that its reader will then have come to, if nothing is in the way; by default the head */
-  #makeBatch(cursor: number, next: () => LogEntry | undefined, until: number = Number.POSITIVE_INFINITY): Batch {
-    const { tail } = this.#source
+  #makeBatch(cursor: number, tail: Tail, next: () => LogEntry | undefined, until: number = Number.POSITIVE_INFINITY): Batch {
     let { floor } = tail
     let text = ''
     let messages = 0
@@ -139,7 +150,7 @@ export class View {
     const isCut = (): boolean => {
       if (tail.floor === floor) return false
       floor = tail.floor
-      return this.hasGap(last)
+      return tail.hasGap(last, this.topics)
     }
     for (let entry = next(); entry; entry = next()) {
       if (isCut() || text.length >= BATCH_LENGTH || (text !== '' && endsPage(last, tail.head))) return new Batch(text, messages, last, last)

@@ -9,8 +9,9 @@ export interface EngineLogOptions {
    */
   history?: EngineHistory | undefined
   /**
-   * How much of the log's newest end is kept in this process, where its channel reads it. What a client wants from
-   * further back is read from the engine, once for all who want it, and kept for a minute.
+   * How much of the log's newest end is kept in this process, where its channel reads it. Older messages are read from
+   * the engine in pages of at most 1,000 messages and 1 MiB. All clients share the pages. The process keeps those that
+   * were used last, in as many bytes once more, until none was read for a minute.
    * @default { messages: 1_000, bytes: 16_777_216 }
    */
   tail?: Pick<HistoryBounds, 'messages' | 'bytes'> | undefined

@@ -1,6 +1,7 @@
 import { runOutside } from '../async-context.ts'
 import { channelEnded, foreignEntry } from '../errors.ts'
-import type { AppendOptions, LogFollower, LogMessage, LogPage, Tail, TailedLog } from '../log/message-log.ts'
+import type { KeptTail } from '../log/kept-tail.ts'
+import type { AppendOptions, LogEntry, LogFollower, LogMessage, LogPage, Tail, TailedLog } from '../log/message-log.ts'
 import { ReadableTail } from '../log/readable-tail.ts'
 import { now } from '../time-source.ts'
 import { startTimer } from '../timer.ts'
@@ -13,10 +14,10 @@ import { FollowedTail } from './followed-tail.ts'
 import type { Mark } from './mark.ts'
 import { packMessage } from './packed-message.ts'
 import { PageReader } from './page-reader.ts'
-import { readBack } from './read-back.ts'
+import { ReadBack } from './read-back.ts'
 
-// Milliseconds. For so long the tail keeps what was read back: whoever wanted it needs the time to read it, and
-// others come, too.
+// Milliseconds. So long after the last page was read back all of them are kept: the readers of one place seldom come
+// in one moment.
 const READ_BACK_KEPT = 60_000
 // While the log finds out where it stands, so much news is kept; with more it just looks again.
 const KEPT_NEWS = 1_000
@@ -41,6 +42,7 @@ class EngineLog implements TailedLog {
   readonly #followers = new Set<LogFollower>()
   readonly #followed: FollowedTail
   readonly #pages: PageReader
+  readonly #back: ReadBack
   #subscription: EngineSubscription | undefined
   /** Whether what the engine says reaches this process. */
   #isFollowing = false
@@ -48,6 +50,8 @@ class EngineLog implements TailedLog {
   #isKnown = false
   #syncing: Promise<void> | undefined
   #readingBack: Promise<void> | undefined
+  /** How many readers wait for what lies further back. */
+  #waitingBack = 0
   /** What came while the log found out where it stands. */
   #news: EnginePage[] = []
   #newsLength = 0
@@ -61,7 +65,7 @@ class EngineLog implements TailedLog {
   #hasNews = false
   /** How many checks found what no news had told of, since the last news. */
   #finds = 0
-  #shrink: ReturnType<typeof setTimeout> | undefined
+  #dropping: ReturnType<typeof setTimeout> | undefined
   #isOut = false
   /** Whether the engine has refused something since, which was told as well. */
   #isRefused = false
@@ -75,6 +79,7 @@ class EngineLog implements TailedLog {
     this.#followed = new FollowedTail(options.tail, this.#followers, (what) => this.#tellOfForeign(what))
     this.tail = new ReadableTail(this.#followed.tail)
     this.#pages = new PageReader(engine, this.#followed.clock)
+    this.#back = new ReadBack(this.#followed, options, this.#pages.read, () => this.#syncAnew())
     this.#appends = new Appends(engine, options, (receipt) => this.#onReceipt(receipt))
   }
 
@@ -88,8 +93,7 @@ class EngineLog implements TailedLog {
     this.#isEnding = true
     try {
       await this.#appends.end()
-      await this.#syncing
-      if (this.#subscription) await this.#sync()
+      await this.#syncAnew()
     } catch (error) {
       this.#isEnding = false
       throw error
@@ -98,9 +102,18 @@ class EngineLog implements TailedLog {
 
   async read(after: number, limit: number): Promise<LogPage> {
     await this.load('')
-    await this.load(after)
     this.#followed.tail.trimAged()
-    return this.#followed.tail.page(after, limit)
+    const entries: LogEntry[] = []
+    let from = after
+    let part: KeptTail | undefined
+    while (part !== this.#followed.tail && entries.length < limit) {
+      await this.load(from)
+      from = Math.max(from, this.start)
+      part = this.#back.after(from) ?? this.#followed.tail
+      entries.push(...part.page(from, limit - entries.length).entries)
+      from = part.head
+    }
+    return { entries, floor: this.start }
   }
 
   follow(follower: LogFollower): () => void {
@@ -113,18 +126,27 @@ class EngineLog implements TailedLog {
     }
   }
 
+  get start(): number {
+    return this.#back.start
+  }
+
+  older(after: number): Tail | undefined {
+    return this.#back.after(after)
+  }
+
   locate(id: string): number | undefined {
     const place = parseEngineId(id)
     if (!place || place.epoch !== this.#followed.epoch || place.offset > this.#followed.tail.head) return undefined
-    if (place.offset < this.#followed.tail.floor && place.offset > 0) return GONE
+    const at = this.#back.atOf(place.offset)
+    if (at === undefined) return GONE
     // Of the same number, but of a state that the engine has lost: other messages followed it.
-    return place.at === this.#followed.atOf(place.offset, undefined) ? place.offset : undefined
+    return place.at === at ? place.offset : undefined
   }
 
   idOf(offset: number): string {
     const { epoch } = this.#followed
-    // Of what is gone from here nobody reads on.
-    return epoch === undefined ? '' : engineId(epoch, { offset, at: this.#followed.atOf(offset, this.#followed.tail.floorAt) })
+    const at = this.#back.atOf(offset)
+    return epoch === undefined || at === undefined ? '' : engineId(epoch, { offset, at })
   }
 
   now(signal?: AbortSignal): Promise<string | undefined> | undefined {
@@ -173,8 +195,8 @@ class EngineLog implements TailedLog {
     this.#isFollowing = false
     clearTimeout(this.#check)
     this.#check = undefined
-    clearTimeout(this.#shrink)
-    this.#followed.tail.setBounds(this.#options.tail)
+    clearTimeout(this.#dropping)
+    this.#back.drop()
     this.#wake()
   }
 
@@ -220,6 +242,12 @@ class EngineLog implements TailedLog {
     return this.#syncing
   }
 
+  async #syncAnew(): Promise<void> {
+    // One that runs already may have looked before.
+    await this.#syncing
+    if (this.#subscription) await this.#sync()
+  }
+
   async #syncUntilDone(attempt: number): Promise<void> {
     if (attempt > 0) await backOff(attempt, LONGEST_WAIT)
     const page = await this.#untilDone(() => this.#followed.catchUp(this.#pages.read))
@@ -259,15 +287,13 @@ class EngineLog implements TailedLog {
   // Reaching.
 
   #isHere(after: string | number): boolean {
-    const { epoch, lostUpTo } = this.#followed
-    const { head, floor } = this.#followed.tail
-    if (!this.#isKnown || epoch === undefined) return false
+    const { epoch } = this.#followed
+    const { head } = this.#followed.tail
+    if (!this.#isKnown) return false
     if (after === '') return this.#isFollowing && !(this.#appends.newest.epoch === epoch && this.#appends.newest.offset > head)
     const place = this.#placeOf(after)
     // What is no id need not be waited for.
-    if (!place) return true
-    if (place.epoch !== epoch || place.offset > head) return false
-    return place.offset >= floor || floor <= lostUpTo
+    return !place || (place.epoch === epoch && place.offset <= head && this.#back.isHere(place.offset, place.at))
   }
 
   async #bring(after: string | number, signal: AbortSignal | undefined): Promise<void> {
@@ -278,15 +304,17 @@ class EngineLog implements TailedLog {
       if (this.#syncing) await settledUnless(this.#syncing, signal)
       if (isMissing()) await settledUnless(this.#sync(), signal)
     }
+    this.#waitingBack++
     while (isMissing()) {
       const place = this.#placeOf(after)
       // Of what another life or the future has, nothing lies further back.
-      if (!place || place.epoch !== this.#followed.epoch || place.offset >= this.#followed.tail.floor) return
-      this.#readingBack ??= runOutside(() => this.#readBack(place.offset)).finally(() => {
+      if (!place || place.epoch !== this.#followed.epoch || place.offset > this.#followed.tail.head) break
+      this.#readingBack ??= runOutside(() => this.#readBack(place)).finally(() => {
         this.#readingBack = undefined
       })
       await settledUnless(this.#readingBack, signal)
     }
+    this.#waitingBack--
   }
 
   /**
@@ -313,17 +341,18 @@ class EngineLog implements TailedLog {
     return page.epoch === epoch && entry?.offset === offset && entry.at === at ? engineId(epoch, { offset: offset - 1, at: entry.before }) : undefined
   }
 
-  #placeOf(after: string | number): { epoch: string | undefined; offset: number } | undefined {
+  #placeOf(after: string | number): { epoch: string | undefined; offset: number; at?: number } | undefined {
     return typeof after === 'string' ? parseEngineId(after) : { epoch: this.#followed.epoch, offset: after }
   }
 
-  async #readBack(after: number): Promise<void> {
-    const { history, tail } = this.#options
-    this.#followed.tail.setBounds({ ...history, bytes: Number.POSITIVE_INFINITY })
-    clearTimeout(this.#shrink)
-    this.#shrink = startTimer(() => this.#followed.tail.setBounds(tail), READ_BACK_KEPT)
-    const isSame = await this.#untilDone(() => readBack(this.#followed, after, history, this.#pages.read))
-    if (isSame === false) await this.#sync()
+  /** Reads one page, as long as a reader waits for it. */
+  #readBack({ offset, at }: { offset: number; at?: number }): Promise<void> {
+    clearTimeout(this.#dropping)
+    this.#dropping = startTimer(() => this.#back.drop(), READ_BACK_KEPT)
+    return this.#untilDone(
+      () => this.#back.step(offset, at),
+      () => this.#waitingBack > 0,
+    )
   }
 
   /** Waits until the log follows its engine and knows where it stands, or is closed. */
@@ -342,9 +371,9 @@ class EngineLog implements TailedLog {
 
   // Calls.
 
-  /** Does it again, ever less often, until it succeeds. `undefined` where nobody follows the log any more. */
-  async #untilDone<Result>(act: () => Promise<Result>): Promise<Result | undefined> {
-    for (let attempt = 1; this.#subscription; attempt++) {
+  /** Does it again, ever less often, until it succeeds. `undefined` where nobody wants it any more. */
+  async #untilDone<Result>(act: () => Promise<Result>, isWanted = () => true): Promise<Result | undefined> {
+    for (let attempt = 1; this.#subscription && isWanted(); attempt++) {
       try {
         return await act()
       } catch (error) {

@@ -9,7 +9,8 @@ export type ReadPage = (direction: 'after' | 'before', position: EnginePosition,
 
 // No page holds an engine, or the client that it shares with others, for long. A thousand small messages take as long
 // as a megabyte does.
-const FULL: PageLimit = { messages: 1_000, bytes: 1_048_576 }
+const MOST_MESSAGES = 1_000
+const MOST_BYTES = 1_048_576
 // Milliseconds. Until an engine that does not answer is asked anew.
 const LONGEST_CALL = 5_000
 const LONGEST_OF_ALL = 60_000
@@ -19,7 +20,8 @@ const EPOCH = /^[0-9a-f]{32}$/
 export class PageReader {
   readonly #engine: Engine
   readonly #clock: EngineClock
-  #limit = FULL
+  /** How much of a full page a page may hold at present. */
+  #share = 1
   #longestCall = LONGEST_CALL
 
   constructor(engine: Engine, clock: EngineClock) {
@@ -32,25 +34,23 @@ export class PageReader {
     try {
       const page = checked(await withDeadline(this.#engine.read(direction, position, limit), this.#longestCall))
       this.#clock.hear(page.present ?? page.at)
-      if (now() - began < LONGEST_CALL / 4) this.#grow()
+      if (now() - began < LONGEST_CALL / 4) {
+        this.#share = Math.min(1, this.#share * 2)
+        this.#longestCall = LONGEST_CALL
+      }
       return page
     } catch (error) {
-      if (now() - began >= this.#longestCall) this.#shrink()
+      // The same page would take too long again. A single message cannot be made smaller: it is waited for longer.
+      if (now() - began >= this.#longestCall) {
+        if (this.#limit.messages === 1) this.#longestCall = Math.min(this.#longestCall * 2, LONGEST_OF_ALL)
+        else this.#share /= 4
+      }
       throw error
     }
   }
 
-  #grow(): void {
-    const { messages, bytes } = this.#limit
-    this.#limit = { messages: Math.min(messages * 2, FULL.messages), bytes: Math.min(bytes * 2, FULL.bytes) }
-    this.#longestCall = LONGEST_CALL
-  }
-
-  /** What took too long once would do so again. A single message cannot be made smaller: it is waited for longer. */
-  #shrink(): void {
-    const { messages, bytes } = this.#limit
-    if (messages === 1) this.#longestCall = Math.min(this.#longestCall * 2, LONGEST_OF_ALL)
-    this.#limit = { messages: Math.ceil(messages / 4), bytes: Math.ceil(bytes / 4) }
+  get #limit(): PageLimit {
+    return { messages: Math.ceil(MOST_MESSAGES * this.#share), bytes: Math.ceil(MOST_BYTES * this.#share) }
   }
 }
 

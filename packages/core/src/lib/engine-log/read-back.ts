@@ -1,47 +1,120 @@
-import type { KeptEntry } from '../log/kept-entry.ts'
-import { runBefore } from './chain.ts'
-import type { ResolvedHistory } from './engine-log-options.ts'
+import { boundsOf } from '../log/history-bounds.ts'
+import { KeptTail } from '../log/kept-tail.ts'
+import { type Run, runAfter, runBefore } from './chain.ts'
+import type { EnginePosition } from './engine.ts'
+import type { ResolvedEngineLogOptions } from './engine-log-options.ts'
 import type { FollowedTail } from './followed-tail.ts'
+import { OlderPages } from './older-pages.ts'
 import type { ReadPage } from './page-reader.ts'
 
+// Pages without a message of the log that are read before the next messages count as lost.
+const FOREIGN_PAGES = 10
+
 /**
- * Reads what lies between an offset and the tail, and puts it in front of it, as far as the engine has it. Returns
- * false where the log has turned out to be another one meanwhile.
- *
- * @param history how many messages the tail may have then, and how old they may be
+ * Reads messages that are older than the tail, one page at a time, for the readers that wait for them. The pages that
+ * it keeps are bounded, so an old id takes no more memory than a recent one.
  */
-export async function readBack(
-  followed: FollowedTail,
-  after: number,
-  { messages, age = Number.POSITIVE_INFINITY }: ResolvedHistory,
-  read: ReadPage,
-): Promise<boolean> {
-  const { tail, epoch } = followed
-  const { restarts } = tail
-  const top = tail.floor
-  const room = messages - tail.size
-  const oldest = followed.clock.present - age
-  const older: KeptEntry[] = []
-  let { floorAt } = tail
-  let isAll = false
-  while (!isAll && top - older.length > after) {
-    const next = { offset: top - older.length, at: floorAt }
-    const page = await read('before', { offset: next.offset + 1, at: floorAt })
-    if (page.epoch !== epoch) return false
-    const run = runBefore(next, followed.unpacked(page))
-    isAll = run.messages.length === 0
-    for (const { entry, before } of [...run.messages].reverse()) {
-      if (entry.at < oldest || older.length >= room) {
-        isAll = true
-        break
-      }
-      older.push(entry)
-      floorAt = before
-    }
+export class ReadBack {
+  readonly #followed: FollowedTail
+  readonly #options: ResolvedEngineLogOptions
+  readonly #read: ReadPage
+  readonly #sync: () => Promise<void>
+  #pages: OlderPages | undefined
+  /** The last place of an id that no message follows, as 'time-offset'. The reader that asked for it asks again. */
+  #vain = ''
+  /** The state of the tail that the pages belong to. */
+  #restarts = 0
+
+  /** @param sync brings the tail to where the engine's log stands */
+  constructor(followed: FollowedTail, options: ResolvedEngineLogOptions, read: ReadPage, sync: () => Promise<void>) {
+    this.#followed = followed
+    this.#options = options
+    this.#read = read
+    this.#sync = sync
   }
-  // The tail may have gone on meanwhile, or begun anew: then its floor is another message, maybe of the same offset.
-  if (tail.restarts !== restarts || tail.floor !== top) return true
-  tail.prepend(older.reverse(), floorAt)
-  if (isAll) followed.lostUpTo = tail.floor
-  return true
+
+  /** The offset before the oldest message of the engine, as far as is known, within the bounds of the history. */
+  get start(): number {
+    const { lostUpTo, tail } = this.#followed
+    return Math.min(tail.floor, Math.max(lostUpTo, tail.head - this.#options.history.messages))
+  }
+
+  /** The page with the message after an offset. */
+  after(offset: number): KeptTail | undefined {
+    return this.#present().after(offset)
+  }
+
+  /** When the message with this offset was appended, where that is known. */
+  atOf(offset: number): number | undefined {
+    return this.#followed.atOf(offset, undefined) ?? this.#present().atOf(offset)
+  }
+
+  /**
+   * Whether no page has to be read for the messages after an offset, or none has them. 0 stands for `start`.
+   * @param at the time that an id says
+   */
+  isHere(offset: number, at: number | undefined): boolean {
+    const { start } = this
+    const after = offset || start
+    return after < start || after >= this.#followed.tail.floor || this.after(after) !== undefined || this.#vain === `${at}-${after}`
+  }
+
+  /** Drops all pages. */
+  drop(): void {
+    this.#pages?.drop()
+  }
+
+  /**
+   * Reads the page after a place, or one on the way there.
+   * @param at the time that an id says. It may say any time, so what is found there tells nothing of the log
+   */
+  async step(offset: number, at: number | undefined): Promise<void> {
+    const { start } = this
+    const { epoch, tail } = this.#followed
+    const { restarts } = tail
+    const after = offset || start
+    const known = this.#present()
+    known.addPlace(tail.floor, tail.floorAt)
+    let place = known.nearest(after, start)
+    const isSaid = at !== undefined && place.offset !== after
+    if (isSaid) place = { offset: after, at }
+    const isBack = place.offset > after
+    let from: EnginePosition | undefined = isBack ? { offset: place.offset + 1, at: place.at } : place
+    let run = runAfter(place, [])
+    for (let pages = 0; from && run.messages.length === 0 && pages < FOREIGN_PAGES; pages++) {
+      const page = await this.#read(isBack ? 'before' : 'after', from)
+      // The engine may have lost the state that the tail is of. Then the page is of another one.
+      if (page.epoch !== epoch || page.at !== this.#followed.atOf(page.offset, undefined)) await this.#sync()
+      if (page.epoch !== epoch || tail.restarts !== restarts) return
+      run = (isBack ? runBefore : runAfter)(place, this.#followed.unpacked(page))
+      from = page.entries.findLast((entry) => entry.offset >= 0)
+    }
+    const isFound = run.messages.length > 0
+    const follows = isFound && (isBack || run.from.offset === place.offset)
+    if (!follows && isSaid) this.#vain = `${at}-${after}`
+    else this.#keep(run, follows ? 0 : isFound || isBack ? run.from.offset : tail.floor)
+  }
+
+  /** Keeps a page. The log has lost what lies up to `lost`. */
+  #keep({ from, messages }: Run, lost: number): void {
+    const followed = this.#followed
+    const { tail } = followed
+    const page = new KeptTail({ messages: Infinity, bytes: Infinity, age: this.#options.history.age }, () => followed.clock.present)
+    page.restartAt(from.offset, from.at)
+    for (const { entry } of messages) if (entry.offset <= tail.floor) page.add(entry)
+    page.trimAged()
+    // A page that does not lead to the tail has a message that no log has written.
+    const leads = (page.at(tail.floor)?.at ?? tail.floorAt) === tail.floorAt
+    if (leads) this.#present().add(page)
+    followed.lostUpTo = Math.max(followed.lostUpTo, leads ? lost : tail.floor, page.floor > from.offset ? page.floor : 0)
+  }
+
+  /** The pages of the present state. */
+  #present(): OlderPages {
+    const { restarts } = this.#followed.tail
+    if (restarts !== this.#restarts) this.#pages = undefined
+    this.#restarts = restarts
+    this.#pages ??= new OlderPages(boundsOf(this.#options.tail).bytes)
+    return this.#pages
+  }
 }

@@ -6,7 +6,7 @@ import { bytesOfTopic, TopicIndex } from './topic-index.ts'
 
 /** The newest entries of a log in memory, with an index of their topics. */
 export class KeptTail implements Tail {
-  #bounds: ResolvedBounds
+  readonly #bounds: ResolvedBounds
   readonly #present: () => number
   readonly #topics = new TopicIndex()
   /** The kept entries in order. The first `#trimmed` places are empty. */
@@ -67,20 +67,6 @@ export class KeptTail implements Tail {
   }
 
   /**
-   * Puts older entries in front of the oldest kept entry.
-   * @param older the entries just before it, oldest first
-   * @param floorAt when the entry before these was appended, in milliseconds of the log's clock
-   */
-  prepend(older: readonly KeptEntry[], floorAt: number): void {
-    if (older.length === 0) return
-    this.floorAt = floorAt
-    this.#entries = [...older, ...this.#entries.slice(this.#trimmed)]
-    this.#trimmed = 0
-    this.#topics.prepend(older)
-    for (const { bytes } of older) this.#entryBytes += bytes
-  }
-
-  /**
    * Drops all entries, and makes this offset both head and floor. No topic has messages up to it any more.
    * @param time when the entry with this offset was appended, in milliseconds of the log's clock
    */
@@ -92,12 +78,6 @@ export class KeptTail implements Tail {
     this.#entryBytes = 0
     this.#topics.restartAt(offset)
     this.head = offset
-  }
-
-  /** Sets other bounds. */
-  setBounds(bounds: HistoryBounds): void {
-    this.#bounds = boundsOf(bounds)
-    this.#trim()
   }
 
   /** Reads at most `limit` entries after the offset `after`. */
@@ -127,7 +107,6 @@ export class KeptTail implements Tail {
 
   hasGap(after: number, topics: ReadonlySet<string> | undefined): boolean {
     if (!topics) return this.floor > after
-    // The floor of a topic may lie above that of the tail, where dropped entries were brought back in front.
     if (this.floor <= after) return false
     for (const topic of topics) if (this.#topics.floorOf(topic) > after) return true
     return false

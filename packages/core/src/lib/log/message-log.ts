@@ -103,7 +103,7 @@ export interface Walk {
   next(): number
 }
 
-/** The newest entries of a log, in the memory of this process. A channel reads nothing else. */
+/** Entries of a log in the memory of this process: its newest ones, or a page further back. */
 export interface Tail {
   /** The offset of the newest entry, even if it is not kept; 0 where there was no entry. */
   readonly head: number
@@ -125,11 +125,19 @@ export interface Tail {
 }
 
 /**
- * A log whose newest entries a channel reads from memory, without pages. `createChannel({ log })` takes one;
- * `memoryLog` and `engineLog` make one.
+ * A log whose newest entries a channel reads from memory. `createChannel({ log })` takes one; `memoryLog` and
+ * `engineLog` make one.
  */
 export interface TailedLog extends MessageLog {
+  /** The newest entries. */
   readonly tail: Tail
+  /** The offset before the log's oldest entry, as far as this process knows. Unset: the floor of the tail. */
+  readonly start?: number
+  /**
+   * The page that has the entry after an offset, where `load` has read it and the tail does not have it. The log MAY
+   * drop the page in a later turn.
+   */
+  older?(after: number): Tail | undefined
   /**
    * The position where a reader begins that comes now. It lies before all messages that this process appends after the
    * call, and after all whose append had resolved. MUST return `undefined` where that is the head. Otherwise the
@@ -139,10 +147,11 @@ export interface TailedLog extends MessageLog {
    */
   now?(signal?: AbortSignal): Promise<string | undefined> | undefined
   /**
-   * Fills the tail with the entries after an id or an offset, as far as the log still has them: newer ones that this
-   * process has not heard of yet, and older ones that it no longer keeps. `''` stands for the head. MUST return
-   * `undefined` where the tail has all of them. The promise MUST NOT reject, and waits while the log has lost its
-   * engine. When the signal is aborted, it MUST resolve, and the log MUST keep nothing of the call.
+   * Loads the entries after an id or an offset, or the first page of them. Newer ones that this process has not heard
+   * of yet go to the tail, and older ones that it no longer keeps to `older`. `''` stands for the head, and 0 for
+   * `start`. MUST return `undefined` where they are loaded, or the log does not have them. The promise MUST NOT
+   * reject, and waits while the log has lost its engine. When the signal is aborted, it MUST resolve, and the log MUST
+   * keep nothing of the call.
    */
   load?(after: string | number, signal?: AbortSignal): Promise<void> | undefined
 }

@@ -1,5 +1,4 @@
 import { byteLength } from '../message/byte-length.ts'
-import type { LogEntry } from './message-log.ts'
 
 /** Shared by all topics without messages. It is never changed. */
 const NONE: number[] = []
@@ -47,24 +46,14 @@ export class TopicIndex {
   emptiedBytes = 0
 
   add(name: string, offset: number): void {
-    const topic = this.#topics.get(name)
-    if (topic && topic.offsets.length > 0) topic.offsets.push(offset)
-    else this.#fill(name, [offset])
-  }
-
-  /** Adds entries that come before all kept ones. */
-  prepend(older: readonly LogEntry[]): void {
-    const byTopic = new Map<string, number[]>()
-    for (const { topic, offset } of older) {
-      if (topic === undefined) continue
-      const offsets = byTopic.get(topic)
-      if (offsets) offsets.push(offset)
-      else byTopic.set(topic, [offset])
-    }
-    for (const [name, offsets] of byTopic) {
-      const { offsets: newer = NONE, trimmed } = this.#topics.get(name) ?? {}
-      this.#fill(name, [...offsets, ...newer.slice(trimmed)])
-    }
+    let topic = this.#topics.get(name)
+    if (!topic) {
+      topic = new Topic(name, this.#unknown.floor)
+      this.#topics.set(name, topic)
+      this.bytes += bytesOfTopic(name)
+    } else if (topic.offsets === NONE) this.#leaveEmptied(topic)
+    if (topic.offsets === NONE) topic.offsets = [offset]
+    else topic.offsets.push(offset)
   }
 
   /** Forgets all topics. Each topic may have had messages up to this offset. */
@@ -88,10 +77,7 @@ export class TopicIndex {
     }
   }
 
-  /**
-   * The offset of the topic's newest dropped message; 0 where it is complete. It may be too high after `prepend`, and
-   * is never too low.
-   */
+  /** The offset of the topic's newest dropped message; 0 where it is complete. */
   floorOf(name: string): number {
     return (this.#topics.get(name) ?? this.#unknown).floor
   }
@@ -118,20 +104,6 @@ export class TopicIndex {
       else high = middle
     }
     return offsets[low] ?? Number.POSITIVE_INFINITY
-  }
-
-  /** Sets all offsets of a topic. */
-  #fill(name: string, offsets: number[]): void {
-    let topic = this.#topics.get(name)
-    if (!topic) {
-      topic = new Topic(name, this.#unknown.floor)
-      this.#topics.set(name, topic)
-      this.bytes += bytesOfTopic(name)
-    } else if (topic.offsets.length === 0) {
-      this.#leaveEmptied(topic)
-    }
-    topic.offsets = offsets
-    topic.trimmed = 0
   }
 
   /** Adds a topic to the ring of topics without messages. */

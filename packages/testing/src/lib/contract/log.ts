@@ -381,6 +381,14 @@ export const logContract: readonly Sentence<LogUnderTest, LogWorld>[] = [
     'Tidings',
     { provedIn: 'packages/redis/test/redis-log.test.ts' },
   ),
+  sentence(
+    'G5',
+    'Pages are bounded in bytes as well as in messages (default 1 MiB a page), on every path (catching up, reading ' +
+      'back, `messages`). A call that ran out of time is made smaller before it is made again. No single call holds ' +
+      'a shared engine for more than 50 ms at the default bounds.',
+    'Tidings',
+    { provedIn: ['packages/core/test/engine-log-pages.test.ts', 'packages/redis/test/pages.test.ts'] },
+  ),
   sentence('G6', "Ages are judged by the engine's clock alone: a process whose clock is hours off loses and keeps nothing " + 'more than others.', 'Tidings', {
     // The clock of this process is 90 s ahead, and messages live for 60 s.
     'clock-ahead': {

@@ -1,0 +1,270 @@
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import type { SubscribeOptions } from '../src/index.ts'
+import type { EnginePage } from '../src/log.ts'
+import { Store } from './support/faulty-engine.ts'
+import { turn } from './support/held-sink.ts'
+import { closeMachines, type Machine, machine } from './support/machine.ts'
+
+const COUNT = 600
+const TAIL_BYTES = 20_000
+const PAGE = 10
+// The tail, the pages beside it, and the page that was read last.
+const MOST_BYTES = 2 * TAIL_BYTES + PAGE * 1_200
+
+interface Far {
+  here: Machine
+  /** The ids of all messages, the oldest first. */
+  ids: string[]
+  store: Store
+}
+
+/** A process that follows a log: of 600 messages of 1 KB, twenty have room in its tail, and ten in a page. */
+async function far(keyOf = (_index: number): string | undefined => undefined, tail = { bytes: TAIL_BYTES }): Promise<Far> {
+  const store = new Store()
+  const { channel } = machine(store)
+  const here = machine(store, { tail })
+  here.engine.mostEntries = PAGE
+  await here.log.read(0, 1)
+  const published = Array.from({ length: COUNT }, (_, index) =>
+    channel.publish(`${index + 1} ${'x'.repeat(1_000)}`, { topic: index % 100 === 0 ? 'rare' : 'other', key: keyOf(index) }),
+  )
+  const ids = await Promise.all(published)
+  await vi.waitFor(() => expect(here.log.tail.head).toBe(COUNT))
+  channel.close()
+  return { here, ids, store }
+}
+
+/** How many bytes of blocks the process has in its memory. */
+function keptBytes({ log }: Machine): number {
+  let bytes = 0
+  for (let offset = 1; offset <= log.tail.head; offset++) bytes += (log.tail.at(offset) ?? log.older?.(offset - 1)?.at(offset))?.block.length ?? 0
+  return bytes
+}
+
+/** What a subscribed client was written, by the numbers of the messages. Its position, and what it was told, first. */
+function numbersOf({ lines }: { lines(): string[] }): (number | string)[] {
+  return lines().map((line) => (/^\d/.test(line) ? Number.parseInt(line, 10) : line))
+}
+
+const after = (offset: number): number[] => Array.from({ length: COUNT - offset }, (_, index) => offset + index + 1)
+const all = (offset: number): (number | string)[] => [`@${offset}`, ...after(offset)]
+const untilAllAre = (holds: () => boolean): Promise<void> => vi.waitFor(() => expect(holds()).toBe(true), { timeout: 20_000, interval: 20 })
+const hasAll = (client: { lines(): string[] }, offset: number): boolean => String(numbersOf(client)) === String(all(offset))
+
+afterEach(async () => {
+  vi.useRealTimers()
+  await closeMachines()
+})
+
+describe('G5 a log with more behind its tail than a process may hold', () => {
+  test("G5 C8 messages() gives all from the start, and no more is kept than the tail's bytes twice and a page", async () => {
+    const { here } = await far()
+    const read: number[] = []
+    for await (const { data } of here.channel.messages({ after: 'start' })) {
+      read.push(Number.parseInt(data as string, 10))
+      if (read.length % 25 === 0) expect(keptBytes(here)).toBeLessThan(MOST_BYTES)
+      if (read.length === COUNT) break
+    }
+    expect(read).toEqual(after(0))
+  })
+
+  test('G5 C2 clients come back to different places, read at their own pace, and each gets what follows its id', async () => {
+    const { here, ids } = await far()
+    const places = [3, 57, 58, 250, 430, 599]
+    const clients = places.map((offset) => ({ offset, ...here.join({}, ids[offset - 1]) }))
+    const slow = clients[1] as (typeof clients)[number]
+    slow.sink.hold()
+    await untilAllAre(() => clients.every((client) => client === slow || hasAll(client, client.offset)))
+    expect(keptBytes(here)).toBeLessThan(MOST_BYTES)
+    // It took nothing until the others were through. By then what it reads next was given up for them.
+    await untilAllAre(() => {
+      slow.sink.take()
+      return hasAll(slow, slow.offset)
+    })
+    const next = await here.channel.publish('live')
+    await vi.waitFor(() => expect(clients.every(({ subscription }) => subscription.lastEventId === next)).toBe(true))
+  })
+
+  test('G5 clients that come back to one place at once share its pages: none is read for each of them', async () => {
+    const { here, ids } = await far()
+    const read = vi.spyOn(here.engine, 'read')
+    const clients = Array.from({ length: 200 }, (_, index) => ({ offset: 100 + (index % 3), ...here.join({}, ids[99 + (index % 3)]) }))
+    await untilAllAre(() => clients.every(({ sink }) => sink.frames.at(-1)?.endsWith(`id: ${ids.at(-1)}\n\n`) === true))
+    for (const client of clients) expect(hasAll(client, client.offset)).toBe(true)
+    // Each page once, and the look for where the log stands.
+    expect(read.mock.calls.length).toBeLessThanOrEqual((COUNT - 100) / PAGE + 2)
+    expect(keptBytes(here)).toBeLessThan(MOST_BYTES)
+  })
+
+  test('G5 C2 a client that falls off the tail goes on from there, without all that the engine has before its place', async () => {
+    const { here } = await far()
+    const { sink, lines } = here.join()
+    await vi.waitFor(() => expect(lines()).toEqual([`@${COUNT}`]))
+    sink.hold()
+    await Promise.all(Array.from({ length: 100 }, (_, index) => here.channel.publish(`${COUNT + index + 1} ${'x'.repeat(1_000)}`)))
+    const read = vi.spyOn(here.engine, 'read')
+    await untilAllAre(() => {
+      sink.take()
+      return lines().length === 101
+    })
+    expect(numbersOf({ lines })).toEqual([`@${COUNT}`, ...Array.from({ length: 100 }, (_, index) => COUNT + index + 1)])
+    // Ten pages have what it missed, and it is looked for from the tail on, where its place is not known any more.
+    expect(read.mock.calls.length).toBeLessThanOrEqual(25)
+  })
+
+  test('G5 C6 C17 a topic is found in pages, by readers and by ended()', async () => {
+    const { here, ids } = await far()
+    const { lines } = here.join({ topics: ['rare'] }, ids[101])
+    await vi.waitFor(() => expect(numbersOf({ lines })).toEqual(['@102', 201, 301, 401, 501]))
+    await here.channel.publish('live', { topic: 'rare' })
+    await vi.waitFor(() => expect(lines().at(-1)).toBe(`live@${COUNT + 1}`))
+    here.channel.end()
+    const last = here.log.idOf(COUNT + 1)
+    await vi.waitFor(async () => expect(await here.channel.ended(last)).toBe(true))
+    const ended = (id: string | undefined, options: Pick<SubscribeOptions, 'topics' | 'after'>) => here.channel.ended(id ?? '', options)
+    expect(await ended(ids[3], { topics: ['rare'] })).toBe(false)
+    expect(await ended(ids[3], { topics: ['none'] })).toBe(true)
+    expect(await ended('', { after: 'start' })).toBe(false)
+  })
+
+  test('G5 C9 a reader that conflates ends in the same state, in order, without what the tail supersedes', async () => {
+    const { here, ids } = await far((index) => `key ${index % 50 === 0 ? 'rare' : index % 7}`)
+    const { lines } = here.join({ lag: 'conflate' }, ids[0])
+    await vi.waitFor(() => expect(lines().at(-1)).toMatch(/@600$/), 10_000)
+    const read = numbersOf({ lines }).slice(1) as number[]
+    expect(read).toEqual([...read].sort((one, other) => one - other))
+    expect(read).not.toContain(2)
+    expect(read.filter((number) => number <= COUNT - 20).every((number) => (number - 1) % 50 === 0)).toBe(true)
+    expect(read.slice(-7)).toEqual([594, 595, 596, 597, 598, 599, 600])
+    expect(read).toContain(551)
+  })
+
+  test('G5 C3 what the engine has dropped is said, and the rest comes', async () => {
+    const { here, ids, store } = await far()
+    store.trim(500)
+    const { lines } = here.join({}, ids[10])
+    const strange = here.join({}, ids[150]?.replace(/-\d+-/, '-7-'))
+    for (const each of [{ lines }, strange]) {
+      await vi.waitFor(() => expect(each.lines().at(-1)).toMatch(/@600$/), 10_000)
+      expect(numbersOf(each)).toEqual([expect.stringMatching(/^reset (trimmed|unknown)@100$/), ...after(100)])
+    }
+  })
+
+  test('G5 C12 messages() rejects once the engine has gone on from an earlier state than what it reads', async () => {
+    const { here, store } = await far()
+    const messages = here.channel.messages({ after: 'start' })
+    for (let number = 1; number <= 5; number++) expect((await messages.next()).value?.data).toMatch(`${number} `)
+    store.rewind(COUNT - 3)
+    here.engine.cut()
+    here.engine.connect()
+    await vi.waitFor(() => expect(here.log.tail.head).toBeLessThan(COUNT))
+    await expect(messages.next()).rejects.toMatchObject({ code: 'ERR_SSE_GAP' })
+  })
+
+  test('G5 the pages are dropped after a minute, and come anew', async () => {
+    const { here, ids } = await far()
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const read = vi.spyOn(here.engine, 'read')
+    const newest = here.join({}, ids[COUNT - 22])
+    while (!hasAll(newest, COUNT - 21)) await turn()
+    const calls = read.mock.calls.length
+    const again = here.join({}, ids[COUNT - 22])
+    while (!hasAll(again, COUNT - 21)) await turn()
+    expect(read.mock.calls.length).toBe(calls)
+    vi.advanceTimersByTime(60_000)
+    expect(keptBytes(here)).toBeLessThan(TAIL_BYTES)
+    const late = here.join({}, ids[COUNT - 22])
+    while (!hasAll(late, COUNT - 21)) await turn()
+    expect(read.mock.calls.length).toBeGreaterThan(calls)
+  })
+
+  test('G5 what nobody waits for any more is read no further than the page under way', async () => {
+    const { here, ids } = await far()
+    const read = here.engine.read.bind(here.engine)
+    let answer = (): void => {}
+    const held = new Promise<void>((resolve) => {
+      answer = resolve
+    })
+    const answered: Promise<EnginePage>[] = []
+    const asks: number[] = []
+    vi.spyOn(here.engine, 'read').mockImplementation(async (direction, position, limit) => {
+      // The look for where the log stands.
+      if (position.offset === COUNT) return read(direction, position, limit)
+      asks.push(position.offset)
+      await held
+      const page = read(direction, position, limit)
+      answered.push(page)
+      return page
+    })
+    const controller = new AbortController()
+    const messages = here.channel.messages({ after: ids[0], signal: controller.signal })
+    const first = messages.next()
+    const { stream } = here.join({}, ids[1])
+    await vi.waitFor(() => expect(asks).toHaveLength(1))
+    controller.abort()
+    stream.close()
+    expect(await first).toEqual({ done: true, value: undefined })
+    answer()
+    await vi.waitFor(() => expect(answered).toHaveLength(1))
+    await answered[0]
+    for (let turns = 0; turns < 20; turns++) await turn()
+    expect(asks).toHaveLength(1)
+  })
+
+  test('G5 a call that fails is not made again for nobody', async () => {
+    const { here, ids } = await far()
+    const read = here.engine.read.bind(here.engine)
+    let failed = 0
+    vi.spyOn(here.engine, 'read').mockImplementation(async (direction, position, limit) => {
+      if (position.offset > 2) return read(direction, position, limit)
+      failed++
+      throw new Error('away')
+    })
+    const { stream } = here.join({}, ids[1])
+    await vi.waitFor(() => expect(failed).toBe(2))
+    stream.close()
+    await new Promise((resolve) => setTimeout(resolve, 400))
+    expect(failed).toBe(2)
+  })
+
+  test('G5 pages that ran out of time are made smaller before they are asked for again, and larger once they come', async () => {
+    const { here, ids } = await far()
+    const read = here.engine.read.bind(here.engine)
+    const asked: number[] = []
+    // A way that carries 20 KB in the time that a call may take.
+    vi.spyOn(here.engine, 'read').mockImplementation((direction, position, limit) => {
+      asked.push(limit.bytes)
+      return limit.bytes > 20_000 ? new Promise(() => {}) : read(direction, position, limit)
+    })
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    const messages = here.channel.messages({ after: ids[0] })
+    let came: unknown
+    void messages.next().then(({ value }) => {
+      came = value?.data
+    })
+    for (let waited = 0; waited < 60_000 && came === undefined; waited += 100) {
+      await vi.advanceTimersByTimeAsync(100)
+      await turn()
+    }
+    expect(came).toMatch(/^2 /)
+    expect(asked.slice(0, 4)).toEqual([1_048_576, 262_144, 65_536, 16_384])
+    const [second] = [await messages.next()]
+    expect(second.value?.data).toMatch(/^3 /)
+    await messages.return?.()
+  })
+
+  test('G5 G7 what does not agree with the tail ends in a gap and not in endless calls', async () => {
+    const { here, ids } = await far()
+    const { floor } = here.log.tail
+    const read = here.engine.read.bind(here.engine)
+    const asks = vi.spyOn(here.engine, 'read').mockImplementation(async (...asked) => {
+      const page = await read(...asked)
+      return { ...page, entries: page.entries.map((entry) => (entry.offset === floor ? { ...entry, at: entry.at - 1, before: entry.before - 1 } : entry)) }
+    })
+    const { lines } = here.join({}, ids[floor - 5])
+    await vi.waitFor(() => expect(lines().at(-1)).toMatch(/@600$/))
+    expect(lines().filter((line) => line.startsWith('reset'))).toHaveLength(1)
+    expect(numbersOf({ lines }).slice(-(COUNT - floor))).toEqual(after(floor))
+    expect(asks.mock.calls.length).toBeLessThan(30)
+  })
+})
