@@ -3,27 +3,28 @@ import type { TailedLog } from '../log/message-log.ts'
 import { invalidOption } from '../option-checks.ts'
 
 /**
- * Where a reader begins: after an id, whether or not its client came back with that; with the oldest that is kept; or
- * with what comes from now on. That is at the head (`''`), or after an id that a log on an engine has told;
- * `undefined` where something after it is gone.
+ * The beginning of a reader. It is an id, which the client has reconnected with or the route has given; or `'start'`,
+ * the oldest kept message; or `now`, the next message. `now` is `''` for the head, or the id of a position that a log
+ * on an engine has told, or `undefined` where a message after that position is gone.
  */
 export type Start = { readonly id: string; readonly comesBack: boolean } | { readonly now: string | undefined } | 'start'
 
 const NOW: Start = { now: '' }
 
-/** Whether a reader begins with what comes from now on. */
+/** Whether a reader begins with the next message. */
 export function isNow(start: Start): start is { readonly now: string | undefined } {
   return start !== 'start' && 'now' in start
 }
 
-/** What has to be here for a reader to begin: an id, an offset, or the head (`''`). */
+/** The place after which the log must load messages before a reader begins: an id, an offset, or the head (`''`). */
 export function neededBy(start: Start): string | number {
   if (start === 'start') return 0
   return isNow(start) ? (start.now ?? '') : start.id
 }
 
 /**
- * After which offset a reader begins, once what it needs is here. `undefined` where the log does not know that place.
+ * The offset after which a reader begins, once the log has loaded its messages; undefined where the log does not know
+ * the place.
  */
 export function offsetOf(start: Start, log: TailedLog): number | undefined {
   if (start === 'start') return log.start ?? log.tail.floor
@@ -33,8 +34,10 @@ export function offsetOf(start: Start, log: TailedLog): number | undefined {
 }
 
 /**
- * Where a client begins that comes with this id, `''` for none, on a route that would else begin at `after`.
+ * The beginning of a client.
  *
+ * @param lastEventId the id that it reconnects with; `''` for none
+ * @param after the beginning that the route gives to a client without an id
  * @throws `ERR_SSE_INVALID_OPTION`
  */
 export function startOf(lastEventId: string, after: string | undefined): Start {

@@ -5,42 +5,42 @@ import { NewestOfKeys } from './newest-of-keys.ts'
 
 /** A message as `messages()` and filters get it. */
 export interface ChannelMessage {
-  /** `'message'` where it has no name. */
+  /** The name of the event; `'message'` where it has none. */
   readonly event: string
-  /** As it was published and parsed back; frozen, and shared with whoever else reads the channel. */
+  /** The published data, serialised and parsed back. It is frozen, and all readers of the channel share it. */
   readonly data: unknown
-  /** What `publish` resolved to. */
+  /** The id that `publish` resolved to. */
   readonly id: string
-  /** `undefined` where it has none. */
   readonly topic: string | undefined
 }
 
-/** Whether a reader wants a message. It gets the data as it was published and parsed back, frozen and shared. */
+/** Returns true for a message that a reader wants. All readers share the message, so its data is frozen. */
 export type Filter = (message: ChannelMessage) => boolean
 
-/** What is read of the channel. */
+/** The parts of a channel that a view reads. */
 export interface Source {
   readonly log: TailedLog
   readonly tail: Tail
-  /** The value of an entry's data, parsed back once. */
+  /** The parsed data of an entry. */
   valueOf(entry: LogEntry): unknown
 }
 
-// What one write to one reader may hold. A single larger message is a batch of its own.
+// Characters in one write to one reader. A larger message makes a batch alone.
 const BATCH_LENGTH = 65_536
+// Messages. A reader further behind the head than this reads pages.
 const FAR_BEHIND = 256
 
-/** What readers with the same topics and the same filter see of a channel, and the bytes that they share. */
+/** The messages of a channel for readers with the same topics and filter, and the batches that these readers share. */
 export class View {
   readonly topics: ReadonlySet<string> | undefined
   readonly filter: Filter | undefined
-  /** Tells views of one filter apart. */
+  /** A name of the topics. It is unique among the views of one filter. */
   readonly name: string
   readonly #source: Source
-  /** Made since the head is where it is. */
+  /** The batches for the present head. */
   readonly #batches = new BatchCache()
   readonly #conflated = new BatchCache()
-  /** While readers that conflate are behind. */
+  /** Set while readers that conflate are behind. */
   #newest: NewestOfKeys | undefined
   #head = -1
 
@@ -51,34 +51,33 @@ export class View {
     this.name = name
   }
 
-  /** The log has other messages now than those that the batches were made of. */
+  /** Forgets all batches, because the log's messages have changed. */
   forget(): void {
     this.#head = -1
     this.#newest?.clear()
   }
 
-  /** Lets go of what was made for its readers to share. */
+  /** Drops all batches. */
   dropBatches(): void {
     this.#batches.clear()
     this.#conflated.clear()
   }
 
-  /** Whether something that the view might show is no longer in the tail, of what followed `cursor`. */
+  /** Whether a message of the view after `cursor` may have been dropped from the tail. */
   hasGap(cursor: number): boolean {
     return this.#source.tail.hasGap(cursor, this.topics)
   }
 
-  /** The part of the log that has what follows `cursor`. `undefined` where that is not here, or gone. */
+  /** The part of the log that has the messages after `cursor`; undefined where they are not loaded, or gone. */
   partAfter(cursor: number): Tail | undefined {
     const { log, tail } = this.#source
     return this.hasGap(cursor) ? log.older?.(cursor) : tail
   }
 
   /**
-   * Goes through the entries of a part that follow `cursor` and belong to the view: each call of what it returns gives
-   * the next.
+   * Walks over the view's messages after `cursor` in a part of the log. Each call of the result gives the next one.
    *
-   * @throws what the filter throws, from such a call
+   * @throws errors of the filter, from such a call
    */
   walk(
     cursor: number,
@@ -96,14 +95,14 @@ export class View {
     }
   }
 
-  /** What follows `cursor` in a part, up to the length of a batch. */
+  /** The batch of the messages after `cursor` in a part of the log. */
   batchAfter(cursor: number, tail: Tail = this.#source.tail): Batch {
     return this.#upToDate(this.#batches).find(cursor, () => this.#makeBatch(cursor, tail, this.walk(cursor, tail)))
   }
 
   /**
-   * The same without the messages that a newer one of their key supersedes, for a reader that is behind until it has
-   * `caughtUp`.
+   * The batch after `cursor` without messages that a newer one of their key supersedes. The reader is behind until it
+   * calls `caughtUp`.
    */
   conflatedAfter(cursor: number, reader: object, part: Tail = this.#source.tail): Batch {
     const { tail } = this.#source
@@ -117,15 +116,15 @@ export class View {
       const until = newest.reach(Math.max(cursor, tail.floor))
       // Of a page further back only the newest messages are new to it. Those between it and the tail are not here.
       if (part !== tail) newest.look(keyed(cursor, undefined, part))
-      // A filter may publish, and so have trimmed what was to be read.
+      // A filter may publish a message, and so cause the next messages to be dropped.
       if (part.hasGap(cursor, this.topics)) return new Batch('', 0, cursor, cursor)
-      // The filter has been asked about those with a key.
+      // The filter was called already for messages with a key.
       const shows = (entry: LogEntry): boolean => (entry.key === undefined ? this.#passes(entry) : newest.has(entry))
       return this.#makeBatch(cursor, part, this.walk(cursor, part, until, shows), until)
     })
   }
 
-  /** A reader that conflates is behind no more, or reads something else. */
+  /** A reader that conflates is no longer behind, or has left the view. */
   caughtUp(reader: object): void {
     this.#newest?.release(reader)
   }
@@ -139,14 +138,14 @@ export class View {
     return batches
   }
 
-  /** @param until the offset that its reader will then have come to, if nothing is in the way; by default the head */
+  /** @param until the last offset that the batch may cover; by default the head */
   #makeBatch(cursor: number, tail: Tail, next: () => LogEntry | undefined, until: number = Number.POSITIVE_INFINITY): Batch {
     let { floor } = tail
     let text = ''
     let messages = 0
     let last = cursor
-    // A filter may publish, and so have trimmed what was to be read next: the batch ends there, and its reader finds
-    // the gap.
+    // A filter may publish a message, and so cause the next messages to be dropped. The batch then ends before them,
+    // and its reader meets the gap.
     const isCut = (): boolean => {
       if (tail.floor === floor) return false
       floor = tail.floor
@@ -169,15 +168,15 @@ export class View {
 }
 
 /**
- * Whether a batch ends with this message, so that readers who come back from a thousand places share what is left of
- * their way. Not near the head, where they share it anyway. One of 64 does, by a hash: the messages of a topic may
- * all have offsets of one remainder.
+ * Whether a batch far behind the head ends with this message. One of 64 messages does, so that clients that reconnect
+ * at a thousand places come to the same cursors and share batches. A hash picks them, because the offsets of a topic
+ * may all have the same remainder.
  */
 function endsPage(offset: number, head: number): boolean {
   return Math.imul(offset, 0x9e3779b1) >>> 26 === 0 && head - offset > FAR_BEHIND
 }
 
-/** A message of the log as it goes out. */
+/** The frame of an entry. */
 function frameOf(entry: LogEntry): string {
   return `${entry.block}id: ${entry.id}\n\n`
 }

@@ -4,54 +4,54 @@ import { checkedDelay, checkedInteger, checkNames } from '../option-checks.ts'
 /** The options of a log on an engine. */
 export interface EngineLogOptions {
   /**
-   * How much the engine keeps. Engines drop in lots, and may keep somewhat more.
+   * The bounds of the history on the engine. An engine may keep somewhat more, because it drops messages in groups.
    * @default { messages: 10_000 }
    */
   history?: EngineHistory | undefined
   /**
-   * How much of the log's newest end is kept in this process, where its channel reads it. Older messages are read from
-   * the engine in pages of at most 1,000 messages and 1 MiB. All clients share the pages. The process keeps those that
-   * were used last, in as many bytes once more, until none was read for a minute.
+   * The bounds of the newest messages that this process keeps in memory for its readers. Older messages are read from
+   * the engine in pages of at most 1,000 messages and 1 MiB, which all clients share. The process keeps the pages that
+   * were used last, within the same number of bytes again, until no page was read for a minute.
    * @default { messages: 1_000, bytes: 16_777_216 }
    */
   tail?: Pick<HistoryBounds, 'messages' | 'bytes'> | undefined
   /**
-   * How long a message may wait for an engine that does not confirm it, in milliseconds; then its `publish` rejects.
+   * The longest time that a message may wait for the engine, in milliseconds. After it `publish` rejects.
    * @default 10_000
    */
   publishTimeout?: number | undefined
   /**
-   * How many bytes of messages may wait for the engine; beyond that `publish` rejects at once.
+   * The number of bytes of messages that may wait for the engine. Beyond it `publish` rejects at once.
    * @default 8_388_608
    */
   maxPendingBytes?: number | undefined
   /**
-   * How often the log asks the engine where it stands while it hears nothing of it, in milliseconds: an engine that
-   * was emptied says nothing.
+   * The time between two checks of the engine's position while no messages come, in milliseconds. A check notices an
+   * engine that was emptied.
    * @default 10_000
    */
   checkInterval?: number | undefined
 }
 
-/** How much an engine keeps: whichever bound is reached first drops the oldest. */
+/** The bounds of the history on an engine. The first bound that is reached drops the oldest message. */
 export interface EngineHistory {
   /**
-   * How many messages are kept.
+   * The number of messages that are kept.
    * @default 10_000
    */
   messages?: number | undefined
-  /** How old a kept message may be, in milliseconds. Unset: any age. */
+  /** The greatest age of a kept message, in milliseconds. Unset: no limit. */
   age?: number | undefined
 }
 
-/** How much an engine keeps, with the defaults. */
+/** The bounds of the history on an engine, with the defaults filled in. */
 export interface ResolvedHistory {
   readonly messages: number
   /** Milliseconds. */
   readonly age: number | undefined
 }
 
-/** The options, with their defaults. */
+/** The options with the defaults filled in. */
 export interface ResolvedEngineLogOptions {
   readonly history: ResolvedHistory
   readonly tail: HistoryBounds
@@ -60,10 +60,10 @@ export interface ResolvedEngineLogOptions {
   readonly checkInterval: number
 }
 
-/** The names of the options, for an engine that adds some of its own. */
+/** The names of the options, for an engine that adds its own options. */
 export const ENGINE_LOG_OPTIONS: readonly string[] = ['history', 'tail', 'publishTimeout', 'maxPendingBytes', 'checkInterval']
 
-/** Checks the options and adds the defaults. @throws `ERR_SSE_INVALID_OPTION` */
+/** Checks the options and fills in the defaults. @throws `ERR_SSE_INVALID_OPTION` */
 export function resolveEngineLogOptions(options: EngineLogOptions): ResolvedEngineLogOptions {
   const { history = {}, tail = {}, publishTimeout = 10_000, maxPendingBytes = 8_388_608, checkInterval = 10_000 } = options
   checkNames('history', history, ['messages', 'age'])

@@ -16,23 +16,23 @@ import { packMessage } from './packed-message.ts'
 import { PageReader } from './page-reader.ts'
 import { ReadBack } from './read-back.ts'
 
-// Milliseconds. So long after the last page was read back all of them are kept: the readers of one place seldom come
-// in one moment.
+// Milliseconds. Older pages are kept for this time after the last one was read, so that clients that reconnect share
+// them.
 const READ_BACK_KEPT = 60_000
-// While the log finds out where it stands, so much news is kept; with more it just looks again.
+// The news that are kept while the log reads from the engine. Beyond it they are dropped, and the log reads again.
 const KEPT_NEWS = 1_000
 const KEPT_NEWS_LENGTH = 4_194_304
-// A look for what the news do not follow that finds nothing is no rarity. After some in a row the next ones wait, up
-// to so many milliseconds.
+// When this many looks in a row find nothing new, the next ones wait.
 const VAIN_LOOKS = 3
+// Milliseconds.
 const LONGEST_WAIT = 500
-// Milliseconds. What goes on is told again by then.
+// Milliseconds. Entries that no log has written are reported again after this time.
 const FOREIGN_TOLD = 600_000
 const GONE = -1
 
 /**
- * A log on an engine: it follows the engine, finds out what it missed, and reaches back where somebody wants more
- * than it has here.
+ * A log on an engine. It follows the engine, reads the messages that it missed, and reads older messages for readers
+ * that need them.
  */
 class EngineLog implements TailedLog {
   readonly tail: Tail
@@ -44,30 +44,30 @@ class EngineLog implements TailedLog {
   readonly #pages: PageReader
   readonly #back: ReadBack
   #subscription: EngineSubscription | undefined
-  /** Whether what the engine says reaches this process. */
+  /** Whether news of the engine reach this process. */
   #isFollowing = false
-  /** Whether it has been found out where the log stands. */
+  /** Whether the log has read the engine's position. */
   #isKnown = false
   #syncing: Promise<void> | undefined
   #readingBack: Promise<void> | undefined
-  /** How many readers wait for what lies further back. */
+  /** The number of readers that wait for older messages. */
   #waitingBack = 0
-  /** What came while the log found out where it stands. */
+  /** The news that came while the log read from the engine. */
   #news: EnginePage[] = []
   #newsLength = 0
-  /** How many looks in a row found nothing of what the news seemed to follow. */
+  /** The number of looks in a row that found nothing new. */
   #vainLooks = 0
-  /** Until when nobody is told of what no log has written. */
+  /** Until this time, no further entries of other programs are reported. */
   #foreignTold = Number.NEGATIVE_INFINITY
-  /** Who waits for the engine. */
+  /** Wakes the calls that wait for the engine. */
   readonly #waiting = new Set<() => void>()
   #check: ReturnType<typeof setTimeout> | undefined
   #hasNews = false
-  /** How many checks found what no news had told of, since the last news. */
+  /** The number of checks since the last news that found messages without news. */
   #finds = 0
   #dropping: ReturnType<typeof setTimeout> | undefined
   #isOut = false
-  /** Whether the engine has refused something since, which was told as well. */
+  /** Whether the engine has refused a call since it was lost. That is reported as well. */
   #isRefused = false
   #isEnding = false
   #isEnded = false
@@ -139,7 +139,7 @@ class EngineLog implements TailedLog {
     if (!place || place.epoch !== this.#followed.epoch || place.offset > this.#followed.tail.head) return undefined
     const at = this.#back.atOf(place.offset)
     if (at === undefined) return GONE
-    // Of the same number, but of a state that the engine has lost: other messages followed it.
+    // An id with this offset and another time is of a state that the engine has lost. Other messages followed it.
     return place.at === at ? place.offset : undefined
   }
 
@@ -204,12 +204,12 @@ class EngineLog implements TailedLog {
     this.#hasNews = true
     this.#finds = 0
     if (this.#syncing || !this.#isFollowing) {
-      // What is dropped shows as a hole later, and is looked for.
+      // Dropped news leave a hole, which a later look fills.
       if (this.#news.length === KEPT_NEWS || this.#newsLength > KEPT_NEWS_LENGTH) this.#dropNews()
       this.#news.push(page)
       for (const { packed } of page.entries) this.#newsLength += packed.length
     } else if (!this.#followed.take(page)) this.#look()
-    // An end cannot be taken back, so the log itself is asked.
+    // An end cannot be undone, so it is read from the engine and not believed from news.
     else if (page.ended) this.#sync()
     else if (page.entries.length > 0) this.#vainLooks = 0
   }
@@ -221,7 +221,7 @@ class EngineLog implements TailedLog {
     return news
   }
 
-  /** The news do not follow: some are missing, or no log has published them. */
+  /** Reads from the engine, because the news do not follow the head: some are missing, or no log has written them. */
   async #look(): Promise<void> {
     const { head } = this.tail
     const { epoch } = this.#followed
@@ -231,8 +231,8 @@ class EngineLog implements TailedLog {
   }
 
   /**
-   * Comes to where the engine's log stands; tries until it can.
-   * @param attempt waits before it does, as before this attempt
+   * Reads the messages of the engine up to its newest one, and tries until it succeeds.
+   * @param attempt waits first, as long as before this attempt
    */
   #sync(attempt = 0): Promise<void> {
     this.#syncing ??= runOutside(() => this.#syncUntilDone(attempt)).finally(() => {
@@ -243,7 +243,7 @@ class EngineLog implements TailedLog {
   }
 
   async #syncAnew(): Promise<void> {
-    // One that runs already may have looked before.
+    // A call that runs already may have read before this moment.
     await this.#syncing
     if (this.#subscription) await this.#sync()
   }
@@ -272,7 +272,7 @@ class EngineLog implements TailedLog {
     if (this.#isFollowing && !this.#hasNews) {
       const { head } = this.#followed.tail
       await this.#sync()
-      // News of it may be on their way. If that happens again before any come, none will.
+      // The news may be on their way. A second time without news means that none come.
       if (this.#followed.tail.head > head && !this.#hasNews) this.#finds++
       if (this.#finds > 1) this.#subscription?.renew()
     }
@@ -284,7 +284,7 @@ class EngineLog implements TailedLog {
     if ((isUntold || epoch !== this.#followed.epoch) && this.#isFollowing) this.#sync()
   }
 
-  // Reaching.
+  // Loading.
 
   #isHere(after: string | number): boolean {
     const { epoch } = this.#followed
@@ -292,7 +292,7 @@ class EngineLog implements TailedLog {
     if (!this.#isKnown) return false
     if (after === '') return this.#isFollowing && !(this.#appends.newest.epoch === epoch && this.#appends.newest.offset > head)
     const place = this.#placeOf(after)
-    // What is no id need not be waited for.
+    // A text that is no id needs no wait.
     return !place || (place.epoch === epoch && place.offset <= head && this.#back.isHere(place.offset, place.at))
   }
 
@@ -300,14 +300,14 @@ class EngineLog implements TailedLog {
     const isMissing = (): boolean => this.#subscription !== undefined && !signal?.aborted && !this.#isHere(after)
     await this.#whenLive(signal)
     if (typeof after === 'string') {
-      // One that runs already may have looked before the message was there.
+      // A call that runs already may have read before the message was there.
       if (this.#syncing) await settledUnless(this.#syncing, signal)
       if (isMissing()) await settledUnless(this.#sync(), signal)
     }
     this.#waitingBack++
     while (isMissing()) {
       const place = this.#placeOf(after)
-      // Of what another life or the future has, nothing lies further back.
+      // Older pages have no messages of another epoch, or after the head.
       if (!place || place.epoch !== this.#followed.epoch || place.offset > this.#followed.tail.head) break
       this.#readingBack ??= runOutside(() => this.#readBack(place)).finally(() => {
         this.#readingBack = undefined
@@ -318,21 +318,21 @@ class EngineLog implements TailedLog {
   }
 
   /**
-   * Where a reader begins that came at the mark: at the head, once that is here, or before the first message after
-   * the mark.
+   * The id of the position for a reader that began at the mark: the head once it is loaded, or the position before the
+   * first message after the mark.
    */
   async #begin(reaching: Promise<void>, mark: Mark, signal: AbortSignal | undefined): Promise<string | undefined> {
     await reaching
     const head = this.idOf(this.tail.head)
     const first = await mark.first(signal)
     if (first === undefined || isBefore(head, first)) return head
-    // Once for all who came at the mark.
+    // Found once for all readers of the mark.
     mark.place ??= this.#before(first)
     await settledUnless(mark.place, signal)
     return signal?.aborted ? '' : mark.place
   }
 
-  /** The id of the place before a message. `undefined`: the engine has it no more. */
+  /** The id of the position before a message; undefined where the engine no longer has the message. */
   async #before(id: string): Promise<string | undefined> {
     const { epoch, offset, at } = parseEngineId(id) as EnginePosition & { epoch: string }
     const page = await this.#untilDone(() => this.#pages.read('before', { offset: offset + 1, at }, { messages: 1, bytes: 1 }))
@@ -345,7 +345,7 @@ class EngineLog implements TailedLog {
     return typeof after === 'string' ? parseEngineId(after) : { epoch: this.#followed.epoch, offset: after }
   }
 
-  /** Reads one page, as long as a reader waits for it. */
+  /** Reads one page, unless no reader waits for it any more. */
   #readBack({ offset, at }: { offset: number; at?: number }): Promise<void> {
     clearTimeout(this.#dropping)
     this.#dropping = startTimer(() => this.#back.drop(), READ_BACK_KEPT)
@@ -355,7 +355,7 @@ class EngineLog implements TailedLog {
     )
   }
 
-  /** Waits until the log follows its engine and knows where it stands, or is closed. */
+  /** Waits until the log follows its engine and has read its position, or is closed. */
   async #whenLive(signal: AbortSignal | undefined): Promise<void> {
     while (this.#subscription && !signal?.aborted && !(this.#isFollowing && this.#isKnown)) {
       await calledUnless((wake) => {
@@ -371,7 +371,7 @@ class EngineLog implements TailedLog {
 
   // Calls.
 
-  /** Does it again, ever less often, until it succeeds. `undefined` where nobody wants it any more. */
+  /** Tries until `act` succeeds, with growing waits. Resolves to undefined where the result is not wanted any more. */
   async #untilDone<Result>(act: () => Promise<Result>, isWanted = () => true): Promise<Result | undefined> {
     for (let attempt = 1; this.#subscription && isWanted(); attempt++) {
       try {
@@ -391,7 +391,7 @@ class EngineLog implements TailedLog {
   }
 
   #tellOut(error: unknown): void {
-    // That a connection was closed says little where the next one is refused.
+    // After a lost connection, the error that refuses the next one tells the cause, so it is reported too.
     const isRefused = isCoded(error, 'ERR_SSE_LOG_REFUSED')
     if (this.#isOut && (!isRefused || this.#isRefused)) return
     this.#isOut = true
@@ -401,9 +401,11 @@ class EngineLog implements TailedLog {
 }
 
 /**
- * Makes a log of an engine: the part that all logs on engines share. It follows the engine, fills what it missed,
- * says what is lost, and holds what waits within bounds.
+ * Makes a log on an engine. It follows the engine, reads the messages that it missed, tells its followers of lost
+ * messages, and keeps waiting messages within bounds.
  *
+ * @param engine the store; the log closes what the engine opens for it, and nothing else
+ * @param options the bounds and time limits of the log
  * @throws `ERR_SSE_INVALID_OPTION`
  */
 export function engineLog(engine: Engine, options: EngineLogOptions = {}): TailedLog {
@@ -411,8 +413,8 @@ export function engineLog(engine: Engine, options: EngineLogOptions = {}): Taile
 }
 
 /**
- * Whether one id of a log comes before another, in one state of it: later offsets have later times. Where they have
- * not, the engine went on from an earlier state between the two.
+ * Whether one id comes before another in one state of a log. In one state, a later offset has a later time. Otherwise
+ * the engine went back to an earlier state between the two.
  */
 function isBefore(id: string, other: string): boolean {
   const [place, otherPlace] = [parseEngineId(id), parseEngineId(other)]

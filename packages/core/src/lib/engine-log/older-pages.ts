@@ -1,19 +1,16 @@
 import type { KeptTail } from '../log/kept-tail.ts'
 import type { EnginePosition } from './engine.ts'
 
-// A slow engine gives small pages, and all pages are searched one by one.
+// A slow engine gives small pages, and a search looks at all pages.
 const MOST_PAGES = 256
-// Both ends of each page. They are kept for longer than its messages, for readers that stand in between. A reader
-// whose place is forgotten is led there from another one.
+// Both ends of each page. They are kept longer than the page, for readers whose position is there. From a forgotten
+// place, reading goes on from the nearest known one.
 const MOST_PLACES = 10_000
 
-/**
- * The pages further back than the tail that readers used last, as far as there is room. All readers share them. Each
- * page is whole.
- */
+/** The pages before the tail that readers used last, within a bound. All readers share them. */
 export class OlderPages {
   readonly #mostBytes: number
-  /** The page that was used last comes last. */
+  /** In the order of their last use. */
   #pages: KeptTail[] = []
   /** The times of places by their offsets. */
   readonly #places = new Map<number, number>()
@@ -22,7 +19,7 @@ export class OlderPages {
     this.#mostBytes = mostBytes
   }
 
-  /** Adds a page. The newest page is kept whatever its size. */
+  /** Adds a page, and drops pages beyond the bound. The newest page is always kept. */
   add(page: KeptTail): void {
     const pages = this.#pages
     const last = page.at(page.head)
@@ -49,12 +46,12 @@ export class OlderPages {
     return page.floor <= offset ? page : undefined
   }
 
-  /** When the message with this offset was appended, where that is known. */
+  /** When the message with this offset was appended; undefined where that is not known. */
   atOf(offset: number): number | undefined {
     return this.#places.get(offset) ?? this.after(offset - 1)?.at(offset)?.at
   }
 
-  /** The known place that is nearest to an offset: the log's start, or the end of a page. */
+  /** The known place that is nearest to an offset: the end of a page, or the start of the log. */
   nearest(offset: number, start: number): EnginePosition {
     let nearest: EnginePosition = { offset: 0, at: 0 }
     let distance = offset - start

@@ -4,19 +4,19 @@ import { withDeadline } from './deadline.ts'
 import type { Engine, EnginePage, EnginePosition, PageLimit } from './engine.ts'
 import type { EngineClock } from './engine-clock.ts'
 
-/** Reads from the engine: see `Engine.read`. As much as a page may hold at present, unless it is told otherwise. */
+/** Reads a page of the engine, as `Engine.read` does. By default the page has the largest size that is used now. */
 export type ReadPage = (direction: 'after' | 'before', position: EnginePosition, limit?: PageLimit) => Promise<EnginePage>
 
-// No page holds an engine, or the client that it shares with others, for long. A thousand small messages take as long
-// as a megabyte does.
+// The bounds of the largest page. It must not block an engine, or a client that the app shares with it, for long. A
+// thousand small messages take as long as a megabyte.
 const MOST_MESSAGES = 1_000
 const MOST_BYTES = 1_048_576
-// Milliseconds. Until an engine that does not answer is asked anew.
+// Milliseconds. After them a call is given up and made again.
 const LONGEST_CALL = 5_000
 const LONGEST_OF_ALL = 60_000
 const EPOCH = /^[0-9a-f]{32}$/
 
-/** Reads pages that are as large as the way to the engine allows. */
+/** Reads pages from an engine. Their size adapts to the speed of the connection. */
 export class PageReader {
   readonly #engine: Engine
   readonly #clock: EngineClock
@@ -54,9 +54,9 @@ export class PageReader {
   }
 }
 
-/** Ids are made of what a page says, and go out as it is. */
+/** Checks a page, because clients get ids that are made from it. */
 function checked(page: EnginePage): EnginePage {
   const { epoch, offset, at } = page
   if (EPOCH.test(epoch) && offset >= 0 && at >= 0 && Number.isSafeInteger(offset) && Number.isSafeInteger(at)) return page
-  throw new TidingsError('ERR_SSE_LOG_UNAVAILABLE', `The log's engine says that it stands at ${JSON.stringify({ epoch, offset, at })}, which is no place`)
+  throw new TidingsError('ERR_SSE_LOG_UNAVAILABLE', `The log's engine gave the position ${JSON.stringify({ epoch, offset, at })}, which is invalid`)
 }

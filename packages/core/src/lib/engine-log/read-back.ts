@@ -7,7 +7,7 @@ import type { FollowedTail } from './followed-tail.ts'
 import { OlderPages } from './older-pages.ts'
 import type { ReadPage } from './page-reader.ts'
 
-// Pages without a message of the log that are read before the next messages count as lost.
+// After this many pages without a message of the log, the next messages count as lost.
 const FOREIGN_PAGES = 10
 
 /**
@@ -20,12 +20,12 @@ export class ReadBack {
   readonly #read: ReadPage
   readonly #sync: () => Promise<void>
   #pages: OlderPages | undefined
-  /** The last place of an id that no message follows, as 'time-offset'. The reader that asked for it asks again. */
+  /** The last place of an id that no message follows, as 'time-offset'. The reader that needed it will ask again. */
   #vain = ''
   /** The state of the tail that the pages belong to. */
   #restarts = 0
 
-  /** @param sync brings the tail to where the engine's log stands */
+  /** @param sync reads the newest messages of the engine into the tail */
   constructor(followed: FollowedTail, options: ResolvedEngineLogOptions, read: ReadPage, sync: () => Promise<void>) {
     this.#followed = followed
     this.#options = options
@@ -33,7 +33,7 @@ export class ReadBack {
     this.#sync = sync
   }
 
-  /** The offset before the oldest message of the engine, as far as is known, within the bounds of the history. */
+  /** The offset before the oldest message that the engine may have, as far as this process knows. */
   get start(): number {
     const { lostUpTo, tail } = this.#followed
     return Math.min(tail.floor, Math.max(lostUpTo, tail.head - this.#options.history.messages))
@@ -44,14 +44,14 @@ export class ReadBack {
     return this.#present().after(offset)
   }
 
-  /** When the message with this offset was appended, where that is known. */
+  /** When the message with this offset was appended; undefined where that is not known. */
   atOf(offset: number): number | undefined {
     return this.#followed.atOf(offset, undefined) ?? this.#present().atOf(offset)
   }
 
   /**
-   * Whether no page has to be read for the messages after an offset, or none has them. 0 stands for `start`.
-   * @param at the time that an id says
+   * Whether no page need be read for the messages after an offset, or none has them. 0 stands for `start`.
+   * @param at the time in an id
    */
   isHere(offset: number, at: number | undefined): boolean {
     const { start } = this
@@ -65,8 +65,9 @@ export class ReadBack {
   }
 
   /**
-   * Reads the page after a place, or one on the way there.
-   * @param at the time that an id says. It may say any time, so what is found there tells nothing of the log
+   * Reads the page after a place, or a page on the way to it.
+   * @param at the time in an id. A client may send any time, so a page that is found by it proves nothing about the
+   * log
    */
   async step(offset: number, at: number | undefined): Promise<void> {
     const { start } = this
@@ -83,7 +84,7 @@ export class ReadBack {
     let run = runAfter(place, [])
     for (let pages = 0; from && run.messages.length === 0 && pages < FOREIGN_PAGES; pages++) {
       const page = await this.#read(isBack ? 'before' : 'after', from)
-      // The engine may have lost the state that the tail is of. Then the page is of another one.
+      // The engine may have gone back to an earlier state than that of the tail. Then the page is of another one.
       if (page.epoch !== epoch || page.at !== this.#followed.atOf(page.offset, undefined)) await this.#sync()
       if (page.epoch !== epoch || tail.restarts !== restarts) return
       run = (isBack ? runBefore : runAfter)(place, this.#followed.unpacked(page))
