@@ -83,7 +83,7 @@ function slowStream(lastEventId) {
       feeder.drained()
       if (bytes === before) throw new Error('nothing more came')
     },
-    leave: () => feeder.closed(),
+    leave: () => feeder.streamEnded(),
   }
   return stream
 }

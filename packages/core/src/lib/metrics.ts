@@ -45,7 +45,7 @@ export interface Metrics {
 /** The parts of a stream that `metrics()` reads. */
 export interface Measured {
   readonly bufferedAmount: number
-  readonly '~lag': number
+  readonly '~behind': number
 }
 
 /** Counters that change as things happen. They are plain fields, because some of them change with every write. */
@@ -104,7 +104,7 @@ export function metrics(): Metrics {
   let lag = 0
   for (const stream of measured) {
     buffered += stream.bufferedAmount
-    lag = Math.max(lag, stream['~lag'])
+    lag = Math.max(lag, stream['~behind'])
   }
   const open = Object.values(closed).reduce((left, ended) => left - ended, opened)
   return {

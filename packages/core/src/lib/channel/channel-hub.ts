@@ -33,7 +33,7 @@ export class ChannelHub implements Hub, Source, MessageSource, Flushable, LogFol
   /** Wakes the readers of `messages()` that wait for the next message. */
   readonly #waiting = new Set<() => void>()
   readonly #unfollow: () => void
-  isOver = false
+  hasEnded = false
   isClosed = false
   /** The number of streams that are subscribed. */
   subscribers = 0
@@ -95,7 +95,7 @@ export class ChannelHub implements Hub, Source, MessageSource, Flushable, LogFol
   }
 
   finished(): void {
-    this.isOver = true
+    this.hasEnded = true
     this.#markAllDue()
   }
 
@@ -118,7 +118,7 @@ export class ChannelHub implements Hub, Source, MessageSource, Flushable, LogFol
   // Calls of readers and views.
 
   get isFinal(): boolean {
-    return this.isOver || this.isClosed
+    return this.hasEnded || this.isClosed
   }
 
   enter(place: Place): () => void {

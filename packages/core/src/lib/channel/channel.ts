@@ -177,7 +177,7 @@ class LogChannel implements Channel {
 
   end(): void {
     const hub = this.#hub
-    if (hub.isOver) return
+    if (hub.hasEnded) return
     this.#ending ??= hub.log.end().catch((error) => {
       this.#ending = undefined
       hub.report(error, 'publish')
@@ -210,9 +210,9 @@ class LogChannel implements Channel {
     const hub = this.#hub
     const { log } = hub
     const load = (): Promise<void> | undefined => log.load?.(neededBy(start), leaving.signal)
-    if (!hub.isOver && this.#ending) await settledUnless(this.#ending, leaving.signal)
+    if (!hub.hasEnded && this.#ending) await settledUnless(this.#ending, leaving.signal)
     await load()
-    if (!hub.isOver || isNow(start)) return hub.isOver
+    if (!hub.hasEnded || isNow(start)) return hub.hasEnded
     try {
       for await (const _ of readMessages(hub, view, { load, cursor: () => offsetOf(start, log) }, leaving, undefined)) return false
       return true

@@ -10,7 +10,7 @@ import type { View } from './view.ts'
 export interface AudienceHub {
   readonly tail: Tail
   /** Whether the log has ended: no entry will follow its head. */
-  readonly isOver: boolean
+  readonly hasEnded: boolean
 }
 
 /** A reader, as its audience calls it. */
@@ -146,7 +146,7 @@ export class Audience {
     const { tail } = this.#hub
     while (this.#together.length > 0) {
       const from = this.#position
-      if (this.#hub.isOver || (from < tail.floor && this.view.hasGap(from))) return false
+      if (this.#hub.hasEnded || (from < tail.floor && this.view.hasGap(from))) return false
       if (from >= tail.head) return true
       const batch = this.#batchAfter(from)
       if (!batch) return false

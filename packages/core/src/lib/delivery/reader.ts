@@ -6,26 +6,23 @@ import { counts } from '../metrics.ts'
 import type { FedStream, Feeder } from '../stream/feeder.ts'
 import type { Audience, AudienceHub, AudienceMember } from './audience.ts'
 import type { Batch } from './batch.ts'
+import { gapAtCursor, gapAtStart } from './gap.ts'
 import { isNow, neededBy, offsetOf, type Start } from './reader-start.ts'
 import { type RunningSnapshots, type Snapshot, type SnapshotResult, type SnapshotTaker, snapshotParts } from './snapshot.ts'
 import type { View } from './view.ts'
 
-/**
- * What a reader that is behind gets: all that is kept, its end once something is gone, or only the newest of each
- * key.
- */
+/** What happens to a reader that is so slow that messages for it are dropped: see `SubscribeOptions.lag`. */
 export type Lag = 'reset' | 'close' | 'conflate'
 
-/** What a reader needs of its channel. */
+/** The parts of a channel that a reader needs. */
 export interface Hub extends AudienceHub {
   readonly log: TailedLog
   readonly resetEvent: string
-  /** A client came back, and with an id of this log or not. */
+  /** A client has reconnected with an id that this log knows, or does not know. */
   resumed(isKnown: boolean): void
-  /**
-   * What tells a client its position, as a block without the closing blank line; `''` where the channel tells none.
-   */
+  /** A block that tells a client its position, without the closing blank line; `''` where the channel tells none. */
   positionBlock(offset: number): string
+  /** Encodes a message of a snapshot. */
   encode(message: Message): string
   readonly snapshots: RunningSnapshots
   report(error: unknown, stage: 'filter' | 'snapshot'): void
@@ -33,13 +30,13 @@ export interface Hub extends AudienceHub {
 }
 
 const NOTHING_TOLD = -1
-// Milliseconds. A client that still comes back to an ended channel, such as one that ignores ids alone, finds nothing
-// the next time either.
+// Milliseconds. A client that reconnects to an ended channel and finds no message, for example one that ignores blocks
+// of an id alone, will find none the next time either.
 const PAUSE_AT_THE_END = 300_000
 
 /**
- * One subscribed stream: a cursor into the log and a stream to write to. What it has not yet read stays where it is,
- * in the log.
+ * The reader of one subscribed stream: a cursor into the log, and the stream to write to. Messages that it has not
+ * read stay in the log; nothing is queued for it.
  */
 export class Reader implements Feeder, AudienceMember, SnapshotTaker {
   readonly #hub: Hub
@@ -47,29 +44,35 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
   readonly #lag: Lag
   #stream: FedStream | undefined
   #audience: Audience
+  /**
+   * What it does. `'beginning'`: it has no position yet, and waits for the log. `'waiting'`: it has one, and waits for
+   * the log or a snapshot; nothing is written. `'reading'`: it writes what follows its cursor.
+   */
+  #phase: 'beginning' | 'waiting' | 'reading' = 'beginning'
+  /**
+   * Where its position is kept. `'behind'`: messages wait for it, and its cursor is exact. `'current'`: it had all
+   * messages at its cursor, and moves past messages of other views. `'shared'`: it uses the cursor of its audience.
+   */
+  #pace: 'behind' | 'current' | 'shared' = 'behind'
+  /** Read it by `#position`, which brings it up to date. */
   #cursor = 0
   /** The position that the client knows. */
   #told = NOTHING_TOLD
-  /** While a snapshot is taken, or messages are brought here, nothing else is written. */
-  #held = false
-  /** Where messages are brought here: aborted when it leaves. */
+  /** Aborted when it leaves while the log loads messages for it. */
   #leaving: AbortController | undefined
-  /** Where a snapshot is taken: by this it stops waiting for it. */
+  /** Leaves the snapshot that it waits for. */
   #leaveSnapshot: (() => void) | undefined
-  #hasBegun = false
-  /** The id of its position, where the log has lost what made it so. */
-  #lostAt: string | undefined
+  /** The id of its position, where the log has lost the messages up to it. */
+  #lostId: string | undefined
+  /** True during `deliver`. */
   #delivers = false
-  /** From when it could not be given all there is until it has been: so long its cursor alone says what it has had. */
-  #behind = true
-  /** While it is given what is from before it came. */
+  /** Whether it still gets messages of the history. */
   #replays = false
-  /** Whether it came when its channel had ended, and has found no message. */
+  /** Whether the channel had ended when it began, and had no message for it. */
   #findsNothing = false
   seat = 0
   readonly context: AsyncContext | undefined
-  #isShared = false
-  /** Of the writes to all of them, those that are in its own books. */
+  /** The number of shared writes that `#told` and `#wroteAt` include. */
   #sharedWrites = 0
   #wroteAt = 0
 
@@ -85,19 +88,17 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
     return this.#audience
   }
 
-  /** Whether the stream is fed by it. */
+  /** Whether it feeds a stream. */
   get isOpen(): boolean {
     return this.#stream !== undefined
   }
 
-  /** The id of its position: a reader that has had all that concerns it stands at the head. `''` until it has one. */
+  /** The id of its position; `''` until it has one. */
   get lastEventId(): string {
-    if (!this.#hasBegun) return ''
-    this.#passQuiet()
-    return this.#hub.log.idOf(this.#cursor)
+    return this.#phase === 'beginning' ? '' : this.#hub.log.idOf(this.#position)
   }
 
-  /** Begins to write. A reader whose id is unknown, or of which something is gone, is told so before anything else. */
+  /** Begins to write. Where messages are gone, or its id is unknown, the reset event comes first. */
   begin(stream: FedStream, start: Start): void {
     this.#stream = stream
     this.#replays = !isNow(start)
@@ -112,20 +113,20 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
   }
 
   /**
-   * Writes what follows the cursor until the stream is full or nothing is left. Returns false where it is about that
-   * already.
+   * Writes the messages after the cursor until the stream is full or no message is left. Returns false where an outer
+   * call is doing so already.
    */
   deliver(): boolean {
-    // What is published while it does so, by a filter or a callback, is read by the same loop.
+    // A filter or a callback may publish a message. The loop of the outer call reads it.
     if (this.#delivers) return false
-    if (this.#isShared) return true
+    if (this.#pace === 'shared') return true
     this.#delivers = true
     const stream = this.#stream
     this.#passQuiet()
     try {
-      while (stream?.['~ready'] && !this.#held) {
+      while (stream?.['~ready'] && this.#phase === 'reading') {
         const { tail } = this.#hub
-        const part = this.#lostAt === undefined && this.#cursor >= tail.floor ? tail : this.#partBehind()
+        const part = this.#lostId === undefined && this.#cursor >= tail.floor ? tail : this.#partBehind()
         if (!part) {
           this.#meetGap(stream)
           continue
@@ -136,7 +137,7 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
         if (this.#stream !== stream) break
         if (this.#audience.view.name !== name) continue
         if (!batch) {
-          if (this.#hub.isOver) this.#endWithPosition(stream)
+          if (this.#hub.hasEnded) this.#endWithPosition(stream)
           else this.#catchUp(stream)
           return true
         }
@@ -148,13 +149,13 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
           this.#findsNothing = false
         }
         const taken = stream['~writeShared'](batch)
-        // As it goes mostly: one write brings it up to date.
-        if (taken && batch.to === this.#hub.tail.head && !this.#hub.isOver) {
+        // In most cases one write brings it up to date.
+        if (taken && batch.to === this.#hub.tail.head && !this.#hub.hasEnded) {
           this.#catchUp(stream)
           return true
         }
       }
-      this.#behind = true
+      this.#pace = 'behind'
     } catch (error) {
       this.#hub.report(error, 'filter')
       stream?.['~cut'](error)
@@ -166,13 +167,14 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
 
   share(seat: number): void {
     this.seat = seat
-    this.#isShared = true
+    this.#pace = 'shared'
     this.#sharedWrites = this.#audience.writes
   }
 
   part(): void {
     this.#takeStock()
-    this.#isShared = false
+    // One that has left stays where it is.
+    if (this.#pace === 'shared') this.#pace = 'current'
   }
 
   fallBehind(batch: Batch): void {
@@ -181,27 +183,26 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
     this.#stream?.['~waits'](batch)
   }
 
-  /** What follows `upTo` will not be what it was: a reader that stands behind that is told. */
   breakAt(upTo: number): void {
-    if (!this.#hasBegun) return
-    // Its cursor alone says what it has had, of what concerns it.
-    this.#behind = true
-    if (this.#cursor > upTo) this.#lostAt ??= this.#hub.log.idOf(this.#cursor)
+    if (this.#phase === 'beginning') return
+    // It must not move past messages of the new state.
+    this.#pace = 'behind'
+    if (this.#cursor > upTo) this.#lostId ??= this.#hub.log.idOf(this.#cursor)
   }
 
-  /** Reads what another audience reads, from its present position on. */
+  /** Joins another audience, at its present position. */
   changeAudience(audience: Audience): void {
     this.#passQuiet()
     this.#audience.view.caughtUp(this)
     this.#audience = audience
-    this.#behind = true
+    this.#pace = 'behind'
     this.deliver()
   }
 
-  /** Lets go of the stream, which stays open. */
+  /** Ends the subscription. The stream stays open. */
   release(): void {
     this.#stream?.['~release']()
-    this.closed()
+    this.streamEnded()
   }
 
   end(): void {
@@ -212,10 +213,10 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
     this.deliver()
   }
 
-  closed(): void {
+  streamEnded(): void {
     if (!this.#stream) return
     this.#passQuiet()
-    this.#behind = true
+    this.#pace = 'behind'
     this.#stream = undefined
     this.#audience.view.caughtUp(this)
     this.#leaving?.abort()
@@ -228,10 +229,9 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
   snapshotTaken(result: SnapshotResult): void {
     this.#leaveSnapshot = undefined
     try {
-      // One that was taken of what is lost since would give its readers a position that stands for something else by
-      // now.
-      if (this.#lostAt === undefined) this.#writeSnapshot(result)
-      else this.#held = false
+      // Where the log has lost messages since, the snapshot's position would stand for others.
+      if (this.#lostId === undefined) this.#writeSnapshot(result)
+      else this.#phase = 'reading'
     } catch (error) {
       this.snapshotFailed(error)
     }
@@ -245,9 +245,7 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
   }
 
   heartbeat(): string {
-    if (this.#held) return ''
-    this.#passQuiet()
-    if (this.#cursor === this.#told) return ''
+    if (this.#phase !== 'reading' || this.#position === this.#told) return ''
     this.#told = this.#cursor
     return this.#hub.positionBlock(this.#cursor)
   }
@@ -257,15 +255,13 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
     return this.#wroteAt
   }
 
-  get lag(): number {
-    if (!this.#hasBegun) return 0
-    this.#passQuiet()
-    return Math.max(0, this.#hub.tail.head - this.#cursor)
+  get behind(): number {
+    return this.#phase === 'beginning' ? 0 : Math.max(0, this.#hub.tail.head - this.#position)
   }
 
   /** The part of the log with the next message; none where that is gone, or has to be loaded. */
   #partBehind(): Tail | undefined {
-    return this.#lostAt === undefined ? this.#audience.view.partAfter(this.#cursor) : undefined
+    return this.#lostId === undefined ? this.#audience.view.partAfter(this.#cursor) : undefined
   }
 
   #nextBatch(part: Tail): Batch | undefined {
@@ -275,25 +271,31 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
   }
 
   #batchOf(view: View, part: Tail): Batch {
-    return this.#lag === 'conflate' && this.#behind ? view.conflatedAfter(this.#cursor, this, part) : view.batchAfter(this.#cursor, part)
+    return this.#lag === 'conflate' && this.#pace === 'behind' ? view.conflatedAfter(this.#cursor, this, part) : view.batchAfter(this.#cursor, part)
   }
 
   #catchUp(stream: FedStream): void {
-    if (this.#behind) this.#audience.view.caughtUp(this)
-    this.#behind = this.#replays = false
+    if (this.#pace === 'behind') this.#audience.view.caughtUp(this)
+    this.#pace = 'current'
+    this.#replays = false
     const writer = stream['~shared']
     if (writer) this.#audience.join(this, this.#cursor, writer)
   }
 
-  /** What has come for others meanwhile does not concern it: who has had all there is stands behind that, too. */
-  #passQuiet(): void {
-    this.#takeStock()
-    if (!this.#behind) this.#cursor = Math.max(this.#cursor, this.#audience.quietUntil)
+  get #position(): number {
+    this.#passQuiet()
+    return this.#cursor
   }
 
-  /** What was written to all at its place was written to it. */
+  /** Moves an up-to-date reader past messages of other views. */
+  #passQuiet(): void {
+    this.#takeStock()
+    if (this.#pace !== 'behind') this.#cursor = Math.max(this.#cursor, this.#audience.quietUntil)
+  }
+
+  /** Takes over what was written to all readers at the shared cursor. */
   #takeStock(): void {
-    if (!this.#isShared) return
+    if (this.#pace !== 'shared') return
     const shared = this.#audience
     this.#cursor = Math.max(this.#cursor, shared.cursor)
     if (shared.writes === this.#sharedWrites) return
@@ -307,13 +309,12 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
     const hasGap = offset !== undefined && !this.#audience.view.partAfter(offset)
     // What was brought here may have been dropped again.
     if (hasGap && this.#loads(neededBy(start), () => this.#beginAt(start))) return
-    this.#hasBegun = true
-    this.#findsNothing = this.#hub.isOver
+    this.#phase = 'reading'
+    this.#findsNothing = this.#hub.hasEnded
     const isNew = isNow(start)
     const id = isNew || start === 'start' ? '' : start.id
     if (!isNew && start !== 'start' && start.comesBack) this.#hub.resumed(offset !== undefined)
-    if (offset === undefined) this.#reset(isNew ? 'lost' : 'unknown', id)
-    else if (hasGap) this.#reset(isNew ? 'lagged' : 'trimmed', id)
+    if (offset === undefined || hasGap) this.#reset(gapAtStart(start, offset), id)
     else {
       this.#cursor = offset
       if (isNew && this.#take) this.#takeSnapshot(this.#take)
@@ -321,7 +322,7 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
     }
   }
 
-  /** Goes on at once where the log has here what follows, and otherwise once it has. */
+  /** Calls `goOn` when the log has loaded the messages after a start, or at once where it need not load any. */
   #whenHere(start: Start, goOn: () => void): void {
     if (!this.#loads(neededBy(start), goOn)) {
       goOn()
@@ -329,7 +330,7 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
     }
   }
 
-  /** Goes on once the log has here what follows. False where it has. */
+  /** Loads the messages after a place, and then calls `goOn`. Returns false where the log need not load any. */
   #loads(after: string | number, goOn: () => void): boolean {
     const leaving = new AbortController()
     const reaching = this.#hub.log.load?.(after, leaving.signal)
@@ -338,10 +339,11 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
   }
 
   #hold<Result>(reaching: Promise<Result>, leaving: AbortController, goOn: (result: Result) => void): void {
-    this.#held = true
+    const isBeginning = this.#phase === 'beginning'
+    if (!isBeginning) this.#phase = 'waiting'
     this.#leaving = leaving
     reaching.then((result) => {
-      this.#held = false
+      if (!isBeginning) this.#phase = 'reading'
       this.#leaving = undefined
       if (!this.#stream) return
       goOn(result)
@@ -351,10 +353,9 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
 
   /** What it was to read next is not here: it may be that the log has it still. */
   #meetGap(stream: FedStream): void {
-    const isLost = this.#lostAt !== undefined
-    const id = this.#lostAt ?? this.#hub.log.idOf(this.#cursor)
-    const reason = isLost ? 'lost' : 'lagged'
-    if (!isLost && this.#loads(this.#cursor, () => {})) return
+    const id = this.#lostId ?? this.#hub.log.idOf(this.#cursor)
+    const reason = gapAtCursor(this.#lostId)
+    if (reason === 'lagged' && this.#loads(this.#cursor, () => {})) return
     if (this.#lag === 'close') {
       counts.gaps[reason]++
       stream['~end'](true)
@@ -363,10 +364,10 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
 
   #reset(reason: ResetReason, lastEventId: string): void {
     counts.gaps[reason]++
-    this.#lostAt = undefined
-    this.#behind = true
+    this.#lostId = undefined
+    this.#pace = 'behind'
     if (this.#take) {
-      // The id follows the last message of the snapshot: a client that drops before that must begin again.
+      // The id comes with the last message of the snapshot, so that a client that drops earlier begins again.
       this.#cursor = this.#hub.tail.head
       this.#told = NOTHING_TOLD
       this.#tellReset(reason, lastEventId, undefined)
@@ -380,7 +381,7 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
   #beginAgain(reason: ResetReason, lastEventId: string): void {
     // What was brought here may have been dropped again.
     if (this.#loads(0, () => this.#beginAgain(reason, lastEventId))) return
-    this.#lostAt = undefined
+    this.#lostId = undefined
     this.#cursor = this.#told = offsetOf('start', this.#hub.log) as number
     this.#tellReset(reason, lastEventId, this.#hub.log.idOf(this.#cursor))
   }
@@ -390,9 +391,9 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
   }
 
   #takeSnapshot(take: Snapshot): void {
-    this.#held = true
+    this.#phase = 'waiting'
     const leave = this.#hub.snapshots.take(take, this.#cursor, this)
-    // The snapshot may have closed the subscription itself.
+    // The snapshot may have closed the subscription.
     if (this.#stream) this.#leaveSnapshot = leave
     else leave?.()
   }
@@ -401,12 +402,9 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
     const { messages, after } = snapshotParts(result)
     if (after !== undefined) {
       const offset = this.#hub.log.locate(after)
-      // Another reset would take the same snapshot again, and again.
+      // This is an error and not a gap: after a reset the reader would take the same snapshot again.
       if (offset === undefined || !this.#audience.view.partAfter(offset))
-        throw new TidingsError(
-          'ERR_SSE_GAP',
-          'snapshot says after an id whose followers are not kept, or that its channel never gave out; take it from newer state',
-        )
+        throw new TidingsError('ERR_SSE_GAP', 'snapshot gave an after that its channel does not know, or no longer keeps; take it from newer state')
       this.#cursor = offset
     }
     this.#told = this.#cursor
@@ -415,10 +413,10 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
       messages.map((message) => this.#hub.encode(message)).join('') + (position === '' ? '' : `${position.trimStart()}\n`),
       messages.length,
     )
-    this.#held = false
+    this.#phase = 'reading'
   }
 
-  /** Returns whether the channel tells positions at all. */
+  /** Tells the client its position. Returns false where the channel tells no positions. */
   #tellPosition(): boolean {
     this.#told = this.#cursor
     const block = this.#hub.positionBlock(this.#cursor)
@@ -428,8 +426,8 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
   }
 
   /**
-   * Whoever comes back with the last position of all is told that nothing will follow: where no positions are told,
-   * that one is.
+   * Ends the stream, and tells the client the last position of the log, so that `ended` knows it when it reconnects.
+   * It is told even where the channel tells no other positions.
    */
   #endWithPosition(stream: FedStream): void {
     const knows = this.#told === this.#hub.tail.head

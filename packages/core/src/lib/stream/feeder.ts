@@ -5,7 +5,7 @@ export interface Feeder {
   /** The stream has room again after a write that returned false. */
   drained(): void
   /** The stream has ended. */
-  closed(): void
+  streamEnded(): void
   /**
    * The lines that tell the client its position within a heartbeat; `''` where the client already knows its position.
    */
@@ -13,7 +13,7 @@ export interface Feeder {
   /** The time of the last write by a `SharedWriter`, as `wholeMilliseconds` tells it; 0 where there was none. */
   readonly wroteAt: number
   /** An upper bound of the number of messages in the channel that the stream has not yet got. */
-  readonly lag: number
+  readonly behind: number
 }
 
 /** The stream's side of a subscription: what a channel calls of a stream that it feeds. */

@@ -130,8 +130,8 @@ export class SinkStream implements EventStream, SinkOwner, Watched, FedStream, M
     return this.#sink?.bufferedAmount ?? 0
   }
 
-  get '~lag'(): number {
-    return this.#feed?.lag ?? 0
+  get '~behind'(): number {
+    return this.#feed?.behind ?? 0
   }
 
   drained(): void {
@@ -306,7 +306,7 @@ export class SinkStream implements EventStream, SinkOwner, Watched, FedStream, M
     if (reason !== 'unopened' && measured.has(this)) counts.closed[reason]++
     this.#settle(false)
     if (this.#options.signal) forgetOnAbort(this.#options.signal, this)
-    this.#feed?.closed()
+    this.#feed?.streamEnded()
     this.#feed = undefined
     if (this.#abort || this.#callbacks) this.#tellEnd(this.#closedError(end))
     return end
