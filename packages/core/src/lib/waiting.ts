@@ -1,17 +1,17 @@
 /**
- * Waits for a call of `wake`, which `begin` gets, or until the signal is aborted. `begin` returns a function that
- * removes `wake` again, so that a reader that has left does not stay in memory.
+ * Waits for a call of `wake`, which `begin` gets, or until one of the signals is aborted. `begin` returns a function
+ * that removes `wake` again, so that a reader that has left does not stay in memory.
  */
-export function calledUnless(begin: (wake: () => void) => () => void, signal: AbortSignal | undefined): Promise<void> {
+export function calledUnless(begin: (wake: () => void) => () => void, ...signals: readonly (AbortSignal | undefined)[]): Promise<void> {
   return new Promise((resolve) => {
     const wake = (): void => {
       forget()
-      signal?.removeEventListener('abort', wake)
+      for (const signal of signals) signal?.removeEventListener('abort', wake)
       resolve()
     }
     const forget = begin(wake)
-    signal?.addEventListener('abort', wake)
-    if (signal?.aborted) wake()
+    for (const signal of signals) signal?.addEventListener('abort', wake)
+    if (signals.some((signal) => signal?.aborted)) wake()
   })
 }
 

@@ -54,17 +54,7 @@ export function readMessages(
 ): AsyncIterableIterator<ChannelMessage> {
   const isLeft = (): boolean => leaving.signal.aborted || signal?.aborted === true
   /** Waits for a call of `wake`, or until the reader leaves. */
-  const unlessLeft = (begin: (wake: () => void) => () => void): Promise<void> =>
-    calledUnless((wake) => {
-      const leave = (): void => leaving.abort()
-      const forget = begin(wake)
-      signal?.addEventListener('abort', leave)
-      if (signal?.aborted) leave()
-      return () => {
-        forget()
-        signal?.removeEventListener('abort', leave)
-      }
-    }, leaving.signal)
+  const unlessLeft = (begin: (wake: () => void) => () => void): Promise<void> => calledUnless(begin, leaving.signal, signal)
   const reached = (reaching: Promise<void>): Promise<void> =>
     unlessLeft((done) => {
       reaching.then(done)
@@ -84,6 +74,7 @@ export function readMessages(
       yield* readFrom(here)
     } finally {
       leave()
+      leaving.abort()
     }
     return undefined
   }
