@@ -145,7 +145,7 @@ export class ChannelHub implements Hub, Source, MessageSource, Flushable, LogFol
     const { position = true } = this.#options
     if (position === false) return ''
     const idOfPlace = this.log.idOf(offset)
-    // A reader far behind may stand where the log knows no id at present.
+    // The log may not know the id of a position far behind at present.
     if (idOfPlace === '') return ''
     const id = `id: ${idOfPlace}\n`
     return position === 'message' ? `\nevent: ${POSITION_EVENT}\ndata: \n${id}` : id

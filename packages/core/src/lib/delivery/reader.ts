@@ -54,7 +54,7 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
    * messages at its cursor, and moves past messages of other views. `'shared'`: it uses the cursor of its audience.
    */
   #pace: 'behind' | 'current' | 'shared' = 'behind'
-  /** Read it by `#position`, which brings it up to date. */
+  /** Exact after `#passQuiet`. `#position` calls that and returns the cursor. */
   #cursor = 0
   /** The position that the client knows. */
   #told = NOTHING_TOLD
@@ -307,7 +307,7 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
   #beginAt(start: Start): void {
     const offset = offsetOf(start, this.#hub.log)
     const hasGap = offset !== undefined && !this.#audience.view.partAfter(offset)
-    // What was brought here may have been dropped again.
+    // The loaded messages may have been dropped again.
     if (hasGap && this.#loads(neededBy(start), () => this.#beginAt(start))) return
     this.#phase = 'reading'
     this.#findsNothing = this.#hub.hasEnded
@@ -351,7 +351,7 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
     })
   }
 
-  /** What it was to read next is not here: it may be that the log has it still. */
+  /** Handles a gap at the cursor: the log may still load the messages; otherwise the client is told. */
   #meetGap(stream: FedStream): void {
     const id = this.#lostId ?? this.#hub.log.idOf(this.#cursor)
     const reason = gapAtCursor(this.#lostId)
@@ -377,9 +377,9 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
     this.#whenHere('start', () => this.#beginAgain(reason, lastEventId))
   }
 
-  /** Tells that something is gone, and goes on with the oldest that the log has. */
+  /** Sends the reset event, and goes on with the oldest message of the log. */
   #beginAgain(reason: ResetReason, lastEventId: string): void {
-    // What was brought here may have been dropped again.
+    // The loaded messages may have been dropped again.
     if (this.#loads(0, () => this.#beginAgain(reason, lastEventId))) return
     this.#lostId = undefined
     this.#cursor = this.#told = offsetOf('start', this.#hub.log) as number
