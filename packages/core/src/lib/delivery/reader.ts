@@ -383,7 +383,8 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
     if (this.#loads(0, () => this.#beginAgain(reason, lastEventId))) return
     this.#lostId = undefined
     this.#cursor = this.#told = offsetOf('start', this.#hub.log) as number
-    this.#tellReset(reason, lastEventId, this.#hub.log.idOf(this.#cursor))
+    // An empty id would be forgotten by the client, which would then come back as a new one.
+    this.#tellReset(reason, lastEventId, this.#hub.log.idOf(this.#cursor) || undefined)
   }
 
   #tellReset(reason: ResetReason, lastEventId: string, id: string | undefined): void {

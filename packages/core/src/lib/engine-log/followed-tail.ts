@@ -140,6 +140,7 @@ export class FollowedTail {
     const { epoch } = page
     this.epoch = epoch
     this.#ids = { idOf: (offset, at) => engineId(epoch, { offset, at }) }
+    this.lostUpTo = 0
     this.#goOnFrom(page)
   }
 
@@ -170,6 +171,8 @@ export class FollowedTail {
    */
   #rewind(common: EnginePosition | undefined, stand: EnginePosition): void {
     this.#break(common?.offset ?? NOTHING)
+    // A reader that stands before what was lost has yet to be told. Its place may be of another state.
+    if (!common) this.lostUpTo = 0
     this.#goOnFrom(common ?? stand)
   }
 
@@ -194,7 +197,6 @@ export class FollowedTail {
   #goOnFrom({ offset, at }: EnginePosition): void {
     this.tail.restartAt(offset, at)
     this.#headAt = at
-    this.lostUpTo = 0
   }
 }
 
