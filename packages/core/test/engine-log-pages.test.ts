@@ -29,7 +29,7 @@ async function far(keyOf = (_index: number): string | undefined => undefined, ta
     channel.publish(`${index + 1} ${'x'.repeat(1_000)}`, { topic: index % 100 === 0 ? 'rare' : 'other', key: keyOf(index) }),
   )
   const ids = await Promise.all(published)
-  await vi.waitFor(() => expect(here.log.tail.head).toBe(COUNT))
+  await expect.poll(() => here.log.tail.head).toBe(COUNT)
   channel.close()
   return { here, ids, store }
 }
@@ -48,7 +48,7 @@ function numbersOf({ lines }: { lines(): string[] }): (number | string)[] {
 
 const after = (offset: number): number[] => Array.from({ length: COUNT - offset }, (_, index) => offset + index + 1)
 const all = (offset: number): (number | string)[] => [`@${offset}`, ...after(offset)]
-const untilAllAre = (holds: () => boolean): Promise<void> => vi.waitFor(() => expect(holds()).toBe(true), { timeout: 20_000, interval: 20 })
+const untilAllAre = (holds: () => boolean): Promise<void> => expect.poll(holds).toBe(true)
 const hasAll = (client: { lines(): string[] }, offset: number): boolean => String(numbersOf(client)) === String(all(offset))
 
 afterEach(async () => {
@@ -82,7 +82,7 @@ describe('G5 a log with more behind its tail than a process may hold', () => {
       return hasAll(slow, slow.offset)
     })
     const next = await here.channel.publish('live')
-    await vi.waitFor(() => expect(clients.every(({ subscription }) => subscription.lastEventId === next)).toBe(true))
+    await expect.poll(() => clients.every(({ subscription }) => subscription.lastEventId === next)).toBe(true)
   })
 
   test('G5 clients that come back to one place at once share its pages: none is read for each of them', async () => {
@@ -99,7 +99,7 @@ describe('G5 a log with more behind its tail than a process may hold', () => {
   test('G5 C2 a client that falls off the tail goes on from there, without all that the engine has before its place', async () => {
     const { here } = await far()
     const { sink, lines } = here.join()
-    await vi.waitFor(() => expect(lines()).toEqual([`@${COUNT}`]))
+    await expect.poll(() => lines()).toEqual([`@${COUNT}`])
     sink.hold()
     await Promise.all(Array.from({ length: 100 }, (_, index) => here.channel.publish(`${COUNT + index + 1} ${'x'.repeat(1_000)}`)))
     const read = vi.spyOn(here.engine, 'read')
@@ -115,12 +115,12 @@ describe('G5 a log with more behind its tail than a process may hold', () => {
   test('G5 C6 C17 a topic is found in pages, by readers and by ended()', async () => {
     const { here, ids } = await far()
     const { lines } = here.join({ topics: ['rare'] }, ids[101])
-    await vi.waitFor(() => expect(numbersOf({ lines })).toEqual(['@102', 201, 301, 401, 501]))
+    await expect.poll(() => numbersOf({ lines })).toEqual(['@102', 201, 301, 401, 501])
     await here.channel.publish('live', { topic: 'rare' })
-    await vi.waitFor(() => expect(lines().at(-1)).toBe(`live@${COUNT + 1}`))
+    await expect.poll(() => lines().at(-1)).toBe(`live@${COUNT + 1}`)
     here.channel.end()
     const last = here.log.idOf(COUNT + 1)
-    await vi.waitFor(async () => expect(await here.channel.ended(last)).toBe(true))
+    await expect.poll(() => here.channel.ended(last)).toBe(true)
     const ended = (id: string | undefined, options: Pick<SubscribeOptions, 'topics' | 'after'>) => here.channel.ended(id ?? '', options)
     expect(await ended(ids[3], { topics: ['rare'] })).toBe(false)
     expect(await ended(ids[3], { topics: ['none'] })).toBe(true)
@@ -130,7 +130,7 @@ describe('G5 a log with more behind its tail than a process may hold', () => {
   test('G5 C9 a reader that conflates ends in the same state, in order, without what the tail supersedes', async () => {
     const { here, ids } = await far((index) => `key ${index % 50 === 0 ? 'rare' : index % 7}`)
     const { lines } = here.join({ lag: 'conflate' }, ids[0])
-    await vi.waitFor(() => expect(lines().at(-1)).toMatch(/@600$/), 10_000)
+    await expect.poll(() => lines().at(-1)).toMatch(/@600$/)
     const read = numbersOf({ lines }).slice(1) as number[]
     expect(read).toEqual([...read].sort((one, other) => one - other))
     expect(read).not.toContain(2)
@@ -145,7 +145,7 @@ describe('G5 a log with more behind its tail than a process may hold', () => {
     const { lines } = here.join({}, ids[10])
     const strange = here.join({}, ids[150]?.replace(/-\d+-/, '-7-'))
     for (const each of [{ lines }, strange]) {
-      await vi.waitFor(() => expect(each.lines().at(-1)).toMatch(/@600$/), 10_000)
+      await expect.poll(() => each.lines().at(-1)).toMatch(/@600$/)
       expect(numbersOf(each)).toEqual([expect.stringMatching(/^reset (trimmed|unknown)@100$/), ...after(100)])
     }
   })
@@ -157,8 +157,39 @@ describe('G5 a log with more behind its tail than a process may hold', () => {
     store.rewind(COUNT - 3)
     here.engine.cut()
     here.engine.connect()
-    await vi.waitFor(() => expect(here.log.tail.head).toBeLessThan(COUNT))
+    await expect.poll(() => here.log.tail.head).toBeLessThan(COUNT)
     await expect(messages.next()).rejects.toMatchObject({ code: 'ERR_SSE_GAP' })
+  })
+
+  test('G5 C3 a page of a state that is lost before it comes is not used, also where the tail never had that state', async () => {
+    const store = new Store()
+    const publish = async (count: number): Promise<string[]> => {
+      const { channel } = machine(store)
+      const ids: string[] = []
+      for (let number = 1; number <= count; number++) ids.push(await channel.publish(`${number}`))
+      return ids
+    }
+    const ids = await publish(20)
+    const here = machine(store, { tail: { messages: 2 } })
+    await here.log.read(20, 1)
+    here.engine.deafen()
+    const read = here.engine.read.bind(here.engine)
+    let lost: string[] = []
+    vi.spyOn(here.engine, 'read').mockImplementation(async (direction, position, limit) => {
+      const isFurtherBack = lost.length === 0 && position.offset < 20
+      if (isFurtherBack) lost = await publish(2)
+      const page = await read(direction, position, limit)
+      if (isFurtherBack) {
+        store.rewind(2)
+        ids.push(...(await publish(8)))
+      }
+      return page
+    })
+    const { sink } = here.join({}, ids[4])
+    await expect.poll(() => ids.length === 28 && sink.frames.at(-1)?.includes(ids.at(-1) as string)).toBe(true)
+    const written = sink.frames.join('')
+    for (const id of lost) expect(written).not.toContain(id)
+    for (const id of ids.slice(5)) expect(written).toContain(id)
   })
 
   test('G5 the pages are dropped after a minute, and come anew', async () => {
@@ -200,12 +231,12 @@ describe('G5 a log with more behind its tail than a process may hold', () => {
     const messages = here.channel.messages({ after: ids[0], signal: controller.signal })
     const first = messages.next()
     const { stream } = here.join({}, ids[1])
-    await vi.waitFor(() => expect(asks).toHaveLength(1))
+    await expect.poll(() => asks).toHaveLength(1)
     controller.abort()
     stream.close()
     expect(await first).toEqual({ done: true, value: undefined })
     answer()
-    await vi.waitFor(() => expect(answered).toHaveLength(1))
+    await expect.poll(() => answered).toHaveLength(1)
     await answered[0]
     for (let turns = 0; turns < 20; turns++) await turn()
     expect(asks).toHaveLength(1)
@@ -221,7 +252,7 @@ describe('G5 a log with more behind its tail than a process may hold', () => {
       throw new Error('away')
     })
     const { stream } = here.join({}, ids[1])
-    await vi.waitFor(() => expect(failed).toBe(2))
+    await expect.poll(() => failed).toBe(2)
     stream.close()
     await new Promise((resolve) => setTimeout(resolve, 400))
     expect(failed).toBe(2)
@@ -262,7 +293,7 @@ describe('G5 a log with more behind its tail than a process may hold', () => {
       return { ...page, entries: page.entries.map((entry) => (entry.offset === floor ? { ...entry, at: entry.at - 1, before: entry.before - 1 } : entry)) }
     })
     const { lines } = here.join({}, ids[floor - 5])
-    await vi.waitFor(() => expect(lines().at(-1)).toMatch(/@600$/))
+    await expect.poll(() => lines().at(-1)).toMatch(/@600$/)
     expect(lines().filter((line) => line.startsWith('reset'))).toHaveLength(1)
     expect(numbersOf({ lines }).slice(-(COUNT - floor))).toEqual(after(floor))
     expect(asks.mock.calls.length).toBeLessThan(30)

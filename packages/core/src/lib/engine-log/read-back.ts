@@ -84,9 +84,11 @@ export class ReadBack {
     let run = runAfter(place, [])
     for (let pages = 0; from && run.messages.length === 0 && pages < FOREIGN_PAGES; pages++) {
       const page = await this.#read(isBack ? 'before' : 'after', from)
-      // The engine may have gone back to an earlier state than that of the tail. Then the page is of another one.
-      if (page.epoch !== epoch || page.at !== this.#followed.atOf(page.offset, undefined)) await this.#sync()
-      if (page.epoch !== epoch || tail.restarts !== restarts) return
+      // The engine may have gone back to an earlier state, before this page or after it. So only a page counts whose
+      // newest message the tail has, too.
+      const isOfTail = (): boolean => page.epoch === epoch && page.at === this.#followed.atOf(page.offset, undefined)
+      if (!isOfTail()) await this.#sync()
+      if (tail.restarts !== restarts || !isOfTail()) return
       run = (isBack ? runBefore : runAfter)(place, this.#followed.unpacked(page))
       from = page.entries.findLast((entry) => entry.offset >= 0)
     }
