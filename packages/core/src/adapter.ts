@@ -1,6 +1,6 @@
 /**
  * The parts to write an adapter from, as `@tidings/express`, `@tidings/koa` and `@tidings/hono` do. `@tidings/testing`
- * has the contract that an adapter must pass.
+ * has the contract that an adapter must pass. `.github/CONTRIBUTING.md` says what a new framework needs.
  *
  * @module @tidings/core/adapter
  */

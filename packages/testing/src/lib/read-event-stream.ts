@@ -64,12 +64,12 @@ interface NodeBody {
 }
 
 /**
- * Reads an event stream in a test. Ends the request as a client that leaves once `until` is met.
+ * Reads an event stream in a test. When `until` is met, it ends the request, as a client does that leaves. If the
+ * connection breaks, a `supertest` test resolves to the part that was read, with `ended` false.
  *
  * @param source a `supertest` test, or a fetch `Response` (or the promise of one)
  * @throws `TypeError` for an unknown option or source. After `timeout`, an error whose message has the text that was
- * read. When the connection of a fetch `Response` breaks, the error of fetch; a `supertest` test then resolves to what
- * was read, with `ended` false
+ * read. The error of fetch, if the connection of a fetch `Response` breaks
  *
  * @example
  * import { sse } from '@tidings/express'

@@ -50,8 +50,8 @@ export interface Channel<Events extends object = AnyEvents> {
   /**
    * Whether the channel has ended and the client has got all its messages. Give the same `topics`, `filter` and
    * `after` as to `subscribe`. A route that asks before it opens a stream can answer 204, which stops an
-   * `EventSource`. A client without an id (`''`) has got all messages of an ended channel, unless `after` is given.
-   * False where a log on an engine cannot tell within two seconds; the client's stream then waits for the engine.
+   * `EventSource`. For a client without an id (`''`) and without `after`, it is true once the channel has ended. It is
+   * false if the log's engine does not answer within two seconds. The client's stream then waits for the engine.
    *
    * @throws `ERR_SSE_INVALID_OPTION`, as a rejection
    */
@@ -72,8 +72,8 @@ const LONGEST_ASKING = 2_000
 const MOST_TOPICS = 256
 
 /**
- * Makes a channel. `Own` are the names of the channel's own events, which `publish` refuses. With a map of events,
- * name there a `resetEvent` other than `'reset'`, and `'position'` for `position: 'message'`.
+ * Makes a channel. `publish` refuses the channel's own events, and `Own` has their names. If you give `Events`, add
+ * the name of a `resetEvent` other than `'reset'` to `Own`, and `'position'` if you set `position: 'message'`.
  *
  * @throws `ERR_SSE_INVALID_OPTION`
  *

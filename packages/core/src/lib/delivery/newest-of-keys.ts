@@ -8,8 +8,9 @@ export type WalkKeyed = (after: number, until?: number) => () => LogEntry | unde
 const boundOfProcess = new SharedBound(262_144)
 
 /**
- * Knows the newest message of each key in a view, for readers that conflate. It looks at each message once, for all
- * batches of all readers. It is kept while a reader is behind, and while all views together have room for it.
+ * Knows the newest message of each key in a view, for readers that conflate. `View.conflatedAfter` skips the others.
+ * This looks at each message once, for all batches of all readers. It is kept while a reader is behind, and while all
+ * views together have room for it.
  */
 export class NewestOfKeys implements Keeper {
   readonly #tail: Tail

@@ -5,7 +5,7 @@ import { invalidOption } from '../option-checks.ts'
 /**
  * The beginning of a reader. It is an id, which the client has reconnected with or the route has given; or `'start'`,
  * the oldest kept message; or `now`, the next message. `now` is `''` for the head, or the id of a position that a log
- * on an engine has told, or `undefined` where a message after that position is gone.
+ * on an engine has told, or `undefined` where a message after that position is gone. `Reader.begin` goes on from here.
  */
 export type Start = { readonly id: string; readonly comesBack: boolean } | { readonly now: string | undefined } | 'start'
 

@@ -94,9 +94,10 @@ class MemoryLog implements TailedLog {
 }
 
 /**
- * Makes a log in the memory of this process. Use it for channels that share a log.
+ * Makes a log in the memory of this process. A channel makes such a log for itself. Call this if several channels
+ * share one.
  *
- * @param bounds the first bound that is reached drops the oldest message
+ * @param bounds the bounds of the history. A message beyond one of them drops the oldest message
  * @throws `ERR_SSE_INVALID_OPTION`
  */
 export function memoryLog(bounds: HistoryBounds = {}): TailedLog {

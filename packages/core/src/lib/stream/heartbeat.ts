@@ -3,7 +3,7 @@ import { checkedEvent, encodeComment, encodeMessage } from '../message/message.t
 import { SharedText } from '../message/shared-text.ts'
 import { checkedDelay, checkedOption, invalidOption } from '../option-checks.ts'
 
-/** The heartbeat of a stream. */
+/** The heartbeat of a stream. `SinkStream` sends it, with the position that `Reader.heartbeat` gives. */
 export interface Heartbeat {
   /** It is sent after this many milliseconds without a write. */
   readonly interval: number

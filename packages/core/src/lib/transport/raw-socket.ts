@@ -10,9 +10,9 @@ interface RawOwner {
 }
 
 /**
- * Writes chunks straight to the socket of a chunked HTTP/1.1 response. So a chunk is framed once for all responses.
- * This is right only where no other code wraps the response. In any doubt it writes nothing, and the ordinary way
- * sends the same bytes.
+ * Writes chunks straight to the socket of a chunked HTTP/1.1 response. So a chunk is framed once for all responses,
+ * by `SharedText`. This is right only where no other code wraps the response. In any doubt it writes nothing, and the
+ * ordinary way sends the same bytes.
  */
 export class RawSocket implements SharedWriter {
   readonly #socket: Socket & { _httpMessage?: unknown }
