@@ -205,6 +205,36 @@ describe('a channel whose log is on an engine', () => {
     await expect.poll(lines).toEqual(['@0', 'a@1', 'reset lost@0', 'b@1'])
   })
 
+  test('C3 a client that has yet to be told of a loss is told, also once the engine has those messages again', async () => {
+    const store = new Store()
+    const [here, there] = [machine(store), machine(store)]
+    const publish = async (count: number): Promise<void> => {
+      for (let number = 1; number <= count; number++) await there.channel.publish(`${number}`)
+    }
+    const client = here.join()
+    await expect.poll(client.lines).toEqual(['@0'])
+    await publish(5)
+    await expect.poll(() => client.lines().at(-1)).toBe('5@5')
+    client.sink.hold()
+    client.stream.comment('x'.repeat(100_000))
+    // The last two are lost and others take their places, which are trimmed. It hears of none of them.
+    here.engine.deafen()
+    store.rewind(2)
+    await publish(7)
+    store.trim(2)
+    await here.log.read(10, 1)
+    here.engine.hear()
+    await expect.poll(() => here.log.tail.floor).toBe(8)
+    // A replica that lacks the newest has what was trimmed.
+    await publish(1)
+    store.rewind(1)
+    here.engine.hear()
+    await publish(1)
+    await expect.poll(() => here.log.tail.floor).toBe(10)
+    client.sink.take()
+    await expect.poll(() => client.lines().some((line) => line.startsWith('reset'))).toBe(true)
+  })
+
   test('C3 a client whose messages the engine still has is told nothing when others are lost', async () => {
     const store = new Store()
     const here = machine(store)

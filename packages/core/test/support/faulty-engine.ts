@@ -37,7 +37,7 @@ export class Store {
   #idsByKey: IdsByKey = new Map()
   #writers: Writers = new Map()
   /** What there was after each batch of this life. */
-  #states: { length: number; idsByKey: IdsByKey; writers: Writers }[] = []
+  #states: { length: number; trimmed: number; idsByKey: IdsByKey; writers: Writers }[] = []
 
   get present(): Lineage {
     return this.lineages.at(-1) as Lineage
@@ -68,7 +68,7 @@ export class Store {
     this.ended ||= ends
     const receipt = { epoch, offset: entries.length, ids }
     this.#writers.set(writer, { sequence, receipt })
-    this.#states.push({ length: entries.length, idsByKey: new Map(this.#idsByKey), writers: new Map(this.#writers) })
+    this.#states.push({ length: entries.length, trimmed: this.#trimmed, idsByKey: new Map(this.#idsByKey), writers: new Map(this.#writers) })
     const news = this.page(added)
     for (const connection of this.connections) connection.publish(news)
     return receipt
@@ -104,15 +104,16 @@ export class Store {
 
   /**
    * Goes on from the last state that lacked so many of the newest, as a replica does: one behind a whole batch, with
-   * what was known of writers and keys then.
+   * what was known of writers and keys then, and what was not trimmed yet.
    */
   rewind(by: number): void {
     const { epoch, entries } = this.present
     const most = Math.max(this.#trimmed, entries.length - by)
     while ((this.#states.at(-1)?.length ?? 0) > most) this.#states.pop()
-    const { length = 0, idsByKey, writers } = this.#states.at(-1) ?? {}
+    const { length = 0, trimmed = 0, idsByKey, writers } = this.#states.at(-1) ?? {}
     this.#idsByKey = new Map(idsByKey)
     this.#writers = new Map(writers)
+    this.#trimmed = trimmed
     this.#goOnWith({ epoch, entries: entries.slice(0, length) })
   }
 
