@@ -10,14 +10,10 @@ import { FaultyEngine, type Lineage, Store } from './support/faulty-engine.ts'
 import { HeldSink, turn } from './support/held-sink.ts'
 import { EventStreamParser } from './support/parsers.ts'
 import { randomOf } from './support/random.ts'
+import { LONGEST_WAIT, pickerOf, runsOf, SEED, totalOf } from './support/random-runs.ts'
 
 /** `TIDINGS_RUNS=10000 npx vitest run engine-log.property` runs longer, and `TIDINGS_SEED` repeats a run. */
-const RUNS = Number(process.env['TIDINGS_RUNS'] ?? countOf(240))
-// Milliseconds. No sentence names a time: this only ends a run that would never end. A publish that times out may be
-// appended later, so none does.
-const LONGEST_WAIT = 120_000
-const SEED = Number(process.env['TIDINGS_SEED'] ?? Date.now() % 2 ** 31)
-const AT_ONCE = 60
+const RUNS = runsOf(countOf(240))
 const TOPICS = ['a', 'b', 'c']
 
 /** A client that goes from process to process, and looks at each block that it gets. */
@@ -118,15 +114,9 @@ function offsetIn({ epoch, entries }: Lineage, id: string): number | undefined {
   return place.at === (entries[place.offset - 1]?.at ?? 0) ? place.offset : undefined
 }
 
-interface Seen {
-  messages: number
-  resets: number
-  losses: number
-}
-
-async function run(seed: number): Promise<Seen> {
+async function run(seed: number): Promise<Record<'messages' | 'resets' | 'losses', number>> {
   const random = randomOf(seed)
-  const pick = <Item>(items: readonly Item[]): Item => items[Math.floor(random() * items.length)] as Item
+  const pick = pickerOf(random)
   const store = new Store()
   const keepsAll = random() < 0.5
   const engines = [1, 2, 3].map(() => new FaultyEngine(store, random))
@@ -205,11 +195,7 @@ async function run(seed: number): Promise<Seen> {
 
 describe('a log on an engine whose calls and news get lost', () => {
   test(`C1 C2 C3 G1 G2 G3 each client gets what follows, whichever process it asks, or is told (seed ${SEED})`, { timeout: 600_000 }, async () => {
-    const total = { messages: 0, resets: 0, losses: 0 }
-    for (let first = 0; first < RUNS; first += AT_ONCE) {
-      const seeds = Array.from({ length: Math.min(AT_ONCE, RUNS - first) }, (_, index) => SEED + first + index)
-      for (const seen of await Promise.all(seeds.map(run))) for (const name of ['messages', 'resets', 'losses'] as const) total[name] += seen[name]
-    }
+    const total = await totalOf(RUNS, run)
     expect(total.messages).toBeGreaterThan(RUNS * 100)
     expect(total.resets).toBeGreaterThan(RUNS / 4)
   })

@@ -8,13 +8,10 @@ import { FaultyEngine, Store } from './support/faulty-engine.ts'
 import { HeldSink, turn } from './support/held-sink.ts'
 import { received } from './support/parsers.ts'
 import { randomOf } from './support/random.ts'
+import { LONGEST_WAIT, pickerOf, runsOf, SEED, totalOf } from './support/random-runs.ts'
 
 /** `TIDINGS_RUNS=10000 npx vitest run from-now-on` runs longer, and `TIDINGS_SEED` repeats a run. */
-const RUNS = Number(process.env['TIDINGS_RUNS'] ?? 240)
-const SEED = Number(process.env['TIDINGS_SEED'] ?? Date.now() % 2 ** 31)
-const AT_ONCE = 60
-// Milliseconds. No sentence names a time: this only ends a run that would never end.
-const LONGEST_WAIT = 120_000
+const RUNS = runsOf(240)
 const STREAM_OPTIONS = resolveOptions({ heartbeat: false })
 
 /** A process that has just started, or has run for a while. */
@@ -87,15 +84,9 @@ function iterate(machine: Machine): () => { data: string[]; isTold: boolean } {
   return () => ({ data: [...data], isTold })
 }
 
-interface Seen {
-  readers: number
-  messages: number
-  told: number
-}
-
-async function run(seed: number): Promise<Seen> {
+async function run(seed: number): Promise<Record<'readers' | 'messages' | 'told', number>> {
   const random = randomOf(seed)
-  const pick = <Item>(items: readonly Item[]): Item => items[Math.floor(random() * items.length)] as Item
+  const pick = pickerOf(random)
   const store = new Store()
   const keepsAll = random() < 0.6
   const machines: Machine[] = []
@@ -161,11 +152,7 @@ async function run(seed: number): Promise<Seen> {
 
 describe('readers that begin now, of a log on an engine whose calls and news get lost', () => {
   test(`C16 each gets what its process publishes after its call, or is told (seed ${SEED})`, { timeout: 600_000 }, async () => {
-    const total = { readers: 0, messages: 0, told: 0 }
-    for (let first = 0; first < RUNS; first += AT_ONCE) {
-      const seeds = Array.from({ length: Math.min(AT_ONCE, RUNS - first) }, (_, index) => SEED + first + index)
-      for (const seen of await Promise.all(seeds.map(run))) for (const name of ['readers', 'messages', 'told'] as const) total[name] += seen[name]
-    }
+    const total = await totalOf(RUNS, run)
     expect(total.readers).toBeGreaterThan(RUNS * 8)
     expect(total.messages).toBeGreaterThan(RUNS * 40)
     expect(total.told).toBeGreaterThan(RUNS / 4)

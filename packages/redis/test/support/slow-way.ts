@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { joinSockets } from './joined-sockets.ts'
 
 /** A way to a Redis that carries so many bytes a second back. */
 export class SlowWay {
@@ -32,16 +33,6 @@ export class SlowWay {
       await new Promise((resolve) => setTimeout(resolve, (1_000 * data.length) / bytesPerSecond))
       target.resume()
     })
-    for (const [one, other] of [
-      [socket, target],
-      [target, socket],
-    ] as const) {
-      this.#sockets.add(one)
-      one.on('error', () => {})
-      one.on('close', () => {
-        this.#sockets.delete(one)
-        other.destroy()
-      })
-    }
+    joinSockets(this.#sockets, socket, target)
   }
 }

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { joinSockets } from './joined-sockets.ts'
 
 /** An address behind which one Redis takes the place of another, as behind a Sentinel's or a cloud's. */
 export class Switch {
@@ -37,16 +38,11 @@ export class Switch {
 
   #join(socket: Socket): void {
     const target = connect(this.#target, '127.0.0.1')
+    joinSockets(this.#sockets, socket, target)
     for (const [one, other] of [
       [socket, target],
       [target, socket],
     ] as const) {
-      this.#sockets.add(one)
-      one.on('error', () => {})
-      one.on('close', () => {
-        this.#sockets.delete(one)
-        other.destroy()
-      })
       if (this.#delay === 0) one.pipe(other)
       else one.on('data', (data) => setTimeout(() => other.write(data), this.#delay))
     }
