@@ -125,8 +125,7 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
     this.#passQuiet()
     try {
       while (stream?.['~ready'] && this.#phase === 'reading') {
-        const { tail } = this.#hub
-        const part = this.#lostId === undefined && this.#cursor >= tail.floor ? tail : this.#partBehind()
+        const part = this.#part
         if (!part) {
           this.#meetGap(stream)
           continue
@@ -260,8 +259,10 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
   }
 
   /** The part of the log with the next message; none where that is gone, or has to be loaded. */
-  #partBehind(): Tail | undefined {
-    return this.#lostId === undefined ? this.#audience.view.partAfter(this.#cursor) : undefined
+  get #part(): Tail | undefined {
+    if (this.#lostId !== undefined) return undefined
+    const { tail } = this.#hub
+    return this.#cursor >= tail.floor ? tail : this.#audience.view.partAfter(this.#cursor)
   }
 
   #nextBatch(part: Tail): Batch | undefined {
