@@ -18,15 +18,18 @@ export function calledUnless(begin: (wake: () => void) => () => void, ...signals
 const callbacksByPromise = new WeakMap<Promise<unknown>, Set<() => void>>()
 
 /**
- * Waits until a promise has settled, or until the signal is aborted. A plain `then` would keep each reader in memory
- * until the promise settles, and an engine may be away for hours.
+ * Waits until a promise has settled, or until one of the signals is aborted. A plain `then` would keep each reader in
+ * memory until the promise settles, and an engine may be away for hours.
  */
-export function settledUnless(promise: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
-  return calledUnless((wake) => {
-    const callbacks = callbacksByPromise.get(promise) ?? watched(promise)
-    callbacks.add(wake)
-    return () => callbacks.delete(wake)
-  }, signal)
+export function settledUnless(promise: Promise<unknown>, ...signals: readonly (AbortSignal | undefined)[]): Promise<void> {
+  return calledUnless(
+    (wake) => {
+      const callbacks = callbacksByPromise.get(promise) ?? watched(promise)
+      callbacks.add(wake)
+      return () => callbacks.delete(wake)
+    },
+    ...signals,
+  )
 }
 
 function watched(promise: Promise<unknown>): Set<() => void> {

@@ -1,7 +1,7 @@
 import type { ChannelMessage, View } from '../delivery/view.ts'
 import { TidingsError } from '../errors.ts'
 import type { LogEntry, Tail, TailedLog } from '../log/message-log.ts'
-import { calledUnless } from '../waiting.ts'
+import { calledUnless, settledUnless } from '../waiting.ts'
 
 /** The options of `messages`. */
 export interface MessagesOptions {
@@ -53,13 +53,7 @@ export function readMessages(
   signal: AbortSignal | undefined,
 ): AsyncIterableIterator<ChannelMessage> {
   const isLeft = (): boolean => leaving.signal.aborted || signal?.aborted === true
-  /** Waits for a call of `wake`, or until the reader leaves. */
-  const unlessLeft = (begin: (wake: () => void) => () => void): Promise<void> => calledUnless(begin, leaving.signal, signal)
-  const reached = (reaching: Promise<void>): Promise<void> =>
-    unlessLeft((done) => {
-      reaching.then(done)
-      return () => {}
-    })
+  const reached = (reaching: Promise<void>): Promise<void> => settledUnless(reaching, leaving.signal, signal)
   async function* read(): AsyncGenerator<ChannelMessage, undefined> {
     let reaching = beginning.load()
     while (reaching && !isLeft()) {
@@ -99,7 +93,7 @@ export function readMessages(
         here.cursor = part.head
         if (part !== source.log.tail) continue
         if (source.isFinal) break
-        await unlessLeft((done) => source.onNext(done))
+        await calledUnless((wake) => source.onNext(wake), leaving.signal, signal)
       }
     }
     return undefined
