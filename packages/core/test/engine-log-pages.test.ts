@@ -150,6 +150,49 @@ describe('G5 a log with more behind its tail than a process may hold', () => {
     }
   })
 
+  test('G5 C3 an engine that has more than this log may count on is read up to what is asked for', async () => {
+    const store = new Store()
+    const { channel } = machine(store)
+    const ids = await Promise.all(Array.from({ length: 40 }, (_, index) => channel.publish(`${index + 1}`)))
+    const here = machine(store, { history: { messages: 10 }, tail: { messages: 2 } })
+    here.engine.mostEntries = 3
+    await here.log.read(40, 1)
+    const read = here.engine.read.bind(here.engine)
+    // Other work of the process gets its turn, also where this never ends.
+    const asks = vi.spyOn(here.engine, 'read').mockImplementation((...asked) => turn().then(() => read(...asked)))
+    const ofLast10 = Array.from({ length: 10 }, (_, index) => index + 31)
+    for (const [client, first] of [
+      [here.join({ after: 'start' }), '@30'],
+      [here.join({}, ids[4]), 'reset trimmed@30'],
+    ] as const) {
+      await expect.poll(() => client.lines().at(-1)).toBe('40@40')
+      expect(client.lines()).toEqual([first, ...ofLast10.map((number) => `${number}@${number}`)])
+    }
+    expect(asks.mock.calls.length).toBeLessThan(12)
+  })
+
+  test('G5 C3 messages that the engine still has are passed once they are too old, however many pages they take', async () => {
+    const store = new Store()
+    const { channel } = machine(store)
+    const publish = (count: number): Promise<string[]> => Promise.all(Array.from({ length: count }, (_, index) => channel.publish(`${index + 1}`)))
+    const ids = await publish(20)
+    store.clock += 1_000
+    await publish(20)
+    const here = machine(store, { history: { age: 500 }, tail: { messages: 2 } })
+    here.engine.mostEntries = 3
+    await here.log.read(40, 1)
+    const read = here.engine.read.bind(here.engine)
+    const asks = vi.spyOn(here.engine, 'read').mockImplementation((...asked) => turn().then(() => read(...asked)))
+    for (const [client, first] of [
+      [here.join({ after: 'start' }), '@20'],
+      [here.join({}, ids[4]), 'reset trimmed@20'],
+    ] as const) {
+      await expect.poll(() => client.lines().at(-1)).toBe('20@40')
+      expect(client.lines()).toEqual([first, ...Array.from({ length: 20 }, (_, index) => `${index + 1}@${index + 21}`)])
+    }
+    expect(asks.mock.calls.length).toBeLessThan(30)
+  })
+
   test('G5 C12 messages() rejects once the engine has gone on from an earlier state than what it reads', async () => {
     const { here, store } = await far()
     const messages = here.channel.messages({ after: 'start' })

@@ -22,19 +22,23 @@ export class OlderPages {
   /** Adds a page, and drops pages beyond the bound. The newest page is always kept. */
   add(page: KeptTail): void {
     const pages = this.#pages
+    // Reading goes on from there, also where all of the page is too old.
+    this.addPlace({ offset: page.floor, at: page.floorAt })
     const last = page.at(page.head)
     if (!last) return
-    this.addPlace(page.floor, page.floorAt)
-    this.addPlace(page.head, last.at)
+    this.addPlace(last)
     pages.push(page)
     let bytes = 0
     for (const each of pages) bytes += each.bytes
     while ((bytes > this.#mostBytes && pages.length > 1) || pages.length > MOST_PAGES) bytes -= pages.shift()?.bytes ?? 0
   }
 
-  addPlace(offset: number, at: number): void {
-    if (this.#places.size >= MOST_PLACES) this.#places.clear()
-    this.#places.set(offset, at)
+  addPlace({ offset, at }: EnginePosition): void {
+    const places = this.#places
+    places.delete(offset)
+    places.set(offset, at)
+    const [oldest] = places.keys()
+    if (places.size > MOST_PLACES) places.delete(oldest as number)
   }
 
   /** The page with the message after an offset. */
@@ -51,16 +55,18 @@ export class OlderPages {
     return this.#places.get(offset) ?? this.after(offset - 1)?.at(offset)?.at
   }
 
-  /** The known place that is nearest to an offset: the end of a page, or the start of the log. */
+  /** The known place that is nearest to an offset: an end of a page, or the start where no page lies before. */
   nearest(offset: number, start: number): EnginePosition {
-    let nearest: EnginePosition = { offset: 0, at: 0 }
-    let distance = offset - start
+    let before: EnginePosition | undefined
+    let behind: EnginePosition | undefined
     for (const [each, at] of this.#places) {
-      if (Math.abs(each - offset) > distance) continue
-      nearest = { offset: each, at }
-      distance = Math.abs(each - offset)
+      if (each <= offset && each >= (before?.offset ?? 0)) before = { offset: each, at }
+      if (each > offset && each < (behind?.offset ?? Infinity)) behind = { offset: each, at }
     }
-    return nearest
+    // The engine may have messages before the start. So the start is no place to come back to once a page before the
+    // offset is known.
+    const distance = offset - (before?.offset ?? start)
+    return behind && behind.offset - offset < distance ? behind : (before ?? { offset: 0, at: 0 })
   }
 
   /** Drops the pages, but not the places. */

@@ -75,7 +75,7 @@ export class ReadBack {
     const { restarts } = tail
     const after = offset || start
     const known = this.#present()
-    known.addPlace(tail.floor, tail.floorAt)
+    known.addPlace({ offset: tail.floor, at: tail.floorAt })
     let place = known.nearest(after, start)
     const isSaid = at !== undefined && place.offset !== after
     if (isSaid) place = { offset: after, at }
