@@ -6,6 +6,7 @@ import { engineLog } from '../src/log.ts'
 import { eventStreamResponse } from '../src/web.ts'
 import { FaultyEngine, Store } from './support/faulty-engine.ts'
 import { HeldSink, openStream, turn } from './support/held-sink.ts'
+import { flushed } from './support/joined-channel.ts'
 
 const requests = new AsyncLocalStorage<{ name: string }>()
 const inRequest = <Result>(name: string, run: () => Result): Result => requests.run({ name }, run)
@@ -160,7 +161,7 @@ describe('H13 a channel', () => {
     inRequest('a publisher', () => {
       for (const data of ['1', '2', '3', '4']) channel.publish(data)
     })
-    await turn()
+    await flushed()
     inRequest('the peer', () => sink.take())
     await turn()
     expect(new Set(ran)).toEqual(new Set(['snapshot in a']))

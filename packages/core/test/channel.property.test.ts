@@ -88,7 +88,7 @@ async function play(world: World, clients: BookkeepingClient[], steps: Step[]): 
       each.connect()
       each.take(Number.POSITIVE_INFINITY)
     }
-    await turn()
+    await flushed()
     poll()
   }
   for (const each of clients) each.isComplete()

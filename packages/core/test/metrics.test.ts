@@ -10,7 +10,7 @@ import { openEventStream } from '../src/node.ts'
 import { eventStreamResponse } from '../src/web.ts'
 import { Store } from './support/faulty-engine.ts'
 import { openStream, turn } from './support/held-sink.ts'
-import { openChannel } from './support/joined-channel.ts'
+import { flushed, openChannel } from './support/joined-channel.ts'
 import { closeMachines, machine } from './support/machine.ts'
 
 // A test's helper has a stream and a subscriber of its own.
@@ -174,14 +174,14 @@ describe('channels', () => {
     for (const word of ['a', 'b', 'c']) channel.publish(word)
     join({}, id(1))
     join({ after: 'start' })
-    join()
+    const { sink } = join()
     join({}, id(3))
     // That is the route's word, not the client's.
     join({ after: id(2) })
     expect(channels().resumed - before.channels.resumed).toBe(2)
     expect(channels().replayed - before.channels.replayed).toBe(6)
     channel.publish('d')
-    await turn()
+    await sink.until(({ frames }) => frames.at(-1)?.startsWith('data: d\n') === true)
     expect(channels().replayed - before.channels.replayed).toBe(6)
     expect(streams().messages - before.streams.messages).toBe(11)
     channel.close()
@@ -193,7 +193,7 @@ describe('channels', () => {
     for (const { sink } of [told, cut]) sink.hold()
     for (const word of ['a', 'b', 'c', 'd']) {
       channel.publish(word)
-      await turn()
+      await flushed()
     }
     join({}, id(0))
     join({}, 'foreign')
@@ -221,11 +221,11 @@ describe('channels', () => {
     const [slow, slower, topical] = [join(), join(), join({ topics: ['one'] })]
     slower.sink.hold()
     channel.publish('a')
-    await turn()
+    await flushed()
     slow.sink.hold()
     for (const word of ['b', 'c', 'd']) {
       channel.publish(word)
-      await turn()
+      await flushed()
     }
     // What the sinks have taken is theirs.
     expect(channels().lag).toBe(3)
