@@ -14,8 +14,8 @@ describe('C8 the values of data', () => {
     join(reads())
     const [one, other] = [channel.messages(), channel.messages()]
     void channel.publish({ data: { deep: [1] } })
-    const [first, second] = [(await one.next()).value, (await other.next()).value]
     await flushed()
+    const [first, second] = [(await one.next()).value, (await other.next()).value]
     expect([first?.data === second?.data, parse.mock.calls.length]).toEqual([true, 1])
     await turn()
     join({ ...reads(), after: 'start' })
