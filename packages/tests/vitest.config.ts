@@ -1,14 +1,14 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
 import { patience } from '../../scripts/vitest.shared.ts'
 
-/** Without the source condition of the other packages' tests: what runs here is what was built. */
+/** Has no `source` condition, unlike the other packages: these tests run the built packages. */
 const config: ViteUserConfig = defineConfig({
   test: {
-    // The servers of other runtimes are read where the matrix names them.
+    // The tests of other runtimes run only if the matrix names a server.
     include: ['test/**/*.test.ts', ...(process.env['TIDINGS_SERVER'] ? ['runtimes/test/*.test.ts'] : [])],
     ...patience,
     pool: 'forks',
-    // They measure delays, and a browser beside them would be measured too.
+    // Some tests measure delays, and a browser in another test would lengthen them.
     fileParallelism: false,
   },
 })

@@ -1,22 +1,23 @@
-// What every runtime serves: nothing but Hono, Tidings and what fetch brings, so that one file runs on all of them.
+// The app that every runtime serves. It uses only Hono, Tidings and the fetch API, so one file runs everywhere.
 import { createChannel } from '@tidings/core'
 import { sse } from '@tidings/hono'
 import { Hono } from 'hono'
 
 const PIECE = 'x'.repeat(65_536)
-// More than any sockets between here and a reader hold, and so little that a server without bounds survives it.
+// More than all socket buffers on the way to a reader hold, but little enough for the memory of a server without
+// back-pressure.
 const MOST_PIECES = 2_000
-// Larger than any chunk that a runtime writes at once, and of characters that chunks can break.
+// Larger than any chunk that a runtime writes, with multi-byte characters that a chunk border can split.
 const LONG = 'grün 🏀 '.repeat(20_000)
 
-/** A new app, with channels and witnesses of its own. */
+/** Makes an app that shares no channel and no record with other apps. */
 export function makeApp() {
   const witnesses = new Map()
   const scores = createChannel({ history: { messages: 100 } })
   const app = new Hono()
   app.use(sse())
 
-  /** Writes down, under the name that the reader gave, what the stream has seen. */
+  /** Records the end of a stream under the name that the reader gave in the query. */
   function witness(c, stream) {
     const seen = { reasons: [], aborts: 0, pieces: 0, most: 0 }
     witnesses.set(c.req.query('name'), seen)
@@ -50,7 +51,7 @@ export function makeApp() {
     }),
   )
 
-  // A producer that awaits each send, and one that does not.
+  // This producer awaits each send. The one after it does not.
   app.get('/flood', (c) =>
     c.var.sse(async (stream) => {
       const seen = witness(c, stream)

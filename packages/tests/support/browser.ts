@@ -1,7 +1,7 @@
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { BINARIES } from '../../../scripts/requirements.ts'
 
-/** An event as the page was given it. */
+/** An event that the page's `EventSource` dispatched. */
 export interface Dispatched {
   type: string
   data: string
@@ -23,10 +23,10 @@ export function launchChromium(): Promise<Browser> {
   })
 }
 
-/** The event that ends what {@link eventsOf} collects. */
+/** The event at which {@link eventsOf} stops collecting. */
 export const LAST = 'that was all'
 
-/** Opens an `EventSource` in the page and gives every event of these names that it dispatches, until {@link LAST}. */
+/** Opens an `EventSource` in the page and collects its events of these names, until {@link LAST}. */
 export function eventsOf(page: Page, path: string, names: readonly string[]): Promise<Dispatched[]> {
   return page.evaluate(
     ({ path, names, last }) =>
@@ -46,7 +46,7 @@ export function eventsOf(page: Page, path: string, names: readonly string[]): Pr
   )
 }
 
-/** Opens an `EventSource` and resolves once it has given up for good, with what it had dispatched by then. */
+/** Opens an `EventSource` and resolves with its events once it no longer reconnects. */
 export function eventsUntilGivenUp(page: Page, path: string): Promise<Dispatched[]> {
   return page.evaluate(
     (path) =>
@@ -54,7 +54,7 @@ export function eventsUntilGivenUp(page: Page, path: string): Promise<Dispatched
         const source = new EventSource(path)
         const seen: Dispatched[] = []
         source.onmessage = ({ type, data, lastEventId }) => seen.push({ type, data, lastEventId })
-        // A lost connection is an error too, but then it is CONNECTING. CLOSED is for ever (WHATWG HTML 9.2.3).
+        // After a broken connection readyState is CONNECTING. CLOSED is final (WHATWG HTML 9.2.3).
         source.onerror = () => {
           if (source.readyState === EventSource.CLOSED) resolve(seen)
         }
@@ -64,8 +64,8 @@ export function eventsUntilGivenUp(page: Page, path: string): Promise<Dispatched
 }
 
 /**
- * The protocol that the browser says it used for a resource. Waits for its entry, which comes when the resource has
- * ended.
+ * The protocol by which the browser loaded a resource. Its performance entry comes once the resource has ended, so
+ * this waits for it.
  */
 export function protocolOf(page: Page, path: string): Promise<string> {
   return page.evaluate(

@@ -23,13 +23,13 @@ export class Child {
     this.#process.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text
     })
-    // 'close' comes after 'exit', when both outputs have been read to their end.
+    // Not 'exit': 'close' comes after both outputs were read to their end.
     this.exited = once(this.#process, 'close').then(([code, signal]) => ({ code, signal }))
     this.exited.catch(() => {})
     process.once('exit', this.#endWithUs)
   }
 
-  /** The first match in one of its outputs, or an error with all that it wrote if it exits before. */
+  /** Resolves with the first match in an output. Rejects with the whole output if the child exits before. */
   async says(output: 'stdout' | 'stderr', pattern: RegExp): Promise<RegExpExecArray> {
     const ended = this.exited.then((exit) => {
       throw new Error(`exited with ${exit.code ?? exit.signal} before it said ${pattern}\n${this.stdout}${this.stderr}`)
@@ -46,7 +46,7 @@ export class Child {
     if (this.#process.exitCode === null && this.#process.signalCode === null) this.#process.kill(name)
   }
 
-  /** Ends it by its id, gently at first. Safe to call on one that has ended. */
+  /** Ends it by SIGTERM, and after two seconds by SIGKILL. Does nothing to a child that has ended. */
   async end(): Promise<void> {
     this.signal('SIGTERM')
     const patience = setTimeout(() => this.signal('SIGKILL'), 2_000)

@@ -5,7 +5,7 @@ import type { Client } from './clients.ts'
 import { type Open, Reading, type Request, type Tell } from './reading.ts'
 import type { Site } from './site.ts'
 
-/** Runs clients. */
+/** The place where a client runs: this process or a page of a browser. */
 export interface ClientHost {
   read(client: Client, request: Request): Promise<Reading>
   close(): Promise<void>
@@ -22,7 +22,7 @@ export const inNode: ClientHost = {
 }
 
 const HERE = fileURLToPath(new URL('..', import.meta.url))
-// What Node finds by itself.
+// The paths of packages: a browser does not look into node_modules.
 const IMPORTS = {
   '@microsoft/fetch-event-source': '/files/node_modules/@microsoft/fetch-event-source/lib/esm/index.js',
   'reconnecting-eventsource': '/files/node_modules/reconnecting-eventsource/build/esm/reconnecting-eventsource.js',
@@ -32,13 +32,13 @@ const PAGE = `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,
 <script type="importmap">${JSON.stringify({ imports: IMPORTS })}</script>
 <script type="module" src="/files/fixtures/clients/page.mjs"></script>`
 
-/** What the page has for this process, and this process for the page. */
+/** The functions by which the page and this process call each other. */
 interface PageGlobals {
   openClient(module: string, request: Request, tell: Tell): Promise<() => void>
   tell(index: number, ...told: Parameters<Tell>): void
 }
 
-/** A page of the site's origin that loads the clients' modules from here, and tells the readings of this process. */
+/** Opens a page of the site that loads the clients' modules from this package. Its clients report to this process. */
 export async function inChromium(browser: Browser, site: Site): Promise<ClientHost> {
   const origin = `http://127.0.0.1:${site.port}`
   const readings: Reading[] = []
@@ -69,7 +69,7 @@ export async function inChromium(browser: Browser, site: Site): Promise<ClientHo
 async function serveFiles(page: Page, origin: string): Promise<void> {
   await page.route(`${origin}/files/**`, (route) => {
     const path = HERE + new URL(route.request().url()).pathname.slice('/files/'.length)
-    // Some are written for bundlers, and import without an extension.
+    // Some packages are written for bundlers and import without an extension.
     return route.fulfill({ path: existsSync(path) ? path : `${path}.js`, contentType: 'text/javascript' })
   })
 }

@@ -1,26 +1,26 @@
-/** Where it is said that a client cannot do something. */
+/** The source that says so: an issue, a file or a README. */
 type Link = `https://${string}`
 
 /**
- * What a client does otherwise than the specification has it, or not at all. The suite expects each as it is, and so
- * fails when a client has learnt it.
+ * The points in which a client differs from the specification. The suite expects each difference, so it fails when a
+ * new version of the client is mended.
  */
 export interface Limits {
-  /** Shows every block that has no data, a comment alone too, as an empty message. */
+  /** Dispatches an empty message for every block without data, a lone comment included. */
   showsEmptyBlocks?: Link
   /** Loses empty lines at the beginning of data. */
   losesLeadingEmptyLines?: Link
-  /** Knows the id of an event that has one, and '' for the events after it. */
+  /** Gives `lastEventId` only to an event with an id of its own. The events after it have ''. */
   forgetsIds?: Link
-  /** Does not keep an id that came without data. */
+  /** Ignores an id that came without data. */
   ignoresLoneIds?: Link
-  /** Comes back after 204. */
+  /** Reconnects after 204. */
   returnsAfter204?: Link
-  /** Has no way to post. */
+  /** Cannot send POST. */
   onlyGets?: Link
 }
 
-/** A client that people use. */
+/** A client under test. */
 export interface Client {
   name: string
   runsIn: 'node' | 'chromium'
@@ -58,7 +58,7 @@ export const clients: readonly Client[] = [
     runsIn: 'chromium',
     module: 'reconnecting-eventsource.mjs',
     limits: {
-      // That is what it is for: a new EventSource for one that has given up.
+      // Its purpose: it opens a new EventSource after one that gave up.
       returnsAfter204: 'https://github.com/fanout/reconnecting-eventsource#readme',
       onlyGets: 'https://github.com/whatwg/html/issues/2177',
     },

@@ -2,19 +2,19 @@ import { expect } from 'vitest'
 import { Reader } from './reader.ts'
 import type { Site } from './site.ts'
 
-/** What has to arrive within so many milliseconds is at once. */
+/** A message counts as sent at once if it arrives within this time, in milliseconds. */
 export const AT_ONCE = 100
 
-/** How one stream went. */
+/** The result of one stream. */
 export interface Exchange {
   reader: Reader
-  /** What the server saw. */
+  /** The version of HTTP that the server saw. */
   httpVersion: string
-  /** From `send` to the client's having the whole message, in milliseconds. */
+  /** The time from `send` until the client has the whole message, in milliseconds. */
   delays: number[]
 }
 
-/** One stream from its opening to its clean end, each message sent when the one before it has arrived. */
+/** Reads one stream from its opening to its clean end. Sends each message after the one before it has arrived. */
 export async function exchange(site: Site, url: string, count: number): Promise<Exchange> {
   const opened = site.nextStream('/stream')
   const reader = new Reader(url, { 'Accept-Encoding': 'gzip' })
@@ -37,7 +37,7 @@ export async function exchange(site: Site, url: string, count: number): Promise<
   return { reader, httpVersion: visit.httpVersion, delays }
 }
 
-/** Every message has arrived by now. That a busy machine let one or two wait says nothing of the proxy. */
+/** Expects that messages came at once. Allows a tenth to be late, since a busy machine delays some, too. */
 export function expectAtOnce(delays: number[]): void {
   const late = delays.filter((delay) => delay >= AT_ONCE)
   expect(late.length, `delays of ${delays.map(Math.round).join(', ')} ms`).toBeLessThanOrEqual(delays.length / 10)

@@ -12,37 +12,37 @@ import { Hono } from 'hono'
 import Koa3 from 'koa'
 import Koa2 from 'koa2'
 
-/** What a route knows of a request. */
+/** A request, as a route sees it. */
 export interface Visit {
   method: string
   path: string
   lastEventId: string
   httpVersion: string
-  /** The request's whole body. Ask before the stream is opened. */
+  /** The whole body. Call it before the stream is opened. */
   body(): Promise<string>
 }
 
-/** What a route answers: a page, a bare status, or what it does with an event stream. */
+/** The answer of a route: a page, a bare status, or a handler for an event stream. */
 export type Answer = string | number | ((stream: EventStream) => unknown)
 
-/** One route for all frameworks. */
+/** A route that works in every framework. */
 export type Route = (visit: Visit) => Answer
 
-/** A listener of `node:http`, and where `http2` says so of `node:http2`. */
+/** A listener for `node:http`, and for `node:http2` if the framework's `http2` is true. */
 export type Listener = (req: IncomingMessage | Http2ServerRequest, res: ServerResponse | Http2ServerResponse) => unknown
 
-/** What an app is made of. */
+/** The parts of an app. */
 export interface App {
   route: Route
   options: StreamOptions
-  /** Told of what the framework takes for a failure of the app. */
+  /** Called with each error that the framework takes for a failure of the app. */
   onError(error: unknown): void
 }
 
 /** One framework, in one of its majors. */
 export interface Framework {
   name: string
-  /** Whether it speaks HTTP/2 itself, without a proxy in front. */
+  /** Whether it speaks HTTP/2 without a proxy. */
   http2: boolean
   listener(app: App): Listener
 }

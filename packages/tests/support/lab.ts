@@ -10,11 +10,11 @@ import { Site } from './site.ts'
 /** The visits to one route. */
 export interface Visits {
   seen: Visit[]
-  /** Resolves as soon as there were so many. */
+  /** Resolves at the visit with this number, counted from 1. */
   until(count: number): Promise<void>
 }
 
-/** One client before one framework's server. */
+/** One client and the server of one framework. */
 export class Lab {
   readonly site: Site
   readonly #client: Client
@@ -27,7 +27,7 @@ export class Lab {
     this.#host = host
   }
 
-  /** The browser is asked for by clients that run in one. */
+  /** @param browser called only for a client that runs in a browser */
   static async open(client: Client, framework: Framework, options: StreamOptions, browser: () => Promise<Browser>): Promise<Lab> {
     const site = await Site.open(framework, options)
     return new Lab(client, site, client.runsIn === 'chromium' ? await inChromium(await browser(), site) : inNode)
@@ -60,7 +60,7 @@ export class Lab {
     }
   }
 
-  /** Closes the clients. */
+  /** Closes the clients, and keeps the site. */
   async rest(): Promise<void> {
     for (const reading of this.#readings) await reading.close()
     this.#readings.clear()

@@ -7,13 +7,13 @@ import { BINARIES } from '../../../scripts/requirements.ts'
 import { Child } from './child.ts'
 import type { Certificate } from './site.ts'
 
-/** A proxy that runs. */
+/** A proxy in a child process. */
 export interface RunningProxy {
   ports: number[]
   close(): Promise<void>
 }
 
-/** nginx as installed, in a directory of its own. `server` writes the inside of its one `server` block. */
+/** Starts the installed nginx in a temporary directory. `server` returns the content of its one `server` block. */
 export function startNginx(server: (port: number) => string, certificate?: Certificate): Promise<RunningProxy> {
   return start(1, async (directory, [port = 0]) => {
     if (certificate) {
@@ -22,18 +22,18 @@ export function startNginx(server: (port: number) => string, certificate?: Certi
     }
     await writeFile(join(directory, 'nginx.conf'), nginxConfig(server(port)))
     const child = new Child(BINARIES.nginx, ['-p', directory, '-c', 'nginx.conf', '-e', 'stderr'])
-    // Its first notice, after it has begun to listen.
+    // nginx prints this after it has begun to listen.
     return { child, ready: child.says('stderr', /\[notice\].*nginx\//) }
   })
 }
 
-/** A way in to HAProxy, and the port of the server behind it. */
+/** One `listen` section of HAProxy. `server` is the port of the server behind it. */
 export interface Frontend {
   server: number
   options: readonly string[]
 }
 
-/** HAProxy as installed. Its ports are those of the frontends, in their order. */
+/** Starts the installed HAProxy. Its `ports` are in the order of the frontends. */
 export function startHaproxy(frontends: readonly Frontend[]): Promise<RunningProxy> {
   return start(frontends.length, async (directory, ports) => {
     const file = join(directory, 'haproxy.cfg')
@@ -56,7 +56,7 @@ async function start(count: number, launch: (directory: string, ports: number[])
       await ready
       return { ports, close }
     } catch (error) {
-      // Someone may have taken a port since it was found free.
+      // Another process may have taken the port after freePorts() found it.
       if (attempt < 3 && /in use|cannot bind/i.test(child.stderr)) continue
       await close()
       throw error
@@ -77,7 +77,7 @@ async function freePorts(count: number): Promise<number[]> {
   return ports
 }
 
-// One process in the foreground, whose end is the end of it all. Everything else is as nginx has it by default.
+// One process in the foreground, so that its end ends the proxy. Everything else is nginx's default.
 const nginxConfig = (server: string): string => `
 daemon off;
 master_process off;

@@ -3,12 +3,12 @@ import { type ClientRequest, type IncomingMessage, type OutgoingHttpHeaders, req
 import type { Readable } from 'node:stream'
 import { constants, createGunzip } from 'node:zlib'
 
-/** A client that keeps what has arrived as text, and tells when. */
+/** A client that collects the body as text, so that a test can wait for a part of it. */
 export class Reader {
   text = ''
-  /** The response, as soon as its head is there. */
+  /** Resolves with the response once its head has arrived. */
   readonly head: Promise<IncomingMessage>
-  /** Resolves at a clean end of the body; rejects when it was cut. */
+  /** Resolves at a clean end of the body, and rejects when the body was cut. */
   readonly ended: Promise<void>
   readonly #request: ClientRequest
   #wake = (): void => {}
@@ -21,7 +21,7 @@ export class Reader {
     this.ended.catch(() => {})
   }
 
-  /** Resolves as soon as the text ends so. Rejects if the body ends before it does. */
+  /** Resolves as soon as the text ends with `suffix`. Rejects if the body ends before. */
   async endsWith(suffix: string): Promise<void> {
     const ended = this.ended.then(() => {
       if (!this.text.endsWith(suffix)) throw new Error(`ended without ${JSON.stringify(suffix)}: ${JSON.stringify(this.text)}`)
@@ -35,7 +35,7 @@ export class Reader {
     ended.catch(() => {})
   }
 
-  /** Leaves without a word. */
+  /** Destroys the connection. */
   leave(): void {
     this.#request.destroy()
   }

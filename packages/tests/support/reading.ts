@@ -1,21 +1,21 @@
 import type { Dispatched } from './browser.ts'
 
-/** What a client says: an event that it dispatched, or that it has given up for good. */
+/** Called by a client's module with each event, or with 'stopped' once the client no longer reconnects. */
 export type Tell = (told: Dispatched | 'stopped') => void
 
-/** What a client is asked for. */
+/** The request that a client is to make. */
 export interface Request {
   url: string
-  /** The events that it listens to. */
+  /** The names of the events to listen to. */
   names: readonly string[]
-  /** What it is to post, where it can. */
+  /** A body to send by POST. A client that cannot post ignores it. */
   body?: string
 }
 
-/** What the module of every client exports. Returns what closes it. */
+/** The export of every client's module: opens the client and returns a function that closes it. */
 export type Open = (request: Request, tell: Tell) => () => void
 
-/** What one client has dispatched. */
+/** The events that one client dispatched. */
 export class Reading {
   readonly events: Dispatched[] = []
   stopped = false
@@ -29,12 +29,12 @@ export class Reading {
     this.#wake()
   }
 
-  /** Resolves as soon as an event of this data has been dispatched. */
+  /** Resolves as soon as the last event has this data. */
   async untilData(data: string): Promise<void> {
     await this.#until(() => this.events.at(-1)?.data === data)
   }
 
-  /** Resolves as soon as the client has given up for good. */
+  /** Resolves as soon as the client no longer reconnects. */
   async untilStopped(): Promise<void> {
     await this.#until(() => this.stopped)
   }

@@ -1,16 +1,16 @@
 import type { Dispatched } from './browser.ts'
 import type { Client } from './clients.ts'
 
-/** What a block without data is to a client that shows those. */
+/** The event that a client with `showsEmptyBlocks` dispatches for a block without data. */
 const EMPTY: Dispatched = { type: 'message', data: '', lastEventId: '' }
 
-/** A block on the wire: the event that it is by the specification, or nothing, and the id that it carries itself. */
+/** A block on the wire: the event that the specification makes of it, if any, and the id in the block. */
 export interface Block {
   event?: Dispatched
   ownId?: string
 }
 
-/** What a client dispatches for these blocks. */
+/** The events that a client dispatches for these blocks. */
 export function seenBy({ limits }: Client, blocks: readonly Block[]): Dispatched[] {
   return blocks.flatMap(({ event, ownId = '' }) => {
     if (!event) return limits.showsEmptyBlocks ? [{ ...EMPTY, lastEventId: ownId }] : []
@@ -24,9 +24,7 @@ export function seenBy({ limits }: Client, blocks: readonly Block[]): Dispatched
   })
 }
 
-/**
- * The events apart from what a client shows for blocks without data, where it does and none of the events is empty.
- */
+/** Leaves out the empty events of a client with `showsEmptyBlocks`. The other events must not be empty. */
 export function withoutEmptyBlocks({ limits }: Client, events: readonly Dispatched[]): Dispatched[] {
   return events.filter(({ type, data }) => !(limits.showsEmptyBlocks && type === EMPTY.type && data === EMPTY.data))
 }

@@ -12,7 +12,7 @@ export interface Certificate {
   cert: string
 }
 
-/** A stream that a site has opened, and the request it answers. */
+/** A stream that a site opened, with its request. */
 export interface Opened {
   stream: EventStream
   visit: Visit
@@ -20,10 +20,10 @@ export interface Opened {
 
 const PAGE = '<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><title>Tidings</title>'
 
-/** One framework's server on a free loopback port. `/` is an empty page; tests add the routes that they need. */
+/** The server of one framework on a free loopback port. `/` is an empty page. Tests add the routes that they need. */
 export class Site {
   readonly routes: Map<string, Route> = new Map([['/', () => PAGE]])
-  /** What the framework took for failures of the app. None is expected. */
+  /** The errors that the framework took for failures of the app. Tests expect none. */
   readonly errors: unknown[] = []
   readonly #opened = new EventEmitter()
   readonly #server: Server | Http2SecureServer
@@ -42,7 +42,7 @@ export class Site {
     })
   }
 
-  /** Listens with TLS and HTTP/2 where there is a certificate, and with plain HTTP/1.1 where there is none. */
+  /** Listens with TLS and HTTP/2 if there is a certificate, and with plain HTTP/1.1 if not. */
   static async open(framework: Framework, options: StreamOptions = {}, certificate?: Certificate): Promise<Site> {
     const site = new Site(framework, options, certificate)
     await once(site.#server.listen(0, '127.0.0.1'), 'listening')
@@ -53,18 +53,18 @@ export class Site {
     return (this.#server.address() as AddressInfo).port
   }
 
-  /** A route that hands its streams to {@link Site.nextStream}. */
+  /** Adds a route whose streams {@link Site.nextStream} returns. */
   handOver(path: string): void {
     this.routes.set(path, (visit) => (stream) => this.#opened.emit(path, { stream, visit }))
   }
 
-  /** The next stream that is opened at a path. Ask before the request leaves. */
+  /** Resolves with the next stream that opens at a path. Call it before the request is made. */
   async nextStream(path: string): Promise<Opened> {
     const [opened] = await once(this.#opened, path)
     return opened
   }
 
-  /** Breaks every connection off. */
+  /** Destroys every connection. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy()
   }
@@ -75,7 +75,7 @@ export class Site {
   }
 }
 
-/** A self-signed certificate for the loopback address, made now and kept nowhere. */
+/** Makes a self-signed certificate for the loopback address. Nothing is written to disk. */
 export async function makeCertificate(): Promise<Certificate> {
   const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], { keyType: 'ec', curve: 'P-256' })
   return { key, cert }

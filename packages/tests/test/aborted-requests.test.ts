@@ -17,7 +17,7 @@ import OpenAI from 'openai'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 
 type Handler = (stream: EventStream) => Promise<unknown>
-/** Builds an app with one route; `tell` is to get all that anybody is told of. */
+/** Builds an app with one route. `tell` gets every error that the adapter or the framework reports. */
 type Build = (handler: Handler, tell: (error: unknown) => void) => RequestListener
 
 const apps: Record<string, Build> = {
@@ -40,7 +40,7 @@ const apps: Record<string, Build> = {
 function expressApp(express: typeof express5, handler: Handler, tell: (error: unknown) => void): RequestListener {
   const app = express()
   app.use(expressSse({ onError: tell }))
-  // Express 4 does not look at what a handler returns.
+  // Express 4 ignores the promise that a handler returns.
   app.get('/', (_req, res, next) => void handler(res.sse()).catch(next))
   app.use(((error, _req, _res, next) => {
     tell(error)
@@ -67,12 +67,12 @@ async function listen(listener: RequestListener): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-describe.each(Object.entries(apps))('L2 %s: a client leaves, and no error is told of', (_, build) => {
+describe.each(Object.entries(apps))('L2 %s reports no error when the client leaves', (_, build) => {
   let model = ''
   let asked = (): void => {}
 
   beforeAll(async () => {
-    // A model that begins to answer at most.
+    // A model that never ends its answer.
     const port = await listen((req, res) => {
       if (req.url?.startsWith('/streamed')) res.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: {"choices":[]}\n\n')
       req.resume()
@@ -102,7 +102,7 @@ describe.each(Object.entries(apps))('L2 %s: a client leaves, and no error is tol
         return delay(60_000, undefined, { signal })
       },
     ],
-  ])('by what %s fails with', async (_name, handler) => {
+  ])('while %s is pending', async (_name, handler) => {
     const told: unknown[] = []
     const logged = vi.spyOn(console, 'error').mockImplementation((...words) => told.push(...words))
     let over!: () => void
@@ -122,7 +122,7 @@ describe.each(Object.entries(apps))('L2 %s: a client leaves, and no error is tol
     await wasAsked
     response.destroy()
     await isOver
-    // Frameworks hand errors on in later turns.
+    // Frameworks report errors in later turns of the event loop.
     await delay(30)
     logged.mockRestore()
     expect(told).toEqual([])

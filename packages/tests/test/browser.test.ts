@@ -41,7 +41,7 @@ describeWith('chromium', 'nginx')('In Chromium', () => {
         })
         afterEach(() => expect(site.errors).toEqual([]))
 
-        it('W2 W3 W7 W8 dispatches what was sent, exactly', async () => {
+        it('W2 W3 W7 W8 dispatches exactly the messages that were sent', async () => {
           site.routes.set('/messages', () => async (stream) => {
             for (const [message] of CASES) await stream.send(message)
             await stream.comment('a comment\ndata: is no message')
@@ -67,7 +67,7 @@ describeWith('chromium', 'nginx')('In Chromium', () => {
           expect(events).toEqual(expected)
         })
 
-        it('W7 W8 H6 comes back after `retry` with the last id, and stops at 204', async () => {
+        it('W7 W8 H6 reconnects after `retry` with the last id, and stops at 204', async () => {
           const visits: Array<{ lastEventId: string; after: number }> = []
           let closedAt = Number.NaN
           site.routes.set('/resume', ({ lastEventId }) => {
@@ -92,7 +92,7 @@ describeWith('chromium', 'nginx')('In Chromium', () => {
           expect(visits.map(({ lastEventId }) => lastEventId)).toEqual(['', '1', 'two', 'zwölf-→-📰', ''])
           for (const { after } of visits.slice(1)) {
             expect(after).toBeGreaterThan(RETRY - 10)
-            expect(after).toBeLessThan(2_000) // Its own reconnection time would be 3 s.
+            expect(after).toBeLessThan(2_000) // Chromium's default reconnection time is 3 s.
           }
         })
 
@@ -114,7 +114,7 @@ describeWith('chromium', 'nginx')('In Chromium', () => {
           expect(visits).toBe(1)
         })
 
-        it('L2 is seen to leave', async () => {
+        it('L2 closes the EventSource, and the server notices', async () => {
           site.handOver('/left')
           const opened = site.nextStream('/left')
           await page.evaluate((path) => {
@@ -132,7 +132,7 @@ describeWith('chromium', 'nginx')('In Chromium', () => {
   }
 })
 
-/** Messages, and what each is dispatched as; nothing for those that dispatch none. */
+/** Messages, each with the event that it is dispatched as, if any. */
 const CASES: ReadonlyArray<readonly [message: Message, dispatched?: Dispatched]> = [
   ['unnamed', { type: 'message', data: 'unnamed', lastEventId: '' }],
   [
@@ -179,7 +179,7 @@ const CASES: ReadonlyArray<readonly [message: Message, dispatched?: Dispatched]>
   ],
 ]
 
-/** What each connection in turn is sent before it is closed. The next one is answered 204. */
+/** The messages of each connection in turn, before it is closed. The connection after the last gets 204. */
 const SCRIPT: readonly Message[][] = [
   [{ retry: RETRY }, { data: 'a', id: '1' }, 'b'],
   [{ id: 'two' }],
@@ -203,7 +203,7 @@ const anyMessage: fc.Arbitrary<Fields & { data: string }> = fc.record(
   { requiredKeys: ['data'] },
 )
 
-/** What the spec has a page be given for these messages (WHATWG HTML 9.2.6). */
+/** The events that a page gets for these messages by WHATWG HTML 9.2.6. */
 function dispatchedOf(messages: ReadonlyArray<Fields & { data: string }>): Dispatched[] {
   let lastEventId = ''
   return messages.map(({ data, event, id }) => {
@@ -212,7 +212,7 @@ function dispatchedOf(messages: ReadonlyArray<Fields & { data: string }>): Dispa
   })
 }
 
-/** Lone surrogates have no UTF-8. */
+/** Replaces lone surrogates by U+FFFD, as the encoding in UTF-8 does. */
 function wellFormed(text: string): string {
   return new TextDecoder('utf-8', { ignoreBOM: true }).decode(new TextEncoder().encode(text))
 }
@@ -222,7 +222,7 @@ async function serveHttp1(framework: Framework): Promise<{ site: Site; origin: s
   return { site, origin: `http://127.0.0.1:${site.port}`, close: () => site.close() }
 }
 
-/** Browsers speak HTTP/2 over TLS alone. */
+/** Serves over TLS, without which browsers do not speak HTTP/2. */
 async function serveHttp2(framework: Framework): Promise<{ site: Site; origin: string; close(): Promise<unknown> }> {
   const certificate = await makeCertificate()
   if (framework.http2) {

@@ -36,7 +36,7 @@ function reads(client: Client, framework: Framework): void {
   })
   afterAll(() => lab?.close())
 
-  it('W2 W3 W7 W8 dispatches what was sent, exactly', async () => {
+  it('W2 W3 W7 W8 dispatches exactly the messages that were sent', async () => {
     lab.site.routes.set('/messages', () => async (stream) => {
       for (const [message] of CASES) await stream.send(message)
     })
@@ -47,7 +47,7 @@ function reads(client: Client, framework: Framework): void {
     expect(reading.events).toEqual(seenBy(client, [OPENING, ...CASES.map(([, block]) => block)]))
   })
 
-  it(`L5 ${limits.showsEmptyBlocks ? 'takes heartbeats for empty messages' : 'shows nothing of heartbeats'}`, async () => {
+  it(`L5 dispatches ${limits.showsEmptyBlocks ? 'an empty message' : 'nothing'} for a heartbeat`, async () => {
     const quiet = await openLab({ heartbeat: HEARTBEAT })
     try {
       quiet.site.handOver('/quiet')
@@ -55,7 +55,7 @@ function reads(client: Client, framework: Framework): void {
       const reading = await quiet.read('/quiet')
       const { stream } = await opened
       await stream.send('before')
-      // One timer serves all streams: what this one has had, the client has had too.
+      // One timer serves all streams, so the client has had as many heartbeats as this reader.
       const beside = new Reader(`${quiet.origin}/quiet`)
       await beside.endsWith(':\n\n'.repeat(4))
       beside.leave()
@@ -69,7 +69,7 @@ function reads(client: Client, framework: Framework): void {
     }
   })
 
-  it.each(['ended', 'broken off'])('H6 comes back with the last id when the response was %s', async (how) => {
+  it.each(['ended', 'broken off'])('H6 reconnects with the last id after the response was %s', async (how) => {
     lab.site.handOver('/dropped')
     const sent = ['a', 'b', 'c']
     const returnedWith: string[] = []
@@ -103,7 +103,7 @@ function reads(client: Client, framework: Framework): void {
     expect((await again).visit.lastEventId).toBe(limits.ignoresLoneIds ? '1' : '2')
   })
 
-  it(limits.returnsAfter204 ? 'comes back after 204' : 'stops at 204', async () => {
+  it(limits.returnsAfter204 ? 'reconnects after 204' : 'stops at 204', async () => {
     const visits = lab.visitsTo('/over', (count) => {
       if (count > 1) return 204
       return async (stream) => {
@@ -120,7 +120,7 @@ function reads(client: Client, framework: Framework): void {
     expect(withoutEmptyBlocks(client, reading.events)).toEqual([withoutId(LAST)])
   })
 
-  it('C17 has had an ended channel with the last message of its topics', async () => {
+  it('C17 has read an ended channel to its end once it has the last message of its topics', async () => {
     const channel = createChannel()
     const options = { topics: ['mine'], after: 'start' }
     const ids = [
@@ -141,7 +141,7 @@ function reads(client: Client, framework: Framework): void {
     expect(withoutEmptyBlocks(client, reading.events).map(({ data }) => data)).toEqual(['first', LAST])
   })
 
-  it('C2 gets exactly what followed, from a channel', async () => {
+  it('C2 resumes a channel with exactly the messages after its last one', async () => {
     const channel = createChannel({ position: 'message' })
     const published: Dispatched[] = []
     const publish = async (count: number): Promise<string> => {
@@ -163,7 +163,7 @@ function reads(client: Client, framework: Framework): void {
     await subscribe()
     await reading.untilData(await publish(5))
     lab.site.cut()
-    await publish(5) // Missed, while it is away.
+    await publish(5) // Missed: the client is not connected.
     await subscribe()
     await reading.untilData(await publish(5))
     await publish(5) // Cut in the middle.
@@ -175,7 +175,7 @@ function reads(client: Client, framework: Framework): void {
     expect(withoutEmptyBlocks(client, reading.events)).toEqual(published)
   })
 
-  it(limits.onlyGets ? 'asks by GET, also where it is told to post' : 'H10 posts, and reads the answer', async () => {
+  it(limits.onlyGets ? 'sends GET even if it is told to post' : 'H10 posts, and reads the answer', async () => {
     const visits = lab.visitsTo('/echo', () => async (stream) => {
       await stream.send(`You said: ${await visits.seen[0]?.body()}`)
       await stream.send(LAST)
@@ -193,10 +193,10 @@ function withoutId(data: string): Dispatched {
   return { type: 'message', data, lastEventId: '' }
 }
 
-/** Every stream begins with a block that says when to come back, or a comment. */
+/** Every stream begins with a block that has a reconnection time or a comment, and no data. */
 const OPENING: Block = {}
 
-/** Messages, and what is dispatched for each. */
+/** Messages, each with its block on the wire. */
 const CASES: ReadonlyArray<readonly [message: Message, block: Block]> = [
   ['unnamed', { event: { type: 'message', data: 'unnamed', lastEventId: '' } }],
   [{ event: 'named', data: { json: true } }, { event: { type: 'named', data: '{"json":true}', lastEventId: '' } }],

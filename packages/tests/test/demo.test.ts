@@ -13,7 +13,7 @@ describeWith('chromium')('The newsroom', () => {
   let server: Child
   let browser: Browser
   let page: Page
-  /** What the page complained of. */
+  /** The errors and warnings of the page. */
   const complaints: string[] = []
 
   beforeAll(async () => {
@@ -41,7 +41,7 @@ describeWith('chromium')('The newsroom', () => {
     await page.locator('#express .headlines li').first().waitFor()
     await page.locator('#matches li').first().waitFor()
     await page.locator('#gauges svg').first().waitFor()
-    // Nothing was sent that could have arrived.
+    // No headline was sent yet, so the first text still stands.
     expect(await page.locator('#outcome').textContent()).toMatch(/^It goes to Express/)
     await show('live')
   })
@@ -55,7 +55,7 @@ describeWith('chromium')('The newsroom', () => {
     await show('posted')
   })
 
-  it.each(DESKS)('gets back what the column of %s missed while it was cut', async (desk) => {
+  it.each(DESKS)('shows the headline that the column of %s missed while it was cut', async (desk) => {
     const text = `News while ${desk} was away`
     await page.locator(`#${desk}`).getByRole('button', { name: 'Cut this connection' }).click()
     await page.locator(`#${desk}[data-state=away]`).waitFor()
@@ -69,7 +69,7 @@ describeWith('chromium')('The newsroom', () => {
     await show(`${desk}-back`)
   })
 
-  it('gets what it missed in ten seconds', async () => {
+  it('shows the headline that a column missed in ten seconds', async () => {
     await page.locator('#hono').getByRole('button', { name: 'Drop me for 10 s' }).click()
     await page.locator('#hono[data-state=away]').waitFor()
     await post('News of a long absence')
@@ -81,7 +81,7 @@ describeWith('chromium')('The newsroom', () => {
     await show('ten-seconds')
   })
 
-  it('skips what is out of date while it reads slowly', async () => {
+  it('skips outdated messages while it reads slowly', async () => {
     const koa = page.locator('#koa')
     const skipped = async (): Promise<number> => Number((await page.locator('#skipped').textContent())?.match(/(\d+) skipped/)?.[1] ?? 0)
     const before = await skipped()
@@ -92,7 +92,7 @@ describeWith('chromium')('The newsroom', () => {
     await live('koa').waitFor()
   })
 
-  it('tells all columns of a new epoch, and shows how things stand', async () => {
+  it('tells all columns of a new epoch, and shows the current state', async () => {
     await page.getByRole('button', { name: 'Begin a new epoch' }).click()
     for (const desk of DESKS) await page.locator(`#${desk} .log`, { hasText: /Reset \(unknown\)/ }).waitFor()
     await post('First news of the new epoch')
@@ -108,13 +108,13 @@ describeWith('chromium')('The newsroom', () => {
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390)
   })
 
-  it('gives neither the page nor the server a reason to complain, and ends at SIGTERM', async () => {
+  it('causes no error in the page or the server, and ends at SIGTERM', async () => {
     expect(complaints).toEqual([])
     server.signal('SIGTERM')
     expect(await server.exited).toEqual({ code: 0, signal: null })
     expect(server.stderr).toBe('')
     for (const desk of DESKS) await page.locator(`#${desk}[data-state=away]`).waitFor()
-    // Ended cleanly, the streams are asked for again, of a server that is gone.
+    // After the clean end the page reconnects, but the server is gone.
     expect(complaints.filter((text) => !text.includes('ERR_CONNECTION_REFUSED'))).toEqual([])
   })
 

@@ -42,18 +42,18 @@ for (const framework of frameworks) {
       expectAtOnce(delays)
     })
 
-    // https://docs.haproxy.org/2.6/configuration.html#4-option%20http-no-delay: when this fails, the docs can stop
-    // asking for it.
+    // https://docs.haproxy.org/2.6/configuration.html#4-option%20http-no-delay
+    // When this test fails, the docs no longer need to ask for the option.
     it('H8 passes each message on late without option http-no-delay', async () => {
       const { delays } = await exchange(site, defaults, 3)
       expect(Math.min(...delays)).toBeGreaterThan(AT_ONCE)
     })
 
-    it('L2 sees the client of an idle stream leave with option abortonclose', async () => {
+    it('L2 notices that the client of an idle stream left, with option abortonclose', async () => {
       await expectLeavingSeen(site, recommended)
     })
 
-    it('L2 sees the client leave by heartbeats without option abortonclose', async () => {
+    it('L2 notices at a heartbeat that the client left, without option abortonclose', async () => {
       await expectLeavingSeen(beating, defaultsBeating)
     })
   })

@@ -24,7 +24,7 @@ describeWith('chromium')('The harbour', () => {
 
   describe.each(LIBRARIES)('on the page of %s', (library) => {
     let page: Page
-    /** What the page complained of. */
+    /** The errors and warnings of the page, and its requests to other origins. */
     const complaints: string[] = []
 
     beforeAll(async () => {
@@ -36,7 +36,7 @@ describeWith('chromium')('The harbour', () => {
       page.on('request', (request) => {
         if (!/^data:/.test(request.url()) && !request.url().startsWith(origin)) complaints.push(`loads ${request.url()}`)
       })
-      // A script that comes late finds the page parsed and the other scripts run.
+      // Delays one script until the page is parsed and the other scripts have run.
       await page.route('**/libraries/*sse.js', async (route) => {
         await new Promise((resolve) => setTimeout(resolve, 300))
         await route.continue()
@@ -44,7 +44,7 @@ describeWith('chromium')('The harbour', () => {
     })
     afterAll(() => page?.close())
 
-    it('shows what is there, and each ship that arrives', async () => {
+    it('shows the ships in the harbour, and each ship that arrives', async () => {
       await begin()
       await arrive('Albatros')
       await page.goto(`${origin}/${library}`)
@@ -58,14 +58,14 @@ describeWith('chromium')('The harbour', () => {
       expect(complaints).toEqual([])
     })
 
-    it('comes back when the server has been away', async () => {
+    it('reconnects after a restart of the server', async () => {
       await begin()
       await shows()
       await arrive('Hikawa Maru')
       await shows('Hikawa Maru')
     })
 
-    /** The board's whole text, with the spaces and line ends between its elements. */
+    /** Expects the whole text of the board, with the spaces and line ends between its elements. */
     async function shows(...ships: string[]): Promise<void> {
       const lines = ships.map((ship) => `    ${ship}\n`).join('')
       await expect.poll(() => page.locator('#board').evaluate((board) => board.textContent)).toBe(`\n  In the harbour: ${ships.length}\n  \n${lines}  \n`)
@@ -78,7 +78,7 @@ describeWith('chromium')('The harbour', () => {
     ;[origin] = await server.says('stdout', /http:\/\/localhost:\d+/)
   }
 
-  /** Begins anew, at the same address. */
+  /** Restarts the server at the same address. */
   async function begin(): Promise<void> {
     server.signal('SIGTERM')
     expect(await server.exited).toEqual({ code: 0, signal: null })

@@ -7,9 +7,7 @@ import { type RunningProxy, startNginx } from '../support/proxy.ts'
 import { Reader } from '../support/reader.ts'
 import { Site } from '../support/site.ts'
 
-/**
- * What a location says beside `proxy_pass`, and the version of HTTP that the server then sees where that is certain.
- */
+/** The directives of a location beside `proxy_pass`. `httpVersion` is what the server sees, if they set it. */
 const LOCATIONS: ReadonlyArray<{ name: string; directives: string; httpVersion?: string; encoding?: string }> = [
   { name: 'defaults', directives: '' },
   { name: 'HTTP/1.0 to the server', directives: 'proxy_http_version 1.0;', httpVersion: '1.0' },
@@ -52,23 +50,23 @@ for (const framework of frameworks) {
         expectAtOnce(delays)
       })
 
-      it(`L2 sees the client leave: ${name}`, async () => {
+      it(`L2 notices that the client left: ${name}`, async () => {
         await expectLeavingSeen(site, `${origin}/${index}/stream`)
       })
     }
   })
 }
 
-/** Without the header nothing arrives, which shows that the tests above can fail. */
-behindNginx('H1 H8 Where nginx does not read X-Accel-Buffering: no', () => {
+/** Without the header nothing arrives. This shows that the tests above can fail. */
+behindNginx('H1 H8 If nginx does not read X-Accel-Buffering: no', () => {
   const [framework] = frameworks as [Framework]
   const held: Array<{ name: string; options: StreamOptions; directives: string }> = [
-    { name: 'as the headers option says yes', options: { headers: { 'X-Accel-Buffering': 'yes' } }, directives: '' },
-    { name: 'as nginx is told to ignore it', options: {}, directives: 'proxy_ignore_headers X-Accel-Buffering;' },
+    { name: 'because the headers option says yes', options: { headers: { 'X-Accel-Buffering': 'yes' } }, directives: '' },
+    { name: 'because nginx is told to ignore the header', options: {}, directives: 'proxy_ignore_headers X-Accel-Buffering;' },
   ]
 
   for (const { name, options, directives } of held)
-    it(`messages are held back until the stream ends, ${name}`, async () => {
+    it(`it holds messages back until the stream ends, ${name}`, async () => {
       const site = await Site.open(framework)
       const heldSite = await Site.open(framework, options)
       const nginx = await startNginx(
@@ -86,7 +84,7 @@ behindNginx('H1 H8 Where nginx does not read X-Accel-Buffering: no', () => {
         const { stream } = await opened
         await stream.send('held back')
 
-        // Twenty messages pass by, through the same process of nginx.
+        // Twenty messages of another stream pass through the same nginx process.
         await exchange(site, `${origin}/stream`, 20)
         expect(reader.text).toBe('')
 

@@ -11,7 +11,7 @@ const SERVER = fileURLToPath(new URL('../fixtures/server.mjs', import.meta.url))
 const CLIENTS = 100
 const SESSIONS = 10
 
-/** A client that has got its head and first bytes. */
+/** A client that has the head and the first bytes of its response. */
 interface Client {
   text: string
   /** Resolves at the clean end of the body. */
@@ -20,7 +20,7 @@ interface Client {
 
 for (const { name, http2 } of frameworks) {
   describe(`${name} over HTTP/1.1`, () => endsAtSigterm('http1', name, 'http1'))
-  // Node then finds no connection idle that it could close itself.
+  // server.close() closes idle connections, but at this time no connection is idle.
   describe(`${name} over HTTP/1.1, its server closed first`, () => endsAtSigterm('http1', name, 'http1', 'close-first'))
   if (http2) describe(`${name} over HTTP/2`, () => endsAtSigterm('http2', name, 'http2'))
 }
@@ -40,7 +40,7 @@ function endsAtSigterm(protocol: 'http1' | 'http2', ...args: string[]): void {
     await server?.end()
   })
 
-  it(`L6 ends ${CLIENTS} streams cleanly at SIGTERM, each with a reconnection time of its own, and exits`, async () => {
+  it(`L6 ends ${CLIENTS} streams cleanly at SIGTERM, with reconnection times that differ, and exits`, async () => {
     const connections = await (protocol === 'http1' ? overHttp1(origin) : overHttp2(origin))
     release = connections.release
     const { clients } = connections
@@ -62,11 +62,11 @@ function endsAtSigterm(protocol: 'http1' | 'http2', ...args: string[]): void {
 
 interface Connections {
   clients: Client[]
-  /** Lets go of whatever is still connected. */
+  /** Closes the connections that are still open. */
   release(): void
 }
 
-/** A connection each, kept alive as browsers do, so that it is the server that has to let go of it. */
+/** One connection per client, kept alive as in browsers, so that the server has to close it. */
 async function overHttp1(origin: string): Promise<Connections> {
   const agent = new Agent({ keepAlive: true })
   const clients = await Promise.all(

@@ -15,7 +15,7 @@ describeWith(
   let browser: Browser
   let example: Child
   let page: Page
-  /** Scripts of the page that failed. */
+  /** The uncaught errors of the page's scripts. */
   const failures: string[] = []
 
   beforeAll(async () => {
@@ -28,7 +28,7 @@ describeWith(
   })
   afterAll(async () => {
     await browser?.close()
-    // It has others to end, and takes its time.
+    // It first ends its own child processes. end() would kill it after two seconds.
     example?.signal('SIGTERM')
     await example?.exited
     await example?.end()
@@ -48,7 +48,7 @@ describeWith(
     expect(failures).toEqual([])
   }
 
-  it.each(['kill', 'restart'])('goes on by the other one at %s', async (how) => {
+  it.each(['kill', 'restart'])('goes on from the other machine at %s', async (how) => {
     await hasMore()
     const name = await shows('machine')
     const before = example.stdout.length
@@ -58,7 +58,7 @@ describeWith(
     await expectNothingLost()
   })
 
-  it('goes on though both were gone, at which an EventSource gives up', async () => {
+  it('goes on after both machines were gone, when an EventSource gives up', async () => {
     await hasMore()
     const refused = page.waitForResponse((response) => response.url().includes('/scores') && response.status() === 502)
     const before = await shows('connections')

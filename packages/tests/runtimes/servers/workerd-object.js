@@ -1,6 +1,6 @@
 import { makeApp } from '../app.js'
 
-/** All that one channel reaches lives in one Durable Object, whose requests may share timers and streams. */
+/** One Durable Object holds a channel and all its streams: requests to one object may share timers and streams. */
 export class Streams {
   #app = makeApp()
 

@@ -3,7 +3,7 @@ import { makeApp } from '../app.js'
 let app
 
 export default {
-  // Not before a request is here: a channel draws random bytes, which workers may not do while their modules load.
+  // Made at the first request: a channel needs random bytes, and workers have none while their modules load.
   fetch(request) {
     app ??= makeApp()
     return app.fetch(request)

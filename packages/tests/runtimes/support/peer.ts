@@ -1,25 +1,25 @@
 import { type IncomingMessage, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** What a test asks for. */
+/** A request of a test. */
 export interface Ask {
   method?: string
   headers?: Record<string, string>
   body?: string
-  /** @default true */
+  /** Whether the body is read. @default true */
   reads?: boolean
 }
 
-// As long as anything may take that comes at once.
+// The default limit, in milliseconds, of a wait for something that should come at once.
 const SOON = 2_000
 
-/** One request over a connection of its own, as a reader that can also not read and leave. */
+/** One request over its own connection: a reader that can leave, and that can refuse to read. */
 export class Peer {
   readonly response: IncomingMessage
   text = ''
-  /** Whether the server has ended it whole. */
+  /** Whether the body came to its clean end. */
   ended = false
-  /** Whether it is over, whole or cut. */
+  /** Whether the response has ended, cleanly or not. */
   closed = false
 
   static async ask(url: string, { method = 'GET', headers = {}, body, reads = true }: Ask = {}): Promise<Peer> {
@@ -33,7 +33,7 @@ export class Peer {
 
   constructor(response: IncomingMessage, reads: boolean) {
     this.response = response
-    // Whoever leaves has an error on its own side, which is nobody's business.
+    // leave() causes an error on this side, which no test needs.
     response.on('error', () => {})
     response.once('end', () => {
       this.ended = true
@@ -48,7 +48,7 @@ export class Peer {
     }
   }
 
-  /** Resolves when what was read contains `wanted`. */
+  /** Resolves when the text that was read contains `wanted`. */
   async until(wanted: string, milliseconds?: number): Promise<void> {
     await eventually(
       () => this.text.includes(wanted),
@@ -70,7 +70,7 @@ export class Peer {
   }
 }
 
-/** Asks until it is so; what others do in processes of their own tells nobody when it is done. */
+/** Polls until `isSo` is true, since another process sends no event when its work is done. */
 export async function eventually(isSo: () => unknown, what: () => string, milliseconds: number = SOON): Promise<void> {
   const from = performance.now()
   while (!(await isSo())) {

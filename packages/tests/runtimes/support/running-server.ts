@@ -10,22 +10,22 @@ import { workerdConfig } from './workerd-config.ts'
 
 export type ServerName = 'node' | 'bun' | 'deno' | 'workerd' | 'workerd-object'
 
-/** A server of a runtime's own, in a process of its own. */
+/** A server of one runtime, in a separate process. */
 export interface RunningServer {
   url: string
-  /** What the process has written so far: runtimes tell there what nobody catches. */
+  /** All output of the process so far. Runtimes print uncaught errors there. */
   readonly output: string
   close(): Promise<void>
 }
 
 const inFolder = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url))
 
-/** @param executable the runtime's own; where it is */
+/** @param executable the path of the runtime */
 export async function startServer(name: ServerName, executable: string): Promise<RunningServer> {
   const folder = await mkdtemp(join(tmpdir(), 'tidings-runtime-'))
   const program = inFolder(`servers/${name}.js`)
   const child = name.startsWith('workerd')
-    ? // The port that it took is told on a descriptor of its own.
+    ? // It reports its port on a separate descriptor.
       spawn(executable, ['serve', await bundledFor(name, program, folder), '--control-fd=3'], { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] })
     : spawn(executable, [...(name === 'deno' ? ['run', '-A'] : []), program], { stdio: ['ignore', 'pipe', 'pipe'] })
   const endWithUs = (): void => void child.kill('SIGKILL')
@@ -53,7 +53,7 @@ export async function startServer(name: ServerName, executable: string): Promise
   }
 }
 
-/** workerd takes no folder of modules: everything in one file, and a configuration beside it. */
+/** Bundles the app into one file with a configuration beside it, since workerd takes no folder of modules. */
 async function bundledFor(name: string, input: string, folder: string): Promise<string> {
   const bundle = await rolldown({ input, platform: 'neutral', logLevel: 'warn' })
   await bundle.write({ file: join(folder, 'worker.js'), format: 'esm' })
@@ -63,7 +63,7 @@ async function bundledFor(name: string, input: string, folder: string): Promise<
   return config
 }
 
-/** The first number that is told as a port, on whichever output the runtime tells it. */
+/** The first port that the runtime reports, on stdout or on the control descriptor. */
 function portOf(child: ChildProcess, output: () => string): Promise<number> {
   return new Promise((resolve, reject) => {
     let told = ''

@@ -1,8 +1,8 @@
-// request.signal is an option there, which has no date from which it is the default:
+// request.signal is behind this flag. No compatibility date makes it the default yet:
 // https://developers.cloudflare.com/workers/configuration/compatibility-flags/#enable-requestsignal-for-incoming-requests
 const FLAGS = ['enable_request_signal']
 
-/** The text of a workerd configuration for `worker.js` beside it, with one Durable Object class where `object`. */
+/** A workerd configuration for a `worker.js` in the same folder. `object` adds a Durable Object class. */
 export function workerdConfig({ object }: { object: boolean }): string {
   const durable = `
   bindings = [(name = "STREAMS", durableObjectNamespace = "Streams")],

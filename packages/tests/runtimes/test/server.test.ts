@@ -3,16 +3,16 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type Ask, eventually, Peer } from '../support/peer.ts'
 import { type RunningServer, type ServerName, startServer } from '../support/running-server.ts'
 
-// Set by scripts/matrix.mjs. Alone, this is the Node that runs it.
+// scripts/matrix.mjs sets both. Without it, the server runs on the Node that runs the test.
 const name = (process.env['TIDINGS_SERVER'] ?? 'node') as ServerName
 const executable = process.env['TIDINGS_RUNTIME'] ?? process.execPath
 
 interface Seen {
   reasons: string[]
   aborts: number
-  /** Sends that were taken. */
+  /** How many sends resolved with true. */
   pieces: number
-  /** The largest `bufferedAmount` that was seen after a send. */
+  /** The largest `bufferedAmount` after a send. */
   most: number
 }
 
@@ -51,7 +51,7 @@ const lastIdIn = (text: string): string =>
     ?.slice('id: '.length) ?? ''
 
 describe(`the server of ${name}`, () => {
-  test('H1 H2 the head and a first byte leave at once', async () => {
+  test('H1 H2 sends the head and a first byte at once', async () => {
     const peer = await ask('/open?name=first')
     expect(peer.response.statusCode).toBe(200)
     expect(peer.response.headers).toMatchObject({
@@ -63,13 +63,13 @@ describe(`the server of ${name}`, () => {
     await peer.until(':\n\n')
   })
 
-  test('W9 L1 events arrive whole, and the stream ends when it is closed', async () => {
+  test('W9 L1 sends whole events, and ends the body when the stream is closed', async () => {
     const peer = await ask('/whole')
     expect(await peer.untilEnd()).toBe(`:\n\nevent: goal\ndata: {"minute":12}\nid: 1\n\ndata: ${LONG}\n\ndata: a\ndata: b\nid: 2\n\n`)
     expect(peer.response.complete).toBe(true)
   })
 
-  test('L1 a stream stays open, whatever its handler returned', async () => {
+  test('L1 keeps a stream open after its handler has returned', async () => {
     const peer = await ask('/open?name=stays')
     await peer.until(':\n\n')
     await sleep(1_000)
@@ -77,7 +77,7 @@ describe(`the server of ${name}`, () => {
     expect(await seen('stays')).toMatchObject({ reasons: [], aborts: 0 })
   })
 
-  test('L2 a peer that leaves is seen at once, while nothing is sent', async () => {
+  test('L2 notices at once that a peer left, while nothing is sent', async () => {
     const peer = await ask('/open?name=leaves')
     await peer.until(':\n\n')
     peer.leave()
@@ -87,7 +87,7 @@ describe(`the server of ${name}`, () => {
     )
   })
 
-  test('L2 a peer that leaves is seen by the next heartbeat at the latest, once by onClose and once by signal', async () => {
+  test('L2 notices at the next heartbeat at the latest that a peer left, and calls onClose and aborts the signal once', async () => {
     const peer = await ask('/open?name=leaves-later&heartbeat=100')
     await peer.until(':\n\n')
     peer.leave()
@@ -99,18 +99,18 @@ describe(`the server of ${name}`, () => {
     expect(await seen('leaves-later')).toMatchObject({ reasons: ['peer'], aborts: 1 })
   })
 
-  test('L5 heartbeats come to a stream that is alone', async () => {
+  test('L5 sends heartbeats to the only stream', async () => {
     const peer = await ask('/open?name=beats&heartbeat=100')
     await peer.until(':\n\n:\n\n:\n\n')
   })
 
-  test('L5 heartbeats come to each of two streams', async () => {
+  test('L5 sends heartbeats to each of two streams', async () => {
     const [first, second] = [await ask('/open?name=first-of-two&heartbeat=100'), await ask('/open?name=second-of-two&heartbeat=100')]
     await first.until(':\n\n:\n\n:\n\n:\n\n')
     await second.until(':\n\n:\n\n:\n\n:\n\n')
   })
 
-  test('L5 heartbeats come to a stream when one that opened before has left', async () => {
+  test('L5 sends heartbeats to a stream after an earlier stream has left', async () => {
     const [first, second] = [await ask('/open?name=gone&heartbeat=100'), await ask('/open?name=stays-behind&heartbeat=100')]
     await second.until(':\n\n')
     first.leave()
@@ -122,7 +122,7 @@ describe(`the server of ${name}`, () => {
     )
   })
 
-  test('B1 B5 a peer that does not read has an awaiting producer wait', async () => {
+  test('B1 B5 a producer that awaits its sends waits while the peer does not read', async () => {
     const peer = await ask('/flood?name=flood', { reads: false })
     let pieces = 0
     await eventually(
@@ -137,8 +137,8 @@ describe(`the server of ${name}`, () => {
     )
     const { most, reasons } = await seen('flood')
     expect(reasons).toEqual([])
-    // What is on the way fills the sockets' buffers and the runtime's own; a server without back-pressure would have
-    // all 125 MiB taken.
+    // Some pieces fill the buffers of the sockets and of the runtime. Without back-pressure the server would take all
+    // 125 MiB.
     expect(pieces * PIECE).toBeLessThan(16 * 2 ** 20)
     expect(most).toBeLessThanOrEqual(2 * PIECE)
     peer.leave()
@@ -149,8 +149,8 @@ describe(`the server of ${name}`, () => {
     expect(await seen('flood')).toMatchObject({ reasons: ['peer'], aborts: 1 })
   })
 
-  test('B2 a producer that does not wait is cut off', async () => {
-    // Where the cut comes before the head was sent, there is no answer.
+  test('B2 cuts off the stream of a producer that does not wait', async () => {
+    // If the stream is cut before its head was sent, the request fails.
     await ask('/hurry?name=hurry', { reads: false }).catch(() => {})
     await eventually(
       async () => (await seen('hurry'))?.reasons.length,
@@ -159,7 +159,7 @@ describe(`the server of ${name}`, () => {
     expect(await seen('hurry')).toMatchObject({ reasons: ['slow'], aborts: 1 })
   })
 
-  test('H4 HEAD has the head alone', async () => {
+  test('H4 answers HEAD with the head alone', async () => {
     const peer = await ask('/open?name=head', { method: 'HEAD' })
     expect(await peer.untilEnd()).toBe('')
     expect(peer.response.statusCode).toBe(200)
@@ -167,7 +167,7 @@ describe(`the server of ${name}`, () => {
     expect(await seen('head')).toBeNull()
   })
 
-  test('H5 an Accept that excludes event streams has 406', async () => {
+  test('H5 answers 406 to an Accept that excludes event streams', async () => {
     const peer = await ask('/open?name=refused', { headers: { accept: 'application/json' } })
     expect(await peer.untilEnd()).toContain('text/event-stream')
     expect(peer.response.statusCode).toBe(406)
@@ -175,13 +175,13 @@ describe(`the server of ${name}`, () => {
     expect(await seen('refused')).toBeNull()
   })
 
-  test('H6 Last-Event-ID is read as UTF-8, and the query where it is absent', async () => {
+  test('H6 reads Last-Event-ID as UTF-8, and the query if the header is absent', async () => {
     const header = Buffer.from('grün 7').toString('latin1')
     expect(await (await ask('/last-event-id', { headers: { 'last-event-id': header } })).untilEnd()).toBe(':\n\ndata: grün 7\n\n')
     expect(await (await ask('/last-event-id?lastEventId=gr%C3%BCn')).untilEnd()).toBe(':\n\ndata: grün\n\n')
   })
 
-  test('H10 a POST whose body was read has its stream', async () => {
+  test('H10 opens a stream for a POST whose body was read', async () => {
     expect(await (await ask('/words', { method: 'POST', body: 'to be or' })).untilEnd()).toBe(':\n\ndata: to\n\ndata: be\n\ndata: or\n\n')
   })
 
@@ -192,7 +192,7 @@ describe(`the server of ${name}`, () => {
     for (const reader of readers) await reader.until('event: goal\ndata: 1-0\n')
   })
 
-  test('C1 a channel goes on when the reader that was first has left', async () => {
+  test('C1 a channel goes on after its first reader has left', async () => {
     const [first, second] = [await ask('/scores'), await ask('/scores')]
     await second.until('id: ')
     first.leave()
@@ -202,7 +202,7 @@ describe(`the server of ${name}`, () => {
     expect(second.text).toContain('data: 2-0\n')
   })
 
-  test('C2 who comes back has exactly what it missed', async () => {
+  test('C2 a reader that reconnects gets exactly the messages that it missed', async () => {
     const reader = await ask('/scores')
     await reader.until('id: ')
     await publish('before')
@@ -218,8 +218,8 @@ describe(`the server of ${name}`, () => {
     expect(again.text.match(/data: .*/g)).toEqual(['data: missed 1', 'data: missed 2'])
   })
 
-  // The last one: what the server has printed by now.
-  test('L2 nothing of this is reported as an error', () => {
+  // Stands last, so that it sees the output of all tests.
+  test('L2 reports no error for any of these', () => {
     expect(server.output.replace(/^listening at \d+\n/, '')).toBe('')
   })
 })
