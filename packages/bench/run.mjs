@@ -39,7 +39,7 @@ function machine() {
   return `${cpus().length} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), Node ${process.versions.node}, ${process.platform}; ${versions.join(', ')}.`
 }
 
-/** Read beside the entry file: not every package exports its package.json. */
+/** Reads the package.json by its path, since not every package exports it. */
 function versionOf(entry, peer) {
   const end = entry.lastIndexOf(`node_modules/${peer}/`) + `node_modules/${peer}`.length
   return JSON.parse(readFileSync(`${entry.slice(0, end)}/package.json`, 'utf8')).version

@@ -7,9 +7,9 @@ const CONNECTIONS = 5000
 const MESSAGES = 10
 
 /**
- * What the channel adds to the writes themselves. In one process and on the same connections, so that neither the
- * machine's mood nor where memory lies tells the two apart: ten messages by the channel, ten by a loop over the
- * sockets, and so on.
+ * Measures the cost that the channel adds to the writes. Ten messages go by the channel, ten by a loop over the
+ * sockets, and so on. Both use one process and the same connections, so that neither the load of the machine nor the
+ * layout of memory can favour one of them.
  */
 export async function beside({ node, binaries, rounds = 5, ms = 3000 }) {
   const measured = await interleaved([VARIANT], rounds, (variant) =>

@@ -6,7 +6,7 @@ import { chosen, interleaved, ratio } from './rounds.mjs'
 const VARIANTS = ['express', 'hono', 'hono, web stream', 'better-sse', 'better-sse, batched by hand', 'res.write', 'net', 'streamSSE', 'floor']
 const MESSAGES = 10
 
-/** Ten messages at once; the next ten when all connections have them. */
+/** Publishes ten messages at once, and the next ten when all connections have them. */
 export async function burst({ node, binaries, major, rounds = 3, connections = [100, 1000, 5000], ms = 1500, only }) {
   const sections = []
   for (const count of connections) {

@@ -11,10 +11,10 @@ import { interleaved, ratio } from './rounds.mjs'
 const FRAMEWORKS = ['express', 'hono', 'hono, web stream']
 const CONNECTIONS = 5000
 const OVERLOAD = { perSecond: 200, channels: 1, ms: 5000 }
-// What may get worse by a change, and what a run of this length cannot tell.
+// A change may cost this much. A run of this length cannot measure a smaller difference.
 const AT_MOST = 1.03
 
-/** This checkout beside another one, which is built: the same servers of both take turns. */
+/** Compares this checkout with another one, which must be built. The servers of the two take turns. */
 export async function change({ node, binaries, before, rounds = 5, ms = 1500 }) {
   if (!before) throw new Error('change compares with another checkout: give its folder, --before ../before, and build it')
   const scripts = { before: scriptsIn(before), now: {} }
@@ -52,7 +52,7 @@ export async function change({ node, binaries, before, rounds = 5, ms = 1500 }) 
 const ACKS = { loadFlags: ['acks'] }
 const LATENCY = { loadFlags: ['latency'], history: HISTORY }
 
-/** The servers of a checkout, whose benchmarks may be in either of two folders. */
+/** Finds the servers of a checkout. Earlier commits have the benchmarks in `bench`. */
 function scriptsIn(checkout) {
   const folder = ['packages/bench', 'bench'].map((name) => resolve(checkout, name)).find((name) => existsSync(name))
   if (!folder) throw new Error(`${checkout} is no checkout of this repository`)

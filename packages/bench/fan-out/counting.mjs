@@ -9,9 +9,8 @@ const CONNECTIONS = 5000
 const MESSAGES = 10
 
 /**
- * What `metrics()` costs: the counting at each write, and the asking. On a server the difference drowns, since a
- * machine changes by more than that from one second to the next. So it is measured where nothing but our own code
- * runs, and set against what a write costs on a server.
+ * Measures the cost of `metrics()`: the counters at each write, and the call. On a server the difference is smaller
+ * than the noise of the machine. So it is measured without a network, and divided by the cost of a write on a server.
  */
 export async function counting({ node, binaries, rounds = 15, ms = 1500 }) {
   const measured = await interleaved(Object.keys(FLAGS), rounds, (variant) => runScript(node, 'no-network.mjs', [], FLAGS[variant]))

@@ -1,8 +1,9 @@
-// The floor: the writes of a turn's messages as one, of the same bytes, by a program that does nothing else. One thread, epoll.
+// The floor: a program that writes the same bytes as the servers and does nothing else. It writes the messages of a
+// turn as one. One thread, epoll.
 //
-// Prints its ports. Commands on stdin, a line each, answered by a line of JSON:
-//   burst <messages> <warm-up ms> <ms>    so many at once, then the next when all connections have them
-//   turns <window> <warm-up ms> <ms>      one a turn, with at most so many that not all connections have
+// It prints its ports. Each command is a line on stdin, and its answer a line of JSON:
+//   burst <messages> <warm-up ms> <ms>    <messages> at once, and the next when all connections have them
+//   turns <window> <warm-up ms> <ms>      one message a turn, while fewer than <window> have yet to reach all connections
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -80,7 +81,7 @@ static void forget(int fd) {
 
 static void write_on(int fd) {
   size_t cursor = connections[fd].cursor;
-  // As Node's event loop does: `send` is another system call.
+  // `write` and not `send`, since Node's event loop calls `write`.
   ssize_t took = write(fd, written + cursor, head - cursor);
   if (took < 0 && errno != EAGAIN) return forget(fd);
   if (took > 0) connections[fd].cursor += (size_t)took;
@@ -131,11 +132,11 @@ static void pump(int timeout) {
   }
 }
 
-// The frames of so many messages as chunks, at most a batch each.
+// Appends the frames of `messages` messages. A chunk holds as many as fill a batch.
 static void append(int messages) {
   static char text[BATCH + 1024];
   size_t length = 0;
-  // Nothing is kept of what all have had.
+  // Starts at the front of the buffer again when all connections have everything.
   if (published == acknowledged) {
     head = 0;
     for (int i = 0; i < count; i++) connections[fds[i]].cursor = 0;

@@ -1,14 +1,16 @@
-// The load: opens connections on the loopback interface, reads all that comes, and counts. One thread, epoll.
+// The load: opens connections on the loopback interface, reads them, and counts messages. One thread, epoll.
 //
 //   load <port> <control port> [latency] [verify] [acks] [mute] [sleeps]
 //
-// Each message carries `~` and 16 digits once. They are the time it was due in microseconds of CLOCK_MONOTONIC (`latency`), or its
-// number (`verify`). With `acks` a byte goes to the control port for each message that all connections have. `mute` reads nothing.
-// It looks for what has come without a pause. With `sleeps` it waits in the kernel, and whoever writes to it pays for waking it.
+// Each message contains `~` and 16 digits once. With `latency` they are the time at which the message was due, in
+// microseconds of CLOCK_MONOTONIC. With `verify` they are its number.
+// With `acks` it sends a byte to the control port for each message that all connections have. With `mute` it reads
+// nothing. It polls without a pause. With `sleeps` it waits in the kernel, and then each writer pays for waking it.
 //
-// Commands on stdin, a line each, answered by a line of JSON:
-//   open <count> <modulus> <path> [<id prefix> <first> <step>]   `#` in the path is the connection's index by the modulus; connection i
-//                                                               sends Last-Event-ID <prefix><first + i * step>
+// Each command is a line on stdin, and its answer a line of JSON:
+//   open <count> <modulus> <path> [<id prefix> <first> <step>]
+//                    `#` in the path stands for the connection's index modulo <modulus>; connection i sends
+//                    Last-Event-ID <prefix><first + i * step>
 //   await <head>     answers when every connection has all messages up to this number
 //   stats, reset, close
 #define _GNU_SOURCE

@@ -1,11 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 
-/** Has the kernel count the process's peak from now on. */
+/** Resets the kernel's record of this process's peak memory. */
 export function resetPeakMemory() {
   writeFileSync('/proc/self/clear_refs', '5')
 }
 
-/** The most memory that the process has had resident since, in bytes. */
+/** The largest resident memory of this process since the reset, in bytes. */
 export function peakMemory() {
   return Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) * 1024
 }

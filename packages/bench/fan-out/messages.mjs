@@ -1,16 +1,16 @@
-/** Data of `size` bytes in one line: `~` and 16 digits, which the load reads, then filling. */
+/** Data of `size` bytes in one line: `~` and 16 digits for the load to read, then filling. */
 export function dataOf(number, size = 100) {
   return `~${String(number).padStart(16, '0')} `.padEnd(size, 'x')
 }
 
-/** The same with a time of `performance.now()` in microseconds of the clock that all processes share. */
+/** The same with a time of `performance.now()`, as microseconds of the clock that all processes share. */
 export function dataAt(time) {
   return dataOf(Math.round(ORIGIN_US + time * 1000))
 }
 
 const ORIGIN_US = Number(process.hrtime.bigint() / 1000n) - performance.now() * 1000
 
-/** A message as a server writes it that makes its own frames: what Tidings writes, with an id as long. */
+/** A frame for the servers without Tidings. It has the format and the length of a frame of Tidings. */
 export function frameOf(data, number) {
   return `data: ${data}\nid: 0123456789abcdef0123456789abcdef-${number}\n\n`
 }

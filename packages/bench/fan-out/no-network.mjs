@@ -1,5 +1,6 @@
-// node no-network.mjs [--uncounted]: 5,000 streams whose sockets take everything and send nothing. Prints what a
-// write of ten messages costs, and a look at all streams by metrics(), in nanoseconds of CPU.
+// node no-network.mjs [--uncounted]
+// Opens 5,000 streams whose sockets accept every write and send nothing. Prints the CPU time of a write of ten
+// messages, and of a call of metrics(), in nanoseconds.
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { register } from 'node:module'
 import { Duplex } from 'node:stream'
@@ -38,7 +39,7 @@ async function burst() {
   while (writes < before + STREAMS) await new Promise(setImmediate)
 }
 
-/** Nanoseconds of CPU that each of so many takes. */
+/** The CPU time of one call of `act`, in nanoseconds, as the mean of `count` calls. */
 async function cost(count, act) {
   const before = process.cpuUsage()
   for (let index = 0; index < count; index++) await act()

@@ -13,7 +13,7 @@ const LOADS = [
   { name: '20 messages/s', perSecond: 20, channels: 1, variants: VARIANTS.slice(0, 2), against: 'express without pacing' },
 ]
 
-/** 1,000 subscribers and messages that come when they come. */
+/** Publishes to 1,000 subscribers at a fixed rate, even if the server falls behind. */
 export async function overload({ node, binaries, rounds = 2, ms = 5000, only }) {
   const sections = []
   const targets = []
@@ -43,7 +43,7 @@ export async function overload({ node, binaries, rounds = 2, ms = 5000, only }) 
 
 export async function measureOverload(server, load, { perSecond, channels, ms }) {
   await load.ask(`open ${SUBSCRIBERS} ${channels} /?channel=#`)
-  // Until code is compiled and history full: before that, each message makes the heap grow.
+  // The warm-up compiles the code and fills the history. Until the history is full, each message makes the heap grow.
   const warm = await server.ask({ ask: 'overload', perSecond, ms: WARM_UP })
   await load.ask(`await ${warm.messages / channels}`)
   await load.ask('reset')

@@ -15,11 +15,11 @@ const VARIANTS = [
   'streamSSE',
   'floor',
 ]
-// Who waits for each message gets nothing from pacing, and should lose nothing.
+// A publisher that waits for each message gains nothing from pacing. Pacing should cost it nothing either.
 const ONE_BY_ONE = ['express', 'express without pacing', 'net', 'floor']
 const WINDOW = 10
 
-/** One message a turn, as long as fewer than ten (or one) are on their way to some connection. */
+/** Publishes one message a turn, while fewer than `window` messages have yet to reach all connections. */
 export async function paced({ node, binaries, rounds = 3, connections = [5000], ms = 1500, only }) {
   const sections = []
   for (const count of connections) {

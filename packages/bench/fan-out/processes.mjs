@@ -18,7 +18,7 @@ process.on('exit', () => {
 })
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
 
-/** Compiles the load and the floor. Returns their paths. */
+/** Compiles the load and the floor, and returns their paths. */
 export function compile() {
   const folder = mkdtempSync(join(tmpdir(), 'fan-out-'))
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
@@ -31,8 +31,8 @@ export function compile() {
 }
 
 /**
- * Runs `use(server, load)` with both processes up, each on a core of its own, and ends them whatever comes. Every
- * load gets the flags of `binaries`. `script` is the server's.
+ * Starts a server and a load on a core each, runs `use(server, load)`, and always ends both. The load gets the flags
+ * of `binaries` and `loadFlags`. `script` is the server's.
  */
 export async function withServer({ node, binaries, variant, channels = 1, history = 10_000, flags = [], loadFlags = [], script = file('server.mjs') }, use) {
   const started = []
@@ -51,7 +51,7 @@ export async function withServer({ node, binaries, variant, channels = 1, histor
   }
 }
 
-/** Runs a script in a process of its own and returns the JSON that it prints. `flags` are Node's. */
+/** Runs a script in a child process and returns the JSON that it prints. `flags` are Node's. */
 export async function runScript(node, name, flags = [], args = []) {
   const started = []
   try {
@@ -71,7 +71,7 @@ export async function start(started, core, command, encode) {
   const failed = once(child, 'exit').then(([code, signal]) => {
     throw new Error(`${command.join(' ')} ended with ${signal ?? code}`)
   })
-  // Only who waits for an answer wants to know.
+  // Reported only to a pending ask().
   failed.catch(() => {})
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   const answer = async () => {

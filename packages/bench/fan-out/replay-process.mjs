@@ -1,5 +1,5 @@
-// Clients that come back, without a network, since this is about what is read and made for them: node
-// replay-process.mjs
+// node replay-process.mjs
+// Clients that resume, without a network: it measures the cost of reading the history and of making frames.
 import { createChannel } from '@tidings/core'
 import { median } from '../lib/stats.mjs'
 
@@ -16,7 +16,7 @@ const channels = {
 }
 const one = ['topic/0']
 const many = Array.from({ length: WANTED }, (_, number) => `topic/${number * 7}`)
-/** What a client that had nothing resumes, and how many messages it gets. */
+/** The subscription of a client that resumes from the beginning, and the number of messages that it gets. */
 const CASES = {
   plain: { channel: channels.keyed, options: {}, count: MESSAGES },
   conflating: { channel: channels.keyed, options: { lag: 'conflate' }, count: MESSAGES },
@@ -26,7 +26,7 @@ const CASES = {
 
 const costs = Object.fromEntries(Object.keys(CASES).map((name) => [name, []]))
 for (let round = 0; round < ROUNDS; round++) for (const [name, each] of Object.entries(CASES)) costs[name].push(await costOf(each))
-// The first rounds compile.
+// Without the first rounds, in which the code is compiled.
 const results = Object.entries(costs).map(([name, values]) => [name, { ms: median(values.slice(3)), messages: CASES[name].count }])
 process.stdout.write(`${JSON.stringify(Object.fromEntries(results))}\n`)
 
@@ -40,7 +40,7 @@ function filled(optionsOf) {
   return { channel, before: first.then((id) => id.replace(/-1$/, '-0')) }
 }
 
-/** CPU milliseconds until a client that comes back has all. */
+/** The CPU time, in milliseconds, until a client that resumes has all messages. */
 async function costOf({ channel: { channel, before }, options, count }) {
   const stream = slowStream(await before)
   const start = process.cpuUsage()
@@ -52,7 +52,7 @@ async function costOf({ channel: { channel, before }, options, count }) {
   return (user + system) / 1_000
 }
 
-/** Takes one batch at a time. */
+/** A stream that takes one batch at a time. */
 function slowStream(lastEventId) {
   let feeder
   let bytes = 0

@@ -2,7 +2,7 @@ import { figure, table, target, targetTable } from '../lib/report.mjs'
 import { median } from '../lib/stats.mjs'
 import { runScript } from './processes.mjs'
 
-/** C8, C9: what a client that comes back costs by what it asks for. */
+/** C8, C9: measures the cost of a client that resumes, with and without conflation and topics. */
 export async function replay({ node, rounds = 3 }) {
   const measured = []
   for (let round = 0; round < rounds; round++) measured.push(await runScript(node, 'replay-process.mjs'))

@@ -15,17 +15,17 @@ const CLIENTS = 1000
 const AT_ONCE = {
   'none of them resumes anything': { first: KEPT, step: 0 },
   'all from one position': { first: KEPT - 1000, step: 0 },
-  // Each reads 1,000 messages of its own and up to 999 more, so that no two share all.
+  // Each reads between 1,000 and 1,999 messages, so that no two clients read the same set.
   'each from a position of its own': { first: KEPT - 1999, step: 1 },
 }
 
-/** 100,000 messages kept, and clients that come back. Each message's number is checked. */
+/** Clients resume from a history of 100,000 messages. The number of each message is checked. */
 export async function resume({ node, binaries, rounds = 3 }) {
   const setUp = { node, binaries, variant: 'express', history: KEPT, flags: ['--expose-gc'], loadFlags: ['verify'] }
   const single = await interleaved(Object.keys(FROM), rounds, (from) =>
     withServer(setUp, async (server, load) => {
       const prefix = await fill(server)
-      // The first time compiles.
+      // Without the first time, in which the code is compiled.
       const times = []
       for (let i = 0; i < 4; i++) times.push(await resumed(load, { count: 1, prefix, first: FROM[from], step: 0 }))
       return { time: median(times.slice(1)) }
@@ -66,7 +66,7 @@ async function fill(server) {
   return lastId.slice(0, lastId.lastIndexOf('-') + 1)
 }
 
-/** Has clients connect with a last event id; the milliseconds until all have all. */
+/** Connects clients with a last event ID. Returns the milliseconds until all have all messages. */
 async function resumed(load, { count, prefix, first, step }) {
   await load.ask('close')
   await load.ask('reset')

@@ -16,7 +16,7 @@ import { slow } from './slow.mjs'
 import { topics } from './topics.mjs'
 
 const ALL = { burst, beside, paced, overload, slow, resume, replay, topics, counting }
-// `change` compares with another checkout, so it runs only where it is asked for.
+// `change` needs another checkout, so it runs only by name.
 const PARTS = { ...ALL, change }
 
 const { values, positionals } = parseArgs({

@@ -1,5 +1,5 @@
-// The server of one variant, in a process of its own: node server.mjs <variant> [channels] [history]
-// Commands come on stdin, a line of JSON each, and are answered by a line of JSON.
+// The server of one variant: node server.mjs <variant> [channels] [history]
+// Each command is a line of JSON on stdin, and its answer a line of JSON.
 import { createServer as createTcpServer } from 'node:net'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -29,26 +29,26 @@ createInterface({ input: process.stdin })
     const { ask, ...question } = JSON.parse(line)
     answer(await ANSWERS[ask](question))
   })
-  // Whoever asked is gone.
+  // The parent process has ended.
   .on('close', () => process.exit())
 
 const ANSWERS = {
-  /** So many messages at once, then the next when all connections have them. */
+  /** Publishes `messages` messages at once, and the next when all connections have them. */
   burst: ({ messages, warmUp, ms }) => measured(warmUp, ms, (until) => bursts(messages, until)),
 
-  /** The same, in turns by the channel and by hand: CPU seconds of each. */
+  /** The same, in turns by the channel and by hand. Returns the CPU seconds of each. */
   async alternating({ messages, warmUp, ms }) {
     const ways = { channel: variant.publishAll, 'by hand': variant.publishByHand }
     await alternate(ways, messages, performance.now() + warmUp)
     return alternate(ways, messages, performance.now() + ms)
   },
 
-  /** One message a turn, with at most `window` that not all connections have. */
+  /** Publishes one message a turn, while fewer than `window` have yet to reach all connections. */
   turns: ({ window, warmUp, ms }) => measured(warmUp, ms, (until) => turns(window, until)),
 
   /**
-   * Open loop: each channel gets so many messages a second whatever becomes of them, stamped with the time at which
-   * they were due.
+   * Open loop: publishes `perSecond` messages a second on each channel, even if the server falls behind. Each message
+   * contains the time at which it was due.
    */
   async overload({ perSecond, ms }) {
     const began = performance.now()
@@ -64,7 +64,7 @@ const ANSWERS = {
     return { messages: count, cpu: cpu() - cpuBefore, wall: performance.now() - began }
   },
 
-  /** Adds messages numbered from 1 without waiting for anyone. */
+  /** Publishes messages with the numbers from 1, and does not wait for any connection. */
   async fill({ messages, size = 100, topics = 0, atOnce = 100 }) {
     let last
     for (let i = 0; i < messages; i++) {
@@ -96,7 +96,7 @@ async function measured(warmUp, ms, run) {
   return { messages: published - before, cpu: cpu() - cpuBefore, wall: (performance.now() - began) / 1000 }
 }
 
-/** Until all connections have them. */
+/** Resolves when all connections have the messages. */
 function burst(messages, publishAll) {
   const batch = Array.from({ length: messages }, () => dataAt(performance.now()))
   published += messages
@@ -132,8 +132,8 @@ function turns(window, until) {
         variant.publish(dataAt(performance.now()), 0)
         setImmediate(turn)
       } else {
-        // Not at the first: a load that is the slower one would have a single message follow each, where turns are to
-        // follow turns.
+        // Goes on at half of the window. At the first acknowledgement, a slow load would get single messages, with a
+        // pause after each, and not one message after the other.
         onAcknowledged = () => {
           if (published - acknowledged > window / 2) return
           onAcknowledged = () => {}
@@ -156,7 +156,7 @@ function allHave(count) {
   })
 }
 
-/** CPU seconds of the process, all threads. */
+/** The CPU time of all threads of this process, in seconds. */
 function cpu() {
   const { user, system } = process.cpuUsage()
   return (user + system) / 1e6

@@ -9,12 +9,12 @@ const MESSAGES = 20_000
 const SIZE = 1024
 const MB = 2 ** 20
 
-/** Readers that never read. */
+/** Measures the memory that connections cost if they never read. */
 export async function slow({ node, binaries, rounds = 3, only }) {
   const variants = chosen(VARIANTS, only)
   const measured = await interleaved(variants, rounds, (variant) =>
     withServer({ node, binaries, variant, history: 1000, flags: ['--expose-gc'], loadFlags: ['mute'] }, async (server, load) => {
-      // What publishing alone makes the heap grow by is no reader's.
+      // Publishing alone makes the heap grow, so it comes first and does not count.
       await server.ask({ ask: 'fill', messages: MESSAGES, size: SIZE })
       await load.ask(`open ${READERS} 1 /`)
       await delay(300)

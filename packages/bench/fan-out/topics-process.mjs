@@ -1,4 +1,5 @@
-// Subscribers without a network, since this is about the index: node topics-process.mjs
+// node topics-process.mjs
+// Subscribers without a network: it measures the cost of the index of topics.
 import { createChannel } from '@tidings/core'
 import { median } from '../lib/stats.mjs'
 import { dataOf } from './messages.mjs'
@@ -11,7 +12,7 @@ const SLICES = 41
 const CASES = { '1 subscriber a topic': 1, '10 subscribers a topic': 10, '100 subscribers a topic': 100 }
 
 let delivered = 0
-// A flush that something else has interrupted would have the next wait, and take two messages at once.
+// With pacing, a flush that took long would delay the next one, which would then take two messages at once.
 await stopPacing()
 const results = {}
 for (const [name, each] of Object.entries(CASES)) results[name] = await compare(each)
@@ -32,12 +33,12 @@ async function compare(each) {
   }
   among.close()
   alone.close()
-  // The first slices compile.
+  // Without the first slices, in which the code is compiled.
   const [a, b] = [costs.alone.slice(5), costs.among.slice(5)]
   return { alone: median(a), among: median(b), times: median(b) / median(a) }
 }
 
-/** CPU microseconds of a message to one topic, from its publishing until its subscribers have it. */
+/** The CPU time, in microseconds, from the publishing of a message until the subscribers of its topic have it. */
 async function costOf(channel, each) {
   delivered = 0
   const before = process.cpuUsage()
@@ -46,7 +47,7 @@ async function costOf(channel, each) {
     await new Promise(setImmediate)
   }
   const { user, system } = process.cpuUsage(before)
-  // The last flush comes with the turn after.
+  // The last flush comes in the next turn.
   await new Promise(setImmediate)
   if (delivered !== MESSAGES * each) throw new Error(`${delivered} of ${MESSAGES * each} were delivered`)
   return (user + system) / MESSAGES

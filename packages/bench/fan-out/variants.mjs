@@ -6,8 +6,8 @@ const HEAD = { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-cache, 
 const OPENING = ':\n\n'
 
 /**
- * A server and how a message is published on it: `publish(data, channel)`, and `publishAll(list)` for many at once,
- * where a user would write that otherwise.
+ * Makes a server. `publish(data, channel)` publishes a message on it. `publishAll(list)` publishes many at once, in
+ * the library's own way if it has one.
  */
 export async function createVariant(name, { channels, history }) {
   if (!Object.hasOwn(VARIANTS, name)) throw new Error(`${name} is no variant; there are ${Object.keys(VARIANTS).join(', ')}`)
@@ -22,7 +22,7 @@ export async function createVariant(name, { channels, history }) {
 }
 
 const VARIANTS = {
-  /** The public API: ids, history and the bounds on slow readers as they are by default. */
+  /** The public API with its defaults: ids, a history and bounds on slow readers. */
   express: (options) => onExpress(options),
   'express without pacing': async (options) => {
     await stopPacing()
@@ -33,7 +33,7 @@ const VARIANTS = {
     await stopPacing()
     return onHono(options)
   },
-  /** The same streams, and a loop over their sockets that writes the same bytes. */
+  /** The same streams, with a loop over their sockets that writes the same bytes. */
   'express, and by hand': async (options) => {
     const sockets = new Set()
     const opened = ({ socket }) => {
@@ -43,7 +43,7 @@ const VARIANTS = {
     return { ...(await onExpress(options, opened)), publishByHand: writingTo(sockets) }
   },
 
-  /** Hono where it finds no Node response, as on other runtimes. */
+  /** Hono without a Node response, as on other runtimes. */
   'hono, web stream': (options) => onHono(options, { web: true }),
 
   async 'better-sse'({ channels }) {
@@ -55,7 +55,7 @@ const VARIANTS = {
     return { server, publish: (data, channel) => void all[channel].broadcast(data) }
   },
 
-  /** Its event buffer, filled once and handed to each session. */
+  /** Its event buffer is filled once and sent to each session. */
   async 'better-sse, batched by hand'() {
     const { createChannel, createEventBuffer, createSession } = await import('better-sse')
     const channel = createChannel()
@@ -88,7 +88,7 @@ const VARIANTS = {
     }
   },
 
-  /** No HTTP but a head: one buffer for all sockets. */
+  /** A constant head in place of HTTP, and one buffer for all sockets. */
   net() {
     const open = new Set()
     const lines = ['HTTP/1.1 200 OK', ...Object.entries(HEAD).map((pair) => pair.join(': ')), 'Transfer-Encoding: chunked', '', '']
@@ -133,7 +133,7 @@ const VARIANTS = {
   },
 }
 
-/** One buffer for all sockets. */
+/** Returns a function that writes one buffer to all sockets. */
 function writingTo(sockets) {
   let number = 0
   return (list) => {
@@ -183,7 +183,7 @@ async function onPlainExpress(handler, middleware = (_req, _res, next) => next()
   return createServer(app)
 }
 
-/** Replaces the one scheduler of the process by one that flushes in the next turn, whatever it cost. */
+/** Replaces the pacer of this process by one that always flushes in the next turn. */
 export async function stopPacing() {
   const { pacer } = await import(new URL('lib/delivery/pacer.js', import.meta.resolve('@tidings/core')).href)
   const pending = new Set()

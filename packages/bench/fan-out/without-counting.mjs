@@ -1,4 +1,4 @@
-// Takes what counts out of @tidings/core while it is loaded: the same code otherwise, to compare it with.
+// Removes the counters from @tidings/core while it is loaded, to compare it with the same code without them.
 const COUNTING = /^\s*counts\.\w+ \+= .+;$/gm
 
 export async function load(url, context, nextLoad) {

@@ -1,4 +1,4 @@
-// Raw TCP clients in a process of their own, which read a response and do nothing with it: node clients.mjs <port>
+// Raw TCP clients that read a response and count its bytes: node clients.mjs <port>
 import { connect } from 'node:net'
 
 const port = Number(process.argv[2])
@@ -10,12 +10,12 @@ let bytes = 0
 let lost = 0
 
 process.on('message', async ({ ask, id, ...question }) => process.send({ id, answer: await ANSWERS[ask](question) }))
-// Whoever asked is gone.
+// The parent process has ended.
 process.on('disconnect', () => process.exit())
 process.send({})
 
 const ANSWERS = {
-  /** Opens connections until there are `count`, each with the first bytes of its response there. */
+  /** Opens connections until there are `count`, and waits for the first bytes of each. */
   async open({ count }) {
     let next = sockets.size
     await Promise.all(

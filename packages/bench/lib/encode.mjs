@@ -29,7 +29,7 @@ const CASES = [
   },
 ]
 
-/** Encoding alone, to the text that is handed to the transport and on to bytes. */
+/** Measures encoding alone: to the text that the transport gets, and to bytes. */
 export async function encode({ rounds = 30 } = {}) {
   const sections = []
   const targets = []
@@ -56,8 +56,8 @@ export async function encode({ rounds = 30 } = {}) {
     if (each.name === '100 B')
       targets.push(target(`encode: 100 B to text, as fast as ${text.fastest}, the fastest peer`, text.ratio, { atLeast: 1.5, unit: 'times' }))
     if (each.name === '1 MB') {
-      // The two alone, in turns: which of them meets fresh pages is the allocator's mood, and more than what they
-      // differ by.
+      // The two are measured alone, in turns and more often: the allocator gives fresh pages now to one and now to the
+      // other, which costs more than their difference.
       const pair = variants.filter(({ name, form }) => form === 'bytes' && (name === 'tidings' || name === BASELINE))
       const alone = await measure(pair, rounds * 4)
       const ratio = median(alone.get('tidings bytes')) / median(alone.get(`${BASELINE} bytes`))
@@ -72,8 +72,8 @@ const MB = 1_048_576
 const DENSE = { LF: '\n', CR: '\r', CRLF: '\r\n', 'LF, CR and CRLF': '\r\n\n\r', 'a letter and LF': 'x\n' }
 
 /**
- * What text of line ends alone costs, which someone else may have written: beside letters that take as many bytes on
- * the wire.
+ * Compares text that consists of line ends, which an attacker may send, with letters that take as many bytes on the
+ * wire.
  */
 async function lineEnds(rounds) {
   const encoders = { data: encodeMessage, comment: encodeComment }
@@ -118,8 +118,7 @@ function variantsOf({ kind, input }) {
 
 const encoderFor = (encoder, kind) => encoder[kind] ?? (kind === 'lines' ? encoder.text : undefined)
 
-// Joined strings are a tree until someone reads them. Reading the last character makes each variant do all of its
-// work.
+// V8 keeps a joined string as a tree until it is read. Reading the last character makes each variant do all its work.
 const consumeText = (text) => text.charCodeAt(text.length - 1)
 const consumeBytes = (bytes) => bytes[bytes.length - 1]
 
@@ -137,7 +136,7 @@ function asyncLoop(encodeOne, input, consume) {
   }
 }
 
-/** All variants in turn, `rounds` times, a slice of a few milliseconds each: µs of CPU a message. */
+/** Measures all variants in turn, `rounds` times, in slices of a few milliseconds. Returns µs of CPU a message. */
 async function measure(variants, rounds) {
   const costs = new Map(variants.map(({ name, form }) => [`${name} ${form}`, []]))
   const counts = new Map()
@@ -145,7 +144,7 @@ async function measure(variants, rounds) {
   for (let round = 0; round < rounds; round++) {
     for (const variant of rotated(variants, round)) {
       const count = counts.get(variant)
-      // Nobody pays for another's garbage, nor for the first memory after it was collected.
+      // No variant pays for the garbage of another, nor for the first allocation after a collection.
       collectGarbage()
       await variant.run(1)
       const before = process.cpuUsage()
@@ -158,7 +157,7 @@ async function measure(variants, rounds) {
   return costs
 }
 
-/** How many messages fill a slice, asked again until the code is warm. */
+/** The number of messages that fill a slice, measured again until the code is warm. */
 async function countFor(run) {
   let count = 1
   for (let spent = 0; spent < WARM_UP_MS; ) {
@@ -172,9 +171,7 @@ async function countFor(run) {
   return count
 }
 
-/**
- * What each peer puts on the wire beside ours: the same bytes, or other bytes that a client reads as the same event.
- */
+/** Says for each peer whether it writes our bytes, or other bytes that a client reads as the same event. */
 async function agreementOf({ kind, input }) {
   const ours = await encoderFor(ENCODERS.tidings, kind)(input)
   const agreement = new Map()
@@ -193,7 +190,7 @@ function eventsOf(text) {
   return JSON.stringify(events)
 }
 
-/** Flat, one byte a character, as text from `JSON.stringify` or a socket is. */
+/** A flat string of one byte a character, like text from `JSON.stringify` or a socket. */
 function json(length) {
   const filler = 'the quick brown fox jumps over the lazy dog '
   const text = JSON.stringify({ text: filler.repeat(Math.ceil(length / filler.length)).slice(0, length - 11) })

@@ -9,21 +9,18 @@ import { SSEStreamingApi } from 'hono/streaming'
 
 const require = createRequire(import.meta.url)
 
-// What a stream over Node's response does with a message.
+// A stream over Node's response encodes a message in this way.
 const bytesOf = (message) => {
   const frame = encodeFrame(message, undefined, joinLong)
   return typeof frame === 'string' ? Buffer.from(frame) : frame
 }
 
-// These two keep their formatter to themselves. Cut out of the installed file it runs without what stands around it (a
-// promise, a stream), which is to the peer's advantage.
+// These two packages do not export their formatter, so it is cut out of the installed file. It then runs without the
+// promise or stream around it, which is to the peer's advantage.
 const formatH3 = privateFunction(join(dirname(require.resolve('h3/package.json')), 'dist/h3.mjs'), 'formatEventStreamMessage', ['_sanitizeSingleLine'])
 const formatFastify = privateFunction(require.resolve('@fastify/sse'), 'formatSSEMessage')
 
-/**
- * Hono formats inside an async method of its stream. The stream here keeps the text, and neither encodes nor writes
- * it.
- */
+/** Hono formats in an async method of its stream. This stream keeps the text, and neither encodes nor writes it. */
 class TextOfHono extends SSEStreamingApi {
   text = ''
   constructor() {
@@ -36,7 +33,7 @@ class TextOfHono extends SSEStreamingApi {
 }
 const hono = new TextOfHono()
 
-// One buffer for all messages, as its sessions have it. It writes text as JSON unless told otherwise.
+// One buffer for all messages, as in its sessions. Without a serializer it writes text as JSON.
 const betterJson = createEventBuffer()
 const betterText = createEventBuffer({ serializer: (text) => text })
 const take = (buffer) => {
@@ -46,9 +43,9 @@ const take = (buffer) => {
 }
 
 /**
- * Message to wire text, each by the shortest way that the library has. `text` is for data that is a string, `lines`
- * for a string of several lines where that needs another way, `event` for `{ event, data, id }` with an object as
- * data. `bytes` goes from message to bytes where that is not `Buffer.from` the text.
+ * Encoders from a message to wire text, each by the shortest way that the library has. `text` takes a string, `event`
+ * takes `{ event, data, id }` with an object as data. `lines` takes a string of several lines, if `text` cannot.
+ * `bytes` goes from a message to bytes, if there is a better way than `Buffer.from` the text.
  */
 export const ENCODERS = {
   tidings: {
@@ -62,7 +59,7 @@ export const ENCODERS = {
   },
   'better-sse': {
     text: (data) => take(betterText.data(data).dispatch()),
-    // It puts `data:` before the first line alone, so that several lines arrive whole as JSON only.
+    // It writes `data:` before the first line only, so several lines arrive whole only as JSON.
     lines: (data) => take(betterJson.data(data).dispatch()),
     event: ({ event, data, id }) => take(betterJson.push(data, event, id)),
   },

@@ -9,7 +9,7 @@ const INTERVAL = 1000
 // `:` and a blank line, as a chunk of HTTP/1.1.
 const BYTES = 8
 
-/** CPU of an Express server whose connections are idle but for a heartbeat each second. */
+/** Measures the CPU of an Express server whose connections get nothing but a heartbeat each second. */
 export async function heartbeat({ rounds = 3, connections = 5000, seconds = 6 } = {}) {
   const measured = new Map(VARIANTS.map((variant) => [variant, { share: [], each: [], user: [], beats: [] }]))
   for (let round = 0; round < rounds; round++) {
@@ -31,7 +31,7 @@ export async function heartbeat({ rounds = 3, connections = 5000, seconds = 6 } 
 function measureOne(variant, connections, seconds) {
   return withServer(variant, [String(INTERVAL)], async (server, clients) => {
     const opened = await clients.ask('open', { count: connections })
-    // Past the first heartbeats, whose code is not warm yet.
+    // Skips the first heartbeats, whose code is not warm yet.
     await delay(2500)
     const [cpuBefore, before] = await Promise.all([server.ask('cpu'), clients.ask('received')])
     await delay(seconds * 1000)

@@ -5,7 +5,7 @@ import { median, rotated } from './stats.mjs'
 
 const VARIANTS = ['bare', 'tidings', 'better-sse']
 
-/** Memory of an Express server for each connection that is open and idle. */
+/** Measures the memory of an Express server for each connection that is open and idle. */
 export async function idle({ rounds = 3, connections = 5000 } = {}) {
   const measured = new Map(VARIANTS.map((variant) => [variant, { heap: [], rss: [] }]))
   for (let round = 0; round < rounds; round++) {
@@ -30,7 +30,7 @@ export async function idle({ rounds = 3, connections = 5000 } = {}) {
 
 export function measureIdle(variant, connections, script) {
   const measure = async (server, clients) => {
-    // What is made once, at the first requests, is no connection's.
+    // The first requests allocate memory that is not per connection, so they come before the measurement.
     await clients.ask('open', { count: 200 })
     await clients.ask('close')
     await delay(200)

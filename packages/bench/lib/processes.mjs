@@ -6,7 +6,7 @@ const ANSWER_WITHIN = 60_000
 // Each connection is a file on both sides, and the usual limit is 1,024.
 const WITH_FILES = 'ulimit -n 20000 2>/dev/null || ulimit -n "$(ulimit -H -n)"; exec "$0" "$@"'
 
-/** Runs `use(server, clients)` with both processes up, and ends them whatever comes. `script` is the server's. */
+/** Starts a server and clients, runs `use(server, clients)`, and always ends both. `script` is the server's. */
 export async function withServer(variant, serverArguments, use, script = file('server.mjs')) {
   const started = []
   try {
@@ -29,7 +29,7 @@ async function start(started, nodeArguments) {
     child.once('error', reject)
     child.once('exit', (code, signal) => reject(new Error(`${nodeArguments.join(' ')} ended with ${signal ?? code}`)))
   })
-  // Only who waits for an answer wants to know.
+  // Reported only to a pending ask().
   failed.catch(() => {})
   let asked = 0
   const answer = (matches) => Promise.race([failed, answerOf(child, matches)])

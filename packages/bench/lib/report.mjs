@@ -6,18 +6,18 @@ export function table(head, rows) {
   return [line(head), line(head.map((_, column) => (column === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n')
 }
 
-/** The two cells of a figure: its median, and the middle half of what was measured. */
+/** The two cells of a figure: the median and the middle half of its values. */
 export function figure(values, digits) {
   const { median, low, high } = summary(values)
   return [number(median, digits), `${number(low, digits)} to ${number(high, digits)}`]
 }
 
-/** A fixed number of decimals, or three significant digits. */
+/** Formats a value with a fixed number of decimals, or with three significant digits. */
 export function number(value, digits = value === 0 ? 0 : Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))))) {
   return value.toFixed(Math.min(digits, 4))
 }
 
-/** A stated goal beside what was measured. `atLeast` or `atMost` bounds the value. */
+/** A row that compares a measured value with its goal, `atLeast` or `atMost`. */
 export function target(name, value, { atLeast, atMost, unit }) {
   const met = atLeast === undefined ? value <= atMost : value >= atLeast
   const goal = atLeast === undefined ? `at most ${atMost}` : `at least ${atLeast}`

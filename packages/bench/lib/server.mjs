@@ -1,4 +1,4 @@
-// The server of one variant, in a process of its own: node --expose-gc server.mjs <variant> [heartbeat in ms]
+// The server of one variant: node --expose-gc server.mjs <variant> [heartbeat in ms]
 import { createServer } from 'node:http'
 import express from 'express'
 
@@ -6,7 +6,7 @@ const [variant, heartbeat] = process.argv.slice(2)
 const interval = heartbeat === undefined ? undefined : Number(heartbeat)
 
 const VARIANTS = {
-  /** No library: the head that Tidings sends, and one comment. */
+  /** No library: it sends the head that Tidings sends, and one comment. */
   bare: () => (_req, res) => openBare(res),
 
   async tidings() {
@@ -20,10 +20,10 @@ const VARIANTS = {
     return (req, res) => createSession(req, res, interval === undefined ? {} : { keepAlive: interval })
   },
 
-  /** The least that a heartbeat by `res.write` can cost: one timer, one shared comment. */
+  /** The cheapest heartbeat by `res.write`: one timer and one shared comment. */
   'res.write': () => onEach((res) => res.write(':\n\n')),
 
-  /** The same past `res.write`: a chunk framed once, handed to the socket. */
+  /** The same without `res.write`: one chunk, framed once, is written to each socket. */
   framed: () => {
     const chunk = Buffer.from('3\r\n:\n\n\r\n')
     return onEach((res) => res.socket.write(chunk))
@@ -37,7 +37,7 @@ const server = createServer(app)
 server.listen(0, '127.0.0.1', 4096, () => process.send({ port: server.address().port }))
 
 process.on('message', async ({ ask, id }) => process.send({ id, answer: await ANSWERS[ask]() }))
-// Whoever asked is gone.
+// The parent process has ended.
 process.on('disconnect', () => process.exit())
 
 const ANSWERS = {

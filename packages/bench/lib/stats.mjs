@@ -14,7 +14,7 @@ function at(sorted, quantile) {
   return sorted[below] + (sorted[Math.ceil(position)] - sorted[below]) * (position - below)
 }
 
-/** `variants` in another order each round, so that none always comes first or after the same one. */
+/** Rotates `variants` by one place each round, so that none always comes first. */
 export function rotated(variants, round) {
   const shift = round % variants.length
   return [...variants.slice(shift), ...variants.slice(0, shift)]

@@ -8,10 +8,7 @@ const PER_SECOND = 50
 const WARM_UP = 4_000
 const VARIANTS = ['memory', 'redis', 'ioredis']
 
-/**
- * Two servers with 1,000 subscribers each: what is published by one of them, or by each where each has a log of its
- * own.
- */
+/** Runs two servers with 1,000 subscribers each. One publishes to both, or each to its own with the memory log. */
 export async function delivery({ node, load, redis, rounds = 5, ms = 6_000 }) {
   const measured = await interleaved([...VARIANTS, 'XADD and XREAD'], rounds, (variant, round) =>
     variant === 'XADD and XREAD' ? measureRaw(node, redis, ms) : measureServers({ node, load, redis, variant, round, ms }),
@@ -35,7 +32,7 @@ async function measureServers({ node, load, redis, variant, round, ms }) {
       loads.push(await start(started, 1 - core, [load, `${server.ready.port}`, '0', 'latency', 'sleeps'], String))
     }
     for (const each of loads) await each.ask(`open ${SUBSCRIBERS} 1 /`)
-    // Each process publishes to its own subscribers, where nobody else does.
+    // A memory log is not shared, so each process publishes to its own subscribers.
     const publishers = variant === 'memory' ? servers : servers.slice(0, 1)
     const publish = async (milliseconds) => {
       const [{ messages }] = await Promise.all(publishers.map((server) => server.ask({ ask: 'publish', perSecond: PER_SECOND, ms: milliseconds })))
@@ -60,7 +57,7 @@ async function measureServers({ node, load, redis, variant, round, ms }) {
   }
 }
 
-/** One process that reads with `XREAD` what another adds with `XADD`, without any subscriber. */
+/** Runs a process that adds entries with `XADD` and reads them with `XREAD`, without any subscriber. */
 async function measureRaw(node, redis, ms) {
   const started = []
   try {

@@ -1,5 +1,5 @@
-// Connections that are told what is published, and do nothing with it: node follower.mjs <port of Redis> <channel>
-// <count>
+// node follower.mjs <port of Redis> <channel> <count>
+// Opens connections that subscribe to a Redis channel and ignore its messages.
 import { connect } from './clients.mjs'
 
 const [port, channel, count] = process.argv.slice(2)

@@ -6,7 +6,7 @@ import { figure, table } from '../lib/report.mjs'
 const FOLLOWERS = [0, 25]
 const PER_SECOND = 1_000
 
-/** What Redis takes for 1,000 messages a second, beside so many processes that follow the channel. */
+/** Measures the CPU of Redis at 1,000 messages a second, with and without connections that follow the channel. */
 export async function followers({ node, redis, rounds = 5, ms = 3_000 }) {
   const measured = await interleaved(FOLLOWERS, rounds, async (count, round) => {
     const started = []

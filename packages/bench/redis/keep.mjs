@@ -5,7 +5,7 @@ import { figure, table } from '../lib/report.mjs'
 
 const LIBRARIES = ['redis', 'ioredis']
 
-/** What is kept for many channels and messages, here and in Redis. */
+/** Measures the memory of many channels and messages, in this process and in Redis. */
 export async function keep({ node, redis, rounds = 3 }) {
   const measured = await interleaved(LIBRARIES, rounds, async (library, round) => {
     const started = []

@@ -1,4 +1,5 @@
-// Follows many logs and keeps many messages: node --expose-gc keeper.mjs <port of Redis> <redis|ioredis> <name>
+// node --expose-gc keeper.mjs <port of Redis> <redis|ioredis> <name>
+// Follows many logs and keeps many messages.
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createChannel } from '@tidings/core'

@@ -10,7 +10,7 @@ const TURNS = [
   { messages: 100, atLeast: 0.7 },
 ]
 
-/** What one process publishes, so many messages a turn, against `XADD` of the same bytes in a pipeline. */
+/** Compares the messages a second that one process publishes with `XADD` of the same bytes in a pipeline. */
 export async function publish({ node, redis, rounds = 5, ms = 2_000 }) {
   const sections = []
   const targets = []

@@ -1,4 +1,5 @@
-// Publishes as fast as it is confirmed: node publisher.mjs <port of Redis> <redis|ioredis> <publish|XADD> <name>
+// node publisher.mjs <port of Redis> <redis|ioredis> <publish|XADD> <name>
+// Publishes as fast as Redis confirms.
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createChannel } from '@tidings/core'
@@ -6,7 +7,7 @@ import { redisLog } from '@tidings/redis'
 import { connect } from './clients.mjs'
 
 const [port, library, how, name] = process.argv.slice(2)
-// As many as a fast client has on the way.
+// The number of unconfirmed messages of a fast publisher.
 const WINDOW = 4_000
 const client = await connect(library, Number(port))
 const data = 'x'.repeat(100)
@@ -17,11 +18,11 @@ const publishOne = {
     const channel = createChannel({ log: redisLog(client, `publish ${library} ${name}`) })
     return () => channel.publish(data)
   },
-  // The same bytes in an entry, and the same bound.
+  // An entry has the same bytes, and the stream the same bound.
   XADD: () => () => send('XADD', `xadd ${library} ${name}`, 'MAXLEN', '~', '10000', '*', 'm', `["data: ${data}\\n",1,null,null]`),
 }[how]()
 
-/** @param perSecond at most so many; as many as it can where undefined */
+/** @param perSecond the most messages a second; without it, there is no bound */
 async function run({ messages, perSecond, ms }) {
   const engineBefore = await engineCpu()
   const began = performance.now()
@@ -48,7 +49,7 @@ async function run({ messages, perSecond, ms }) {
   return { perSecond: sent / took, engine: (((await engineCpu()) - engineBefore) / took) * 100 }
 }
 
-/** Seconds of CPU that Redis has used. */
+/** The CPU time of Redis, in seconds. */
 async function engineCpu() {
   const info = String(await send('INFO', 'cpu'))
   return ['used_cpu_sys', 'used_cpu_user'].reduce((sum, field) => sum + Number(new RegExp(`${field}:([0-9.]+)`).exec(info)?.[1]), 0)

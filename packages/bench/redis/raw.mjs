@@ -1,4 +1,4 @@
-// XADD and XREAD alone, as a floor: node raw.mjs <port of Redis>
+// The floor of a delivery by Redis: XADD and XREAD alone. node raw.mjs <port of Redis>
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect } from './clients.mjs'
@@ -8,7 +8,7 @@ const [writer, reader] = [await connect('redis', port), await connect('redis', p
 const stream = 'raw'
 await writer.del(stream)
 
-/** How long each message took from when it was due. */
+/** Measures the time from when a message was due until it was read. */
 async function latency({ perSecond, ms }) {
   const count = Math.round((perSecond * ms) / 1000)
   const interval = 1000 / perSecond
@@ -17,7 +17,7 @@ async function latency({ perSecond, ms }) {
   const reading = (async () => {
     for (let last = '0'; took.length < count; ) {
       const reply = await reader.sendCommand(['XREAD', 'BLOCK', '5000', 'COUNT', '1000', 'STREAMS', stream, last])
-      // A map or a list of pairs, as the protocol's version has it.
+      // RESP3 answers with a map, RESP2 with a list of pairs.
       const entries = Array.isArray(reply) ? reply[0][1] : Object.values(reply)[0]
       for (const [id, [, due]] of entries) {
         took.push(performance.now() - Number(due))

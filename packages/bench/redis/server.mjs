@@ -1,5 +1,5 @@
 // One of several servers: node server.mjs <memory|redis|ioredis> <port of Redis> <name of the log>
-// Commands come on stdin, a line of JSON each, and are answered by a line of JSON.
+// Each command is a line of JSON on stdin, and its answer a line of JSON.
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createChannel } from '@tidings/core'
@@ -18,7 +18,10 @@ app.get('/', (_req, res) => channel.subscribe(res.sse()))
 const server = app.listen(0, '127.0.0.1', 4096, () => answer({ port: server.address().port, control: 0 }))
 
 const ANSWERS = {
-  /** Open loop: so many messages a second whatever becomes of them, stamped with the time at which they were due. */
+  /**
+   * Open loop: publishes `perSecond` messages a second, even if the server falls behind. Each message contains the
+   * time at which it was due.
+   */
   async publish({ perSecond, ms }) {
     const began = performance.now()
     const count = Math.round((perSecond * ms) / 1000)
@@ -44,7 +47,7 @@ createInterface({ input: process.stdin })
     const { ask, ...question } = JSON.parse(line)
     answer(await ANSWERS[ask](question))
   })
-  // Whoever asked is gone.
+  // The parent process has ended.
   .on('close', () => process.exit())
 
 function answer(value) {
