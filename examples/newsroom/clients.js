@@ -3,7 +3,7 @@
 const SHORTEST_ABSENCE = 1_000
 const LONGEST_ABSENCE = 30_000
 
-/** The open streams, by the names that their pages have given themselves. */
+/** The open streams. Each page chooses a name for its stream. */
 export class Clients {
   /** @type {Map<EventStream, unknown>} */
   #names = new Map()
@@ -23,9 +23,9 @@ export class Clients {
   }
 
   /**
-   * Ends a client's stream. Its `EventSource` comes back by itself, after as many milliseconds as the last `retry` said.
+   * Ends a client's stream. Its `EventSource` reconnects after the milliseconds of the last `retry`.
    * @param {unknown} name
-   * @param {unknown} away
+   * @param {unknown} away milliseconds until it reconnects
    * @returns {boolean} whether there was such a client
    */
   drop(name, away) {

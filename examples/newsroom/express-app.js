@@ -5,12 +5,12 @@ import { headlineIn, LONGEST_HEADLINE } from './headline.js'
 import { startWire } from './sources/wire.js'
 
 const PAGE = fileURLToPath(new URL('public', import.meta.url))
-// The page loads nothing from elsewhere, and runs nothing that is not a file of its own.
+// Allows no other origin and no inline script.
 const CONTENT_POLICY =
   "default-src 'none'; connect-src 'self'; img-src 'self'; script-src 'self'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 /**
- * The page, its form, and the headlines.
+ * Serves the page, its form, and the headlines.
  * @param {import('./newsroom.js').Newsroom} newsroom
  * @param {AbortSignal} signal
  */

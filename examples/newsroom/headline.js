@@ -1,7 +1,7 @@
 export const LONGEST_HEADLINE = 120
 
 /**
- * The headline in the form's body, on one line; `undefined` for a body that holds none.
+ * The headline in the form's body, on one line, or `undefined` if there is none.
  * @param {unknown} body
  * @returns {string | undefined}
  */

@@ -3,7 +3,7 @@ import { Hono } from 'hono'
 import { measureLoad } from './sources/load.js'
 
 /**
- * The machine's own load.
+ * Serves the load of this process.
  * @param {import('./newsroom.js').Newsroom} newsroom
  * @param {AbortSignal} signal
  */

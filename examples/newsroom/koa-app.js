@@ -5,7 +5,7 @@ import { slowDown } from './slow-line.js'
 import { playMatches, scoresOf } from './sources/matches.js'
 
 /**
- * The scores.
+ * Serves the scores.
  * @param {import('./newsroom.js').Newsroom} newsroom
  * @param {AbortSignal} signal
  */

@@ -4,19 +4,19 @@ import { Clients } from './clients.js'
 const KEPT = 20
 
 /**
- * Where a headline comes from. It is the topic that it is published on.
+ * The source of a headline, which is also its topic.
  * @typedef {'agency' | 'form'} Origin
  * @typedef {{ text: string, origin: Origin, at: number }} Headline
  */
 
-/** One channel for three frameworks, each of which reads some of its topics. And the last headlines, for new readers. */
+/** One channel for three frameworks, with the last headlines for new readers. Each framework reads some topics. */
 export class Newsroom {
   channel = newChannel()
   clients = new Clients()
   /** @type {Headline[]} */
   #headlines = []
 
-  /** How many streams are open. */
+  /** The number of open streams. */
   get readers() {
     return this.clients.size
   }
@@ -34,14 +34,14 @@ export class Newsroom {
   }
 
   /**
-   * The last headlines, as a snapshot has them.
+   * The last headlines of these origins, as messages of a snapshot.
    * @param {...Origin} origins
    */
   latest(...origins) {
     return this.#headlines.filter(({ origin }) => origins.includes(origin)).map(messageOf)
   }
 
-  /** Replaces the channel, as a restart of the process would. The new one knows no earlier id. */
+  /** Replaces the channel, as a restart of the process would. The new channel knows no id of the old one. */
   restart() {
     const before = this.channel
     this.channel = newChannel()
@@ -50,7 +50,7 @@ export class Newsroom {
 }
 
 function newChannel() {
-  // The page shows its position, so an event tells it. Only the browser sees an id alone.
+  // The position comes in an event, so that the page can show it. An id without data reaches the browser only.
   return createChannel({ history: { messages: 1_000 }, position: 'message' })
 }
 

@@ -1,4 +1,4 @@
-// One address for three frameworks: a path's first part says whose request it is.
+// Serves three frameworks at one address. The first part of the path selects the framework.
 import { createServer } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import { expressApp } from './express-app.js'
@@ -28,14 +28,14 @@ server.once('error', (error) => {
   server.listen(0, '127.0.0.1')
 })
 server.once('listening', () => console.log(`${notice}The newsroom is open at http://localhost:${server.address().port}`))
-// Loopback only: everyone who reaches this page may publish.
+// Loopback only, since the page lets everyone publish.
 server.listen(wanted, '127.0.0.1')
 
 for (const name of ['SIGINT', 'SIGTERM']) {
   process.once(name, () => {
-    shutdown.abort() // Ends every stream cleanly, and tells its page to reconnect a little later than usual.
+    shutdown.abort() // Ends every stream cleanly, and asks its page to reconnect a little later than usual.
     server.close()
-    // Browsers open connections in advance. Node would wait for the first request on them.
+    // Browsers open connections in advance. Without this, Node waits for a first request on them.
     setTimeout(() => server.closeAllConnections(), 500).unref()
   })
 }

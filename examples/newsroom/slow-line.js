@@ -1,7 +1,7 @@
 const EVERY = 5_000
 
 /**
- * Makes a response behave as on a slow line: after each write it asks to wait for five seconds.
+ * Makes a response behave as on a slow line: after each write, its 'drain' event comes five seconds later.
  * @param {import('node:http').ServerResponse} res
  */
 export function slowDown(res) {

@@ -4,7 +4,7 @@ import { shortened, Wire } from './wire.js'
 const SHOWN = 6
 const LOGGED = 2
 
-/** A column: its headlines, and the line that they come over. */
+/** A column of the page: its headlines, and its event stream. */
 export class Desk {
   #section
   #names
@@ -13,12 +13,12 @@ export class Desk {
   #wire
   #away = 0
   #openedAt = 0
-  /** The line of the log that says what came late, and how much that was. */
+  /** The line in the log about the last reconnection, with the number of headlines that came late. */
   #back = { line: undefined, words: '', late: 0 }
 
   /**
    * @param {string} name
-   * @param {Record<string, (data: any, id: string) => void>} handlers for each event of this column alone
+   * @param {Record<string, (data: any, id: string) => void>} handlers for the events of this column
    */
   constructor(name, handlers) {
     const all = {
@@ -46,7 +46,7 @@ export class Desk {
 
   pause() {
     this.#wire.pause()
-    this.#note('Let go while the page was hidden')
+    this.#note('Closed while the page was hidden')
   }
 
   /** @param {{ text: string, origin: string, at: number }} headline */
@@ -68,11 +68,11 @@ export class Desk {
     this.#away = away
     this.#openedAt = Date.now()
     this.#back.line = undefined
-    // Without an id the whole state comes, also to one that was dropped in the middle of it.
+    // Without an id the server sends the whole state, even if the last connection ended in the middle of it.
     if (!this.#wire.lastEventId) this.#headlines.replaceChildren()
   }
 
-  /** The server says where this stream stands: as it begins, and now and then. */
+  /** Handles the position that the server sends at the beginning, and now and then later. */
   #resume(id) {
     if (this.#back.line) return
     const words = this.#away ? `Back after ${Math.round(this.#away).toLocaleString('en-GB')} ms with Last-Event-ID ${shortened(id)}: ` : 'Connected'
@@ -85,11 +85,11 @@ export class Desk {
     line?.lastChild.replaceWith(` ${words}${late} missed ${late === 1 ? 'headline has' : 'headlines have'} come`)
   }
 
-  /** Something may be gone; what follows is the state as it is now. */
+  /** Handles a reset: messages may be gone, and the server sends the current state next. */
   #reset({ reason, lastEventId }) {
     this.#headlines.replaceChildren()
     this.#back = {
-      line: this.#note(`Reset (${reason}): the server cannot tell what followed ${shortened(lastEventId)}, and sends how it stands`),
+      line: this.#note(`Reset (${reason}): the server has no messages after ${shortened(lastEventId)}, and sends the current state`),
       words: '',
       late: 0,
     }
@@ -98,7 +98,7 @@ export class Desk {
 
   #dropButton(label, milliseconds) {
     return this.#button(label, async () => {
-      if (this.#wire.state !== 'live') return this.#note('Nothing to cut: it is not back yet')
+      if (this.#wire.state !== 'live') return this.#note('Nothing to cut: it has not reconnected yet')
       const done = await this.#wire.drop(milliseconds).catch(() => false)
       this.#note(done ? `Cut by the server, with retry: ${milliseconds}` : 'The server had nothing to cut')
       if (done) this.#section.style.setProperty('--away', `${milliseconds}ms`)

@@ -1,5 +1,5 @@
 /**
- * An element with its class and its children. Text goes in as text, whatever it holds.
+ * Makes an element with its class and its children. A string becomes text, even if it looks like HTML.
  * @param {string} tag
  * @param {string} className
  * @param {...(string | Node)} children
@@ -11,13 +11,13 @@ export function element(tag, className, ...children) {
   return made
 }
 
-/** Adds to the top of a list, and lets the oldest go. */
+/** Adds an item to the top of a list, and removes the oldest beyond `longest`. */
 export function prepend(list, item, longest) {
   list.prepend(item)
   while (list.children.length > longest) list.lastElementChild.remove()
 }
 
-/** The time of day, as a log has it. */
+/** The time of day as text, for a log. */
 export function timeOfDay(at = Date.now()) {
   return new Date(at).toLocaleTimeString('en-GB')
 }

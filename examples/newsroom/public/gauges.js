@@ -2,14 +2,14 @@ import { element } from './element.js'
 import { Sparkline } from './sparkline.js'
 
 const MEGABYTE = 1_048_576
-/** What is drawn: its name, its number as text, and how far its scale reaches at least. */
+/** The gauges. `top` is the smallest maximum of a scale. */
 const DRAWN = [
   { name: 'Processor', unit: '% of a core', read: ({ cpu }) => cpu, digits: 1, top: 10 },
   { name: 'Event loop, late by', unit: 'ms at most', read: ({ delay }) => delay, digits: 1, top: 10 },
   { name: 'Memory', unit: 'MB resident', read: ({ memory }) => memory / MEGABYTE, digits: 0, top: 100 },
 ]
 
-/** The instruments; returns what shows a new measurement on them. */
+/** Adds the gauges to a list. Returns a function that shows a new measurement on them. */
 export function createGauges(list) {
   const rows = DRAWN.map(({ name, unit, read, digits, top }) => {
     const value = element('strong', 'number', '–')

@@ -5,9 +5,9 @@ import { showScore } from './scoreboard.js'
 
 const FRAMEWORKS = { express: 'Express', koa: 'Koa', hono: 'Hono' }
 const REASONS = {
-  // Two windows in sight hold all six connections, and the request waits for one.
+  // Two visible windows hold all six connections, so the request waits for a free one.
   TimeoutError: 'No connection was free: does another window show this page?',
-  // What `fetch` rejects with when there is nobody to answer.
+  // `fetch` rejects with this error if no server answers.
   TypeError: 'The server does not answer.',
 }
 const form = document.getElementById('form')
@@ -19,7 +19,7 @@ const desks = {
   koa: new Desk('koa', { headline: headlineFor('koa'), score: showScore }),
   hono: new Desk('hono', { headline: headlineFor('hono'), load: showLoad }),
 }
-// A browser keeps six HTTP/1.1 connections to a host, over all its tabs. One that nobody looks at need not hold three.
+// A browser opens at most six HTTP/1.1 connections to a host, for all its tabs. So a hidden tab closes its three.
 function followVisibility() {
   for (const desk of Object.values(desks)) document.hidden ? desk.pause() : desk.open()
 }
@@ -28,12 +28,12 @@ followVisibility()
 
 document.getElementById('date').textContent = new Date().toLocaleDateString('en-GB', { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' })
 
-/** The headline on its way: its id once the server has said it, and when each stream brought which id. */
+/** The headline that was sent last: its id, once the server has answered, and the time at which each id arrived. */
 const sent = { id: '', at: 0, arrived: new Map() }
 
 function headlineFor(desk) {
   return (id) => {
-    // What a snapshot brings has no id of its own, and comes with the one before it.
+    // Messages of a snapshot have no id. The browser then reports the id before them, which has its time already.
     const arrival = `${desk} ${id}`
     if (!sent.arrived.has(arrival)) sent.arrived.set(arrival, performance.now() - sent.at)
     if (sent.id !== '' && id === sent.id) showArrival()
@@ -65,7 +65,7 @@ async function post(text) {
 function showArrival() {
   const parts = Object.entries(FRAMEWORKS).flatMap(([desk, name], index) => {
     const took = sent.arrived.get(`${desk} ${sent.id}`)
-    const words = took === undefined ? 'when it is back' : `${Math.max(1, Math.round(took)).toLocaleString('en-GB')} ms`
+    const words = took === undefined ? 'when it reconnects' : `${Math.max(1, Math.round(took)).toLocaleString('en-GB')} ms`
     return [index === 0 ? 'Arrived by ' : ', ', `${name} `, element('b', '', words)]
   })
   outcome.replaceChildren(...parts)

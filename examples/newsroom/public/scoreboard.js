@@ -1,10 +1,10 @@
 import { element } from './element.js'
 
-/** How each match stood when it was last told, and where that is shown. */
+/** The last score of each match, with its row on the page. */
 const shown = new Map()
 let skipped = 0
 
-/** Shows how a match stands. */
+/** Shows the score of a match. */
 export function showScore(match) {
   const before = shown.get(match.home)
   const scored = before !== undefined && match.goals.some((goals, side) => goals > before.match.goals[side])
@@ -14,9 +14,9 @@ export function showScore(match) {
   shown.set(match.home, { match, row })
 
   document.getElementById('minute').textContent = match.over ? 'Full time' : `${match.minute}′`
-  // A score is published every minute, so those between were out of date before they could be read.
+  // A score is published every minute, so a missing minute means a score that the server skipped.
   skipped += Math.max(0, match.minute - (before?.match.minute ?? match.minute) - 1)
-  document.getElementById('skipped').textContent = skipped > 0 ? `· ${skipped} skipped, being out of date` : ''
+  document.getElementById('skipped').textContent = skipped > 0 ? `· ${skipped} skipped, since newer ones waited` : ''
 }
 
 function rowOf({ home, away, goals, last }, justScored) {

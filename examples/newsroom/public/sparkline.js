@@ -1,11 +1,11 @@
 const SVG = 'http://www.w3.org/2000/svg'
 const SPAN = 30_000
-// Longer than this between two samples, and there was no connection: the line shows the gap.
+// If two samples are further apart, the connection was away, and the line shows a gap.
 const GAP = 2_500
 const WIDTH = 240
 const HEIGHT = 40
 
-/** The last half minute of a number, as a line over a faint area. */
+/** Draws the last half minute of a number as a line over a faint area. */
 export class Sparkline {
   element = shape('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', 'aria-hidden': 'true', class: 'spark' })
   #top
@@ -13,7 +13,7 @@ export class Sparkline {
   #line = shape('path', { class: 'trace' })
   #samples = []
 
-  /** @param {number} top how far the scale reaches at least */
+  /** @param {number} top the smallest maximum of the scale */
   constructor(top) {
     this.#top = top
     this.element.append(this.#area, this.#line)

@@ -1,16 +1,16 @@
-/** A desk's event stream, as the browser keeps it: an `EventSource`, and what there is to tell about it. */
+/** The event stream of a desk: an `EventSource` with its state, its event count and its last id. */
 export class Wire {
   /** `connecting`, `live`, `away` or `paused`. */
   state = 'connecting'
   received = 0
   lastEventId = ''
-  /** Whether the server is to treat it as one at the end of a slow line. */
+  /** Whether the server slows its connection down. */
   slow = false
   #desk
   #tell
   #source
   #awaySince = 0
-  // Names this stream to the server, which is asked to drop it.
+  // The name of this stream, by which the page asks the server to drop it.
   #client = crypto.getRandomValues(new Uint32Array(2)).join('-')
 
   /**
@@ -25,7 +25,7 @@ export class Wire {
   /** @param {string[]} names the events to listen for */
   open(names) {
     const query = new URLSearchParams({ client: this.#client })
-    // An EventSource sends the header when it comes back by itself. A new one knows of no id, and says it in the query.
+    // An EventSource sends the header when it reconnects by itself. A new one has no id, so the id goes in the query.
     if (this.lastEventId) query.set('lastEventId', this.lastEventId)
     if (this.slow) query.set('slow', 'yes')
     this.#source?.close()
@@ -34,20 +34,20 @@ export class Wire {
     source.onopen = () => this.#opened()
     source.onerror = () => {
       this.#lost()
-      // It gives up where the answer was no event stream, such as a proxy's 502.
+      // It gives up if the answer is no event stream, such as a proxy's 502.
       if (source.readyState === EventSource.CLOSED) setTimeout(() => this.#source === source && this.open(names), 3_000)
     }
     for (const name of names) {
       source.addEventListener(name, (event) => {
         this.received++
-        this.lastEventId = event.lastEventId || this.lastEventId // Empty before the first id, also where this page knows one.
+        this.lastEventId = event.lastEventId || this.lastEventId // A new EventSource reports '' until its first id.
         this.#tell.onEvent(name, event.data && JSON.parse(event.data), event.lastEventId)
         this.#tell.onChange()
       })
     }
   }
 
-  /** Gives the connection up; `open` takes it up again where it was. */
+  /** Closes the connection. `open` resumes from the last id. */
   pause() {
     this.#source?.close()
     this.#source = undefined
@@ -55,7 +55,7 @@ export class Wire {
     this.#become('paused')
   }
 
-  /** Asks the server to drop this stream, and to be left alone for so long. */
+  /** Asks the server to end this stream, so that the browser reconnects after `milliseconds`. */
   async drop(milliseconds) {
     const query = new URLSearchParams({ client: this.#client, away: String(milliseconds) })
     const answer = await fetch(`/${this.#desk}/drop?${query}`, { method: 'POST' })
@@ -79,7 +79,7 @@ export class Wire {
   }
 }
 
-/** An id for people: most of it says which life of the log it is of, and is random. */
+/** Shortens an id for display. Most of it is the random epoch of the log. */
 export function shortened(id) {
   return id.replace(/(?<=^\w{6})\w+/, '…')
 }

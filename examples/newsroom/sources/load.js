@@ -6,12 +6,12 @@ const EVERY = 1_000
 const RESOLUTION = 10
 
 /**
- * Measures once a second what this process costs. Each reader has its own measurement, which ends with the reader.
+ * Measures the load of this process once a second. Each reader has its own measurement, which ends with the reader.
  *
  * @param {{ readonly readers: number }} newsroom
- * @returns {AsyncGenerator<{ cpu: number, memory: number, delay: number, machine: number, readers: number }, void>} `cpu`: per
- * cent of one core; `memory`: resident bytes; `delay`: by how many milliseconds the event loop was late at worst; `machine`:
- * the load average of the last minute (0 on Windows); `readers`: open streams
+ * @returns {AsyncGenerator<{ cpu: number, memory: number, delay: number, machine: number, readers: number }, void>}
+ * `cpu`: per cent of one core; `memory`: resident bytes; `delay`: the longest delay of the event loop in milliseconds;
+ * `machine`: the load average of the last minute (0 on Windows); `readers`: open streams
  */
 export async function* measureLoad(newsroom) {
   const late = monitorEventLoopDelay({ resolution: RESOLUTION })
@@ -28,7 +28,7 @@ export async function* measureLoad(newsroom) {
       yield {
         cpu: (user + system) / 10 / elapsed,
         memory: process.memoryUsage.rss(),
-        // The histogram holds the time between two ticks, not by how much the second was late.
+        // The histogram holds the time between two ticks, which includes the resolution.
         delay: Math.max(0, late.max / 1e6 - RESOLUTION),
         machine: loadavg()[0] ?? 0,
         readers: newsroom.readers,

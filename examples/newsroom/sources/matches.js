@@ -1,6 +1,6 @@
 const MINUTE = 1_000
 const FULL_TIME = 90
-// Minutes until the next round, during which the result stays up.
+// Minutes between two rounds. The results stay on the page.
 const BREAK = 20
 const GOALS_PER_MINUTE = 1.5 / FULL_TIME
 const FIXTURES = [
@@ -17,9 +17,9 @@ const SCORERS = ['Adeyemi', 'Brandt', 'Castellan', 'Dunmore', 'Eklund', 'Farrow'
  */
 
 /**
- * A round of matches, simulated: a minute a second, then a break, then the next round, for as long as the process lives.
+ * Simulates rounds of matches until the process ends. A minute of a match takes a second.
  * @param {(board: Board) => void} onMinute
- * @returns {{ readonly board: Board }} how it stands now
+ * @returns {{ readonly board: Board }} the current scores
  */
 export function playMatches(onMinute) {
   let board = kickOff()
@@ -41,7 +41,7 @@ export function playMatches(onMinute) {
 }
 
 /**
- * A message for each match: how it stands, and in which minute.
+ * Makes a message for each match, with its score and minute.
  * @param {Board} board
  */
 export function scoresOf({ minute, over, matches }) {

@@ -1,5 +1,5 @@
 const EVERY = 9_000
-// Some are there when the first reader comes.
+// The first reader finds some headlines.
 const AT_ONCE = 5
 const HEADLINES = [
   'Night ferry to Merrow runs again after nine winters',
@@ -29,7 +29,7 @@ const HEADLINES = [
 ]
 
 /**
- * A news agency, invented: some headlines at once, then one every nine seconds, for as long as the process lives.
+ * Plays a news agency: some headlines at once, then one every nine seconds until the process ends.
  * @param {(text: string) => void} onHeadline
  */
 export function startWire(onHeadline) {

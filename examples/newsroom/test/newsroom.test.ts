@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 
 const HERE = new URL('..', import.meta.url)
 const FRAMEWORKS = ['express', 'koa', 'hono']
-/** The frame that tells a stream's position, after whatever state it begins with. */
+/** The beginning of the frame with the stream's position. It follows the state that a stream begins with. */
 const POSITION = 'event: position\n'
 
 interface Newsroom {
@@ -17,7 +17,7 @@ interface Newsroom {
   url: string
 }
 
-/** Starts the server as `npm start` does, and reads the one address that it prints. */
+/** Starts the server and reads the one address that it prints. */
 async function start(port = '0'): Promise<Newsroom> {
   const child = spawn(process.execPath, ['server.js'], { cwd: fileURLToPath(HERE), env: { ...process.env, PORT: port }, stdio: ['ignore', 'pipe', 'inherit'] })
   let said = ''
@@ -30,7 +30,7 @@ async function start(port = '0'): Promise<Newsroom> {
   return { process: child, said, url }
 }
 
-/** One event stream, frame by frame. */
+/** Reads an event stream frame by frame. */
 class Reader {
   readonly #chunks: ReadableStreamDefaultReader<Uint8Array>
   readonly #decoder = new TextDecoder()
@@ -51,7 +51,7 @@ class Reader {
     return new Reader(response.body, leave)
   }
 
-  /** The next frame with its blank line; `undefined` when the stream has ended. */
+  /** Resolves with the next frame and its blank line, or with `undefined` at the end of the stream. */
   async next(): Promise<string | undefined> {
     for (;;) {
       const end = this.#rest.indexOf('\n\n')
@@ -66,7 +66,7 @@ class Reader {
     }
   }
 
-  /** The next frame with this in it. */
+  /** Resolves with the next frame that contains `text`. */
   async until(text: string): Promise<string> {
     for (;;) {
       const frame = await this.next()
@@ -75,13 +75,13 @@ class Reader {
     }
   }
 
-  /** Reads on, and tells whether the stream ends. */
+  /** Reads to the end of the stream. */
   async ended(): Promise<boolean> {
     while ((await this.next()) !== undefined);
     return true
   }
 
-  /** The headlines up to the one with this text. */
+  /** Resolves with the headlines up to the one with this text. */
   async headlinesUntil(text: string): Promise<string[]> {
     const frames: string[] = []
     do frames.push(await this.until('event: headline\n'))
@@ -118,7 +118,7 @@ describe('the newsroom', () => {
     return ((await response.json()) as { id: string }).id
   }
 
-  it('serves the page under a policy that lets nothing in from elsewhere, and the page asks for nothing from elsewhere', async () => {
+  it('serves the page under a policy that allows no other origin, and the page needs no other origin', async () => {
     const response = await fetch(newsroom.url)
     expect(response.headers.get('content-security-policy')).toMatch(/^default-src 'none'; connect-src 'self'; /)
     const page = await response.text()
@@ -127,7 +127,7 @@ describe('the newsroom', () => {
     for (const path of asked) expect((await fetch(`${newsroom.url}/${path}`)).status).toBe(200)
   })
 
-  it('gives each framework a stream that begins with the reconnection time, and goes on with data of its own', async () => {
+  it('begins the stream of each framework with the reconnection time, then sends its own data', async () => {
     const own: Record<string, string> = { express: 'event: headline\n', koa: 'event: score\n', hono: 'event: load\n' }
     for (const name of FRAMEWORKS) {
       const reader = await read(name)
@@ -147,7 +147,7 @@ describe('the newsroom', () => {
     reader.leave()
   })
 
-  it('brings a posted headline to all three streams, as the same frame', async () => {
+  it('sends a posted headline to all three streams as the same frame', async () => {
     const readers = await Promise.all(FRAMEWORKS.map((name) => read(name)))
     const id = await publish('  Ferry \n “on time” <b> ')
     const frames = await Promise.all(readers.map((reader) => reader.until('Ferry “on time”')))
@@ -157,18 +157,18 @@ describe('the newsroom', () => {
     for (const reader of readers) reader.leave()
   })
 
-  it.each(FRAMEWORKS)('begins on %s with the last headlines, and then with its position', async (name) => {
+  it.each(FRAMEWORKS)('begins on %s with the last headlines, then sends its position', async (name) => {
     for (let number = 0; number < 22; number++) await publish(`Headline ${number}`)
     const reader = await read(name)
     const first = await reader.until('event: headline\n')
-    // Twenty are kept; on Express, the agency may have spoken in between.
+    // Twenty headlines are kept. On Express, one of the agency may be among them.
     expect(first).toMatch(/"Headline [23]"/)
     expect(first).not.toContain('id: ')
     expect(await reader.until(POSITION)).toMatch(/^event: position\ndata: \nid: [\w.~-]+\n\n$/)
     reader.leave()
   })
 
-  it.each(FRAMEWORKS)('gives a reader that comes back on %s exactly what it missed', async (name) => {
+  it.each(FRAMEWORKS)('sends a reader that reconnects on %s exactly the messages that it missed', async (name) => {
     const stays = await read(name)
     const leaves = await read(name)
     const seen = await publish(`Seen on ${name}`)
@@ -186,7 +186,7 @@ describe('the newsroom', () => {
     for (const reader of [stays, returns]) reader.leave()
   })
 
-  it.each(FRAMEWORKS)('says on %s when it cannot know what a reader missed, and how things stand', async (name) => {
+  it.each(FRAMEWORKS)('sends a reset and the current state on %s to a reader with an unknown id', async (name) => {
     await publish('Kept')
     const reader = await read(name, 'another-run')
     const [, reset] = [await reader.next(), await reader.next()]
@@ -196,7 +196,7 @@ describe('the newsroom', () => {
     reader.leave()
   })
 
-  it('begins a new epoch, which ends every stream and knows no id of before', async () => {
+  it('begins a new epoch, which ends every stream and knows no earlier id', async () => {
     const readers = await Promise.all(FRAMEWORKS.map((name) => read(name)))
     const before = await publish('Of the old epoch')
     await Promise.all(readers.map((reader) => reader.until('"Of the old epoch"')))
@@ -212,9 +212,9 @@ describe('the newsroom', () => {
     }
   })
 
-  it('gives a slow reader of each match what is newest, and one that keeps up every minute', async () => {
+  it('sends the newest score of each match to a slow reader, and every minute to a fast one', async () => {
     const [slow, fast] = await Promise.all([Reader.open(`${newsroom.url}/koa/events?slow=yes`), read('koa')])
-    // The first match's, from when it took its state on.
+    // The minutes of the first match, after the state at the beginning.
     const minutes = async (reader: Reader): Promise<number[]> => {
       const found: number[] = []
       await reader.until(POSITION)
@@ -234,7 +234,7 @@ describe('the newsroom', () => {
     expect(ofSlow.length).toBeGreaterThan(0)
   })
 
-  it.each(FRAMEWORKS)('drops on %s the stream of the client that asks, and no other', async (name) => {
+  it.each(FRAMEWORKS)('drops on %s only the stream of the client that asks', async (name) => {
     const [cut, other, nameless] = await Promise.all([read(name, undefined, 'one'), read(name, undefined, 'two'), read(name, undefined, '')])
     const ask = (query: string): Promise<Response> => fetch(`${newsroom.url}/${name}/drop?${query}`, { method: 'POST' })
     expect((await ask('client=one&away=8000')).status).toBe(204)
@@ -250,12 +250,12 @@ describe('the newsroom', () => {
 
   it.each<[string, number, string, string?]>([
     ['no text', 400, '{}'],
-    ['an empty one', 400, '{"text":" \\n\\u0000 "}'],
-    ['one that is too long', 400, JSON.stringify({ text: 'x'.repeat(121) })],
-    ['text that is none', 400, '{"text":{"toString":"x"}}'],
+    ['an empty text', 400, '{"text":" \\n\\u0000 "}'],
+    ['a text that is too long', 400, JSON.stringify({ text: 'x'.repeat(121) })],
+    ['a text that is no string', 400, '{"text":{"toString":"x"}}'],
     ['null', 400, 'null'],
     ['broken JSON', 400, '{"text":'],
-    ['what another site can send unasked', 400, '{"text":"x"}', 'text/plain'],
+    ['a content type that other sites may send', 400, '{"text":"x"}', 'text/plain'],
     ['a body over 2 kB', 413, JSON.stringify({ text: 'x'.repeat(3_000) })],
   ])('refuses %s', async (_, status, body, type) => {
     const before = await publish('Before')
@@ -268,7 +268,7 @@ describe('the newsroom', () => {
     reader.leave()
   })
 
-  it.each(FRAMEWORKS)('shows on the page the code that runs on %s', async (name) => {
+  it.each(FRAMEWORKS)('shows the code of %s on the page as it runs', async (name) => {
     const page = await readFile(new URL('public/index.html', HERE), 'utf8')
     const app = await readFile(new URL(`${name}-app.js`, HERE), 'utf8')
     const shown = new RegExp(`<pre data-file="${name}-app.js"><code>([^<]*)</code>`).exec(page)?.[1] ?? ''
@@ -300,7 +300,7 @@ describe('a newsroom of one test', () => {
     expect(await exited).toEqual([0, null])
   })
 
-  it('does not wait at its end for a connection that has asked for nothing yet', async () => {
+  it('does not wait at its end for a connection without a request', async () => {
     newsroom = await start()
     const { process, url } = newsroom
     const ahead = connect(Number(new URL(url).port), '127.0.0.1')
@@ -310,7 +310,7 @@ describe('a newsroom of one test', () => {
     ahead.destroy()
   })
 
-  it('takes another port where the wanted one is taken, and says so', async () => {
+  it('takes another port if the wanted one is taken, and says so', async () => {
     const holder = createServer().listen(0, '127.0.0.1')
     await once(holder, 'listening')
     const { port } = holder.address() as AddressInfo
@@ -321,7 +321,7 @@ describe('a newsroom of one test', () => {
   })
 })
 
-/** Line ends, indents and trailing commas are the formatter's; the page's columns are narrower than a file. */
+/** Removes line ends, indents and trailing commas: the formatter sets them, and the page's columns are narrower. */
 function withoutLayout(code: string): string {
   return code.replace(/\s+/g, '').replace(/,(?=[)}])/g, '')
 }
