@@ -1,6 +1,6 @@
 // Checks the packed tarballs, since users get those and not this repository. Packs and lints every public package,
 // installs it into empty folders beside its frameworks, and compiles and runs programs there.
-// `--keep <folder>` leaves the tarballs there when all checks have passed.
+// `--keep <folder>` copies the tarballs there when all checks have passed.
 import { spawn } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
@@ -23,7 +23,7 @@ const command = (name, bin) => [process.execPath, join(root, 'node_modules', nam
 const publint = command('publint', 'publint')
 const attw = command('@arethetypeswrong/cli', 'attw')
 const vitest = command('vitest', 'vitest')
-// The older compiler does not check the packages' own declarations, which would take it three times as long.
+// The older compiler would need three times as long to check the packages' own declarations, so it skips them.
 const compilers = [
   { compiler: command('typescript', 'tsc'), skipLibCheck: 'false' },
   { compiler: command('typescript6', 'tsc6'), skipLibCheck: 'true' },
@@ -117,7 +117,7 @@ async function checkTarball(each) {
 
 const INSTALL = ['install', '--prefer-offline', '--no-audit', '--no-fund', '--no-package-lock', '--ignore-scripts', '--legacy-peer-deps', '--loglevel=error']
 
-/** Installs the package, core, and a user's other dependencies into an empty folder. */
+/** Installs the package, core, and the other dependencies of a user into an empty folder. */
 async function install(folder, tidings, beside) {
   mkdirSync(folder)
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'consumer', private: true }))
@@ -127,8 +127,8 @@ async function install(folder, tidings, beside) {
 }
 
 /**
- * The versions of the dependencies that users install beside a package, as that package (or the root, for @types/node)
- * has them in this repository.
+ * The versions of the dependencies that users install beside a package. They are the versions that the package has in
+ * this repository, or the root's for @types/node.
  */
 function versionsOf(tidings, beside) {
   const installedAt = (name) => [join(root, 'packages', tidings), root].map((each) => join(each, 'node_modules', name)).find(existsSync)
@@ -160,7 +160,7 @@ async function checkConsumer({ source, tidings, beside, options }, index) {
   }
 }
 
-/** Runs an example from a copy of its folder alone. */
+/** Runs an example from a copy of its folder. */
 async function checkExample(name) {
   const source = join(root, 'examples', name)
   const folder = join(work, `example-${name}`)
@@ -171,7 +171,7 @@ async function checkExample(name) {
   await check(`example ${name}: starts, first event`, () => readFirst(name, folder))
 }
 
-/** Measures each entry of core as bundlers ship it to browsers and workers. */
+/** Measures each entry of core as a bundler ships it. */
 async function checkSizes() {
   const folder = join(work, 'consumer-sizes')
   if (!(await check('sizes: npm install', () => install(folder, 'core', {})))) return
@@ -181,7 +181,7 @@ async function checkSizes() {
   }
 }
 
-/** Checks `@tidings/testing` inside a test, since it is used in a test runner. */
+/** Checks `@tidings/testing` inside a test runner, where users have it. */
 async function checkTesting() {
   const folder = join(work, 'consumer-testing')
   if (!(await check('testing: npm install', () => install(folder, 'testing', versionsOf('testing', { '@types/node': '@types/node' }))))) return
@@ -190,7 +190,7 @@ async function checkTesting() {
   cpSync(join(root, 'scripts/consumers/testing.test.ts'), join(folder, 'testing.test.ts'))
   const compilerOptions = { module: 'nodenext', target: 'es2022', strict: true, noEmit: true, ...web, types: ['node'] }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['testing.test.ts'] }))
-  // Does not check the declarations of vitest, and so not ours either.
+  // Skips all declarations, ours too, since those of vitest may not compile.
   await check('testing: TypeScript 7', () => run(compilers[0].compiler, ['-p', '.', '--skipLibCheck', 'true'], folder))
   await check('testing: inside vitest', () => run(vitest, ['run', '--root', folder, '--reporter=dot'], folder))
 }

@@ -4,7 +4,7 @@ export interface Consumer {
   source: string
   /** The folder of the package that it uses. */
   tidings: string
-  /** What is installed beside the package: names that users install, each with a dependency of this repository. */
+  /** The packages that a user installs beside it, each with the dependency here that has its version. */
   beside: Record<string, string>
   options: { lib: string[]; types: string[] }
 }
@@ -12,5 +12,5 @@ export interface Consumer {
 /** Compiler options of a program for the web. */
 export const web: Consumer['options']
 
-/** All such programs. */
+/** All programs. */
 export const consumers: Consumer[]

@@ -2,8 +2,8 @@
 
 const node = { lib: ['ES2023'], types: ['node'] }
 export const web = { lib: ['ES2023', 'DOM', 'DOM.Iterable'], types: [] }
-// Each has its own folder, so that a package which needs another package's framework fails. `beside` maps the name
-// that users install to the dependency of this repository whose version is taken.
+// Each program has its own folder, so that a package fails if it needs the framework of another package. `beside` maps
+// each name that a user installs to the dependency of this repository whose version is installed.
 export const consumers = [
   { source: 'express.ts', tidings: 'express', beside: { express: 'express', '@types/express': '@types/express' }, options: node },
   { source: 'express.ts', tidings: 'express', beside: { express: 'express4', '@types/express': '@types/express4' }, options: node },

@@ -1,10 +1,10 @@
-// The first request to each example, and the text that its answer must have. Examples run outside of this repository.
+// The first request to each example, and the text that its answer must contain. Examples run outside this repository.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
-// Milliseconds.
+// The time until an example is killed, in milliseconds.
 const LONGEST = 20_000
 const JSON_BODY = { 'content-type': 'application/json' }
 const INITIALIZE = {
@@ -41,10 +41,10 @@ export const FIRST_READS = {
 }
 
 /**
- * The package.json of an example outside of this repository: only the dependencies that it runs with, and our packages
- * as tarballs.
+ * The package.json of an example outside this repository. It has only the dependencies that the example runs with, and
+ * our packages as tarballs.
  *
- * @param {(name: string) => string} tarball where a package of ours was packed
+ * @param {(name: string) => string} tarball the path of a packed package
  */
 export function standalone({ name, type, dependencies }, tarball) {
   const own = (version) => version.startsWith('workspace:')
@@ -70,7 +70,7 @@ export async function readFirst(name, folder) {
   }
 }
 
-/** The first address that it prints. */
+/** Resolves with the first address that the child prints. */
 function addressTold(child) {
   return new Promise((resolve, reject) => {
     let output = ''
@@ -94,7 +94,7 @@ async function readUntil(response, wanted) {
       if (text.includes(wanted)) return
     }
   } catch {
-    // It was ended for having taken too long.
+    // The example took too long and was killed.
   }
   throw new Error(`${response.status}, and no ${JSON.stringify(wanted)} in ${JSON.stringify(text)}`)
 }

@@ -10,7 +10,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const { GITHUB_REPOSITORY: repository, GITHUB_SERVER_URL: server = 'https://github.com' } = process.env
 const url = `${server}/${repository}`
 
-/** The text of a page with absolute links. Links within the page and code stay as they are. */
+/** The text of a page with absolute links. Code and links within the page stay as they are. */
 function withAbsoluteLinks(page) {
   const parts = readFileSync(join(ROOT, page), 'utf8').split(/(^```[\s\S]*?^```$)/m)
   return parts

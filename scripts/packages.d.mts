@@ -3,7 +3,7 @@ export interface Package {
   name: string
   /** The name of its folder in `packages/`. */
   folder: string
-  /** Where that is. */
+  /** The absolute path of that folder. */
   path: string
   manifest: { name: string; version: string; exports: Record<string, Record<string, string>>; private?: boolean }
 }
@@ -11,8 +11,8 @@ export interface Package {
 /** All packages below `packages/`, private ones too. */
 export function allPackages(): Package[]
 
-/** The packages that are published: those that are not private. */
+/** The packages that are published. */
 export function publishedPackages(): Package[]
 
-/** The packages for a framework: those that run the contract of an adapter. */
+/** The packages for a framework. They run the contract of an adapter. */
 export function adapterPackages(): Package[]

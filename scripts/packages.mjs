@@ -1,4 +1,4 @@
-// The packages of this repository, by their manifests. What is listed for each package elsewhere is taken from here.
+// The packages of this repository, read from their manifests. Other lists of packages come from here.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
@@ -13,12 +13,12 @@ export function allPackages() {
   })
 }
 
-/** The packages that are published: those that are not private. */
+/** The packages that are published. */
 export function publishedPackages() {
   return allPackages().filter(({ manifest }) => !manifest.private)
 }
 
-/** The packages for a framework: those that run the contract of an adapter. */
+/** The packages for a framework. They run the contract of an adapter. */
 export function adapterPackages() {
   return publishedPackages().filter(({ path }) => existsSync(`${path}/test/contract`))
 }

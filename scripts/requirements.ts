@@ -13,7 +13,7 @@ export const BINARIES = {
 type Binary = keyof typeof BINARIES
 type Describe = typeof describe | typeof describe.skip
 
-// Tests of a proxy's own limits use them. CI may lack them.
+// Used by tests of a proxy's own limits. CI may lack them.
 const OPTIONAL: readonly Binary[] = ['haproxy']
 
 /**

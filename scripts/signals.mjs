@@ -17,8 +17,8 @@ export function endWithParent() {
 }
 
 /**
- * Passes this process's signals to a `detached` child and all processes below it. The returned function stops that. It
- * gives the exit code for the signal that came, or 0.
+ * Passes this process's signals to a `detached` child and all processes below it. The returned function stops that and
+ * returns the exit code for the signal that came, or 0.
  */
 export function handSignalsOn(child) {
   let code = 0
@@ -28,7 +28,7 @@ export function handSignalsOn(child) {
       if (process.platform === 'win32') child.kill(signal)
       else process.kill(-child.pid, signal)
     } catch (error) {
-      // All of them have ended already.
+      // The processes have already ended.
       if (error.code !== 'ESRCH') throw error
     }
   }

@@ -1,12 +1,12 @@
-// Measures each entry of @tidings/core: all of its exports with everything they import, in one file, minified and
-// gzipped. Sizes and budgets are stated in README.md alone.
+// Measures each entry of @tidings/core: all its exports and their imports in one file, minified and gzipped. README.md
+// states the sizes and budgets.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { rolldown } from 'rolldown'
 
 const ROW = /^\| `(@tidings\/core[^`]*)` \| ([\d.]+) kB \| ([\d.]+) kB \|$/gm
-// The allowed share by which the stated size may differ. Patch versions of the bundler change the size by less.
+// The share by which the stated size may differ. Patch versions of the bundler change the size by less.
 const TOLERANCE = 0.05
 
 /** The sizes that README.md states, in kB. */
@@ -28,7 +28,7 @@ export async function measuredSize(entry, folder) {
   return gzipSync(output[0].code, { level: 9 }).length / 1000
 }
 
-/** Throws when the entry is larger than its budget, or when README.md states another size. */
+/** Throws if the entry is larger than its budget, or if README.md states another size. */
 export function compareSizes({ entry, stated, budget }, measured) {
   const text = `${entry} is ${measured.toFixed(1)} kB`
   if (measured > budget) throw new Error(`${text}, over its budget of ${budget} kB`)

@@ -1,4 +1,4 @@
-// `npm run test:busy` runs the suites whose sentences name a time, while busy loops use all processors.
+// `npm run test:busy` runs the suites of sentences that name a time, while busy loops use all processors.
 // `npm run test:busy -- verify` runs another script of package.json in the same way.
 import { spawn } from 'node:child_process'
 import { availableParallelism } from 'node:os'

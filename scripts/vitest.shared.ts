@@ -5,14 +5,14 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config'
 const LONGEST_TEST = 120_000
 const LONGEST_POLL = 90_000
 
-/** The limits that end a test which hangs. */
+/** The limits after which a test that hangs ends. */
 export const patience: Pick<NonNullable<ViteUserConfig['test']>, 'testTimeout' | 'hookTimeout' | 'expect'> = {
   testTimeout: LONGEST_TEST,
   hookTimeout: LONGEST_TEST,
   expect: { poll: { timeout: LONGEST_POLL } },
 }
 
-/** All packages' tests run against the sources, so that errors point at lines of the sources. */
+/** Runs tests against the sources, so that errors point at their lines. */
 const shared: ViteUserConfig = defineConfig({
   resolve: { conditions: ['tidings-source'] },
   ssr: { resolve: { conditions: ['tidings-source', 'node'] } },

@@ -1,12 +1,12 @@
 // Runs a script of package.json under the pnpm that package.json names, so that `npm start` and `npm test` need Node
-// and npm alone. After `--full`, tests run with whole counts, as in CI; else with a tenth of them.
+// and npm alone. After `--full`, tests run with whole counts, as in CI. Without it, they run with a tenth of them.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { endWithParent, handSignalsOn } from './signals.mjs'
 
-/** Resolves to the exit code of the script. It is not 0 when a signal came. */
+/** Resolves to the exit code of the script. After a signal it is not 0. */
 export async function withPnpm(...args) {
   const { packageManager } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
   const windows = process.platform === 'win32'

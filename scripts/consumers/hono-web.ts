@@ -1,4 +1,4 @@
-// As on Workers or Deno: no server of Node, and no types of Node to lean on.
+// A program for Workers or Deno: it has no server of Node, and compiles without the types of Node.
 import { sse } from '@tidings/hono'
 import { Hono } from 'hono'
 

@@ -7,9 +7,9 @@ interface Goal {
   minute: number
 }
 
-// Neither connects before it is asked to.
+// Neither client connects here.
 const logs: RedisLog[] = [redisLog(createClient(), 'scores'), redisLog(new Redis({ lazyConnect: true }), 'scores', { expiry: 60_000 })]
-// @ts-expect-error: no client; without the package's types this line would pass.
+// @ts-expect-error: a URL is no client; without the package's types this line would pass.
 const _wrong: Parameters<typeof redisLog>[0] = 'redis://127.0.0.1'
 const channels = logs.map((log) => createChannel<{ goal: Goal }>({ log, onError: () => {} }))
 for (const channel of channels) channel.close()

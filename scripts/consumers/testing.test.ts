@@ -4,7 +4,7 @@ import { openEventStream } from '@tidings/core/node'
 import { describeAdapter, readEventStream } from '@tidings/testing'
 import { expect, test } from 'vitest'
 
-test('reads a stream that fetch has opened', async () => {
+test('reads a stream from fetch', async () => {
   const server = createServer((req, res) => {
     openEventStream(req, res).send({ event: 'goal', data: { minute: 12 }, id: '42' })
   }).listen(0)
@@ -13,6 +13,6 @@ test('reads a stream that fetch has opened', async () => {
   server.close()
 })
 
-test('has the contract for adapters', () => {
+test('exports the contract for adapters', () => {
   expect(describeAdapter).toBeTypeOf('function')
 })

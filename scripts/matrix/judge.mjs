@@ -1,12 +1,12 @@
 /**
- * What the tests of a suite mean, given what is known of the runtime: unexpected failures, tests that did not run,
- * limits that were met, and limits that are no more. A limit marked `sometimes` depends on timing and may be met or
- * not.
+ * Compares the results of a suite with the known limits of the runtime. `known` are failures that a limit explains,
+ * `unexpected` are all others, and `lifted` are the limits whose tests pass now. A limit marked `sometimes` depends on
+ * timing, so its test may fail or pass.
  */
 export function judge(tests, limits) {
   const failed = tests.filter(({ status }) => status === 'failed')
   const ran = tests.filter(({ status }) => status === 'failed' || status === 'passed')
-  // A suite that died halfway must not pass for what it had proven until then.
+  // A suite that ended halfway must not pass, so the tests that did not run are counted.
   const unrun = tests.length - ran.length
   const covers = (limit, { name }) => name.includes(limit.test)
   return {

@@ -1,7 +1,7 @@
 import { adapterPackages } from '../packages.mjs'
 
-// What a runtime cannot do, by the test that shows it. `limit` is the row of docs/runtimes.md that says why, with the
-// platform's own word.
+// The known limits of each runtime. `test` is a part of the name of the test that fails there. `limit` is the row of
+// docs/runtimes.md that says why.
 const CONTRACTS = adapterPackages().map(({ folder }) => folder)
 
 const LIMITS = [
@@ -9,17 +9,17 @@ const LIMITS = [
   { runtime: 'bun', suites: CONTRACTS, test: 'HTTP/1.1, B: slow peers B3/takes-a-little', limit: 'bun-progress' },
   { runtime: 'bun', suites: CONTRACTS, test: 'L4/counts-and-heap', limit: 'bun-heap' },
   { runtime: 'bun', suites: CONTRACTS, test: 'B4/one-slow-peer', limit: 'bun-heap' },
-  { runtime: 'bun', suites: ['server bun'], test: 'L2 nothing of this is reported as an error', limit: 'bun-notice' },
+  { runtime: 'bun', suites: ['server bun'], test: 'L2 reports no error for any of these', limit: 'bun-notice' },
   { runtime: 'deno', suites: CONTRACTS, test: 'B3/takes-a-little', limit: 'deno-progress' },
-  // Its garbage is not collected on call, so the figure is of what happened to be left.
+  // Deno does not collect garbage on call, so garbage may count as memory in use.
   { runtime: 'deno', suites: CONTRACTS, test: 'B4/one-slow-peer', limit: 'deno-memory', sometimes: true },
-  { runtime: 'deno', suites: ['server deno'], test: 'L2 nothing of this is reported as an error', limit: 'deno-notice' },
-  { runtime: 'workerd', suites: ['server workerd', 'server workerd-object'], test: 'L2 a peer that leaves is seen at once', limit: 'workers-leaving' },
-  { runtime: 'workerd', suites: ['server workerd', 'server workerd-object'], test: 'H6 Last-Event-ID', limit: 'workers-utf8' },
-  { runtime: 'workerd', suites: ['server workerd', 'server workerd-object'], test: 'L2 nothing of this is reported as an error', limit: 'workers-notice' },
+  { runtime: 'deno', suites: ['server deno'], test: 'L2 reports no error for any of these', limit: 'deno-notice' },
+  { runtime: 'workerd', suites: ['server workerd', 'server workerd-object'], test: 'L2 notices at once that a peer left', limit: 'workers-leaving' },
+  { runtime: 'workerd', suites: ['server workerd', 'server workerd-object'], test: 'H6 reads Last-Event-ID', limit: 'workers-utf8' },
+  { runtime: 'workerd', suites: ['server workerd', 'server workerd-object'], test: 'L2 reports no error for any of these', limit: 'workers-notice' },
 ]
 
-/** What is known not to work there. */
+/** The known limits of a suite on a runtime. */
 export function limitsOf(runtime, suite) {
   return LIMITS.filter((each) => each.runtime === runtime && each.suites.includes(suite))
 }

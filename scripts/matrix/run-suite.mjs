@@ -6,20 +6,20 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-// The slowest takes three minutes on two processors that others use as well.
+// Milliseconds. The slowest suite takes three minutes on two busy processors.
 const LONGEST = 600_000
 
 /**
- * Runs one suite for a runtime. Resolves to its tests as vitest tells of them, each with its name, status and first
+ * Runs one suite for a runtime. Resolves to its tests from vitest's report, each with its name, status and first
  * failure.
  */
 export async function runSuite({ executable, before }, { folder, file, server }) {
   const work = mkdtempSync(join(tmpdir(), 'tidings-matrix-'))
   const report = join(work, 'report.json')
   const vitest = [join(root, folder, 'node_modules/vitest/vitest.mjs'), 'run', file, '--reporter=json', `--outputFile=${report}`]
-  // A server is read by the Node that runs this; the other suites run in the runtime itself.
+  // The tests of a server run on this Node, and read it from outside. The other suites run in the runtime itself.
   const [program, args] = server ? [process.execPath, vitest] : [executable, [...before, ...vitest]]
-  // The limits are those of whole counts.
+  // The limits are known for whole counts only.
   const env = { ...process.env, TIDINGS_FULL: '1', ...(server ? { TIDINGS_SERVER: server, TIDINGS_RUNTIME: executable } : {}) }
   try {
     const child = spawn(program, args, { cwd: join(root, folder), env, stdio: ['ignore', 'pipe', 'pipe'], timeout: LONGEST, killSignal: 'SIGKILL' })
@@ -31,9 +31,9 @@ export async function runSuite({ executable, before }, { folder, file, server })
     }
     const [code, signal] = await once(child, 'close')
     const tests = testsIn(report) ?? []
-    // What fails outside of the tests is told by the exit code alone, and by what was printed.
-    const isTold = tests.some(({ status }) => status === 'failed') && tests.every(({ status }) => status === 'failed' || status === 'passed')
-    if (code !== 0 && !isTold) tests.push({ name: 'the suite', status: 'failed', failure: `ended with ${signal ?? code}\n${output}` })
+    // A failure outside of the tests shows in the exit code and the output, but not in the report.
+    const isReported = tests.some(({ status }) => status === 'failed') && tests.every(({ status }) => status === 'failed' || status === 'passed')
+    if (code !== 0 && !isReported) tests.push({ name: 'the suite', status: 'failed', failure: `ended with ${signal ?? code}\n${output}` })
     return tests
   } finally {
     rmSync(work, { recursive: true, force: true })

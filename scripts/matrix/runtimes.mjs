@@ -1,5 +1,5 @@
-// The runtimes, as npm brings them. (Newer Nodes come as packages of one binary for Linux x64; Node 20 is what the
-// repository itself needs.)
+// The runtimes, installed from npm. Newer versions of Node come as packages of one binary for Linux x64. Node 20 is
+// the Node that runs this script.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,13 +12,13 @@ const AVAILABLE = [
   node('node22', '22.23.3'),
   node('node24', '24.21.0'),
   node('node26', '26.10.0'),
-  // The binary's name differs between the versions that postinstall has linked and those that it has not.
+  // The name of the binary depends on whether the package's postinstall script ran.
   { name: 'bun', spec: 'bun@1.4.5', binary: ['bin/bun.exe', 'bin/bun'], before: ['--bun'] },
   { name: 'deno', spec: 'deno@2.9.6', binary: ['deno'], before: ['run', '-A'] },
   { name: 'workerd', spec: 'workerd@1.20261117.1', binary: ['bin/workerd'] },
 ]
 
-/** The runtimes of these names, all where there are none. */
+/** The runtimes of these names, or all runtimes without a name. */
 export function named(names) {
   const unknown = names.filter((name) => !AVAILABLE.some((each) => each.name === name))
   if (unknown.length > 0) throw new Error(`No runtime is named ${unknown.join(' or ')}; there are ${AVAILABLE.map(({ name }) => name).join(', ')}`)
@@ -26,8 +26,9 @@ export function named(names) {
 }
 
 /**
- * The runtime with where its program is and which version it says it is. What is not there is installed into a folder
- * of its own beside no project, which is kept: each is up to 190 MB. `TIDINGS_RUNTIMES` names another folder.
+ * The runtime with the path of its program, and the version that the program prints. Installs a missing runtime into a
+ * temporary folder outside of any project, and keeps it, since each has up to 190 MB. `TIDINGS_RUNTIMES` names another
+ * folder.
  */
 export function installed({ name, spec, binary, before = [] }) {
   if (!spec) {

@@ -1,12 +1,12 @@
 import { adapterPackages } from '../packages.mjs'
 
-// Which suite runs where. The contract's own suites run inside the runtime, by vitest; the server of a runtime is
-// read from outside.
+// The suites of each runtime. The contract's suites run inside the runtime, by vitest. The tests of a server read it
+// from outside.
 const SUITES = [
   { suite: 'core web', folder: 'packages/core', file: 'test/web.test.ts' },
   ...adapterPackages().map(({ folder }) => ({ suite: folder, folder: `packages/${folder}`, file: 'test/contract' })),
 ]
-// What goes past the response to its socket is Node's alone, and differs between its versions.
+// Only Node lets core write to the socket without the response, and the versions of Node differ in it.
 const SUITES_OF_NODE = [
   { suite: 'core node', folder: 'packages/core', file: 'test/node.test.ts' },
   { suite: 'core channels on the wire', folder: 'packages/core', file: 'test/channel-wire.test.ts' },
@@ -14,9 +14,9 @@ const SUITES_OF_NODE = [
 
 const server = (name) => ({ suite: `server ${name}`, folder: 'packages/tests', file: 'runtimes/test/server.test.ts', server: name })
 
-/** What is to be run of a runtime. */
+/** The suites to run for a runtime. */
 export function suitesOf(runtime) {
-  // It runs no test runner, only what serves.
+  // workerd cannot run a test runner.
   if (runtime === 'workerd') return [server('workerd'), server('workerd-object')]
   return runtime.startsWith('node') ? [...SUITES_OF_NODE, ...SUITES, server('node')] : [...SUITES, server(runtime)]
 }
