@@ -4,11 +4,11 @@
  *
  * @module @tidings/core
  */
-export { type Channel, createChannel } from './lib/channel/channel.ts'
+export { type Channel, createChannel, type EventsOf } from './lib/channel/channel.ts'
 export type { ChannelErrorStage, ChannelOptions, OwnEvents, PublishedEvents } from './lib/channel/channel-options.ts'
 export type { PublishOptions } from './lib/channel/publish.ts'
 export type { MessagesOptions } from './lib/channel/read-messages.ts'
-export type { SubscribeOptions, Subscription } from './lib/channel/subscription.ts'
+export type { FeedableStream, SubscribeOptions, Subscription } from './lib/channel/subscription.ts'
 export type { Lag } from './lib/delivery/reader.ts'
 export type { Snapshot, SnapshotContext, SnapshotResult } from './lib/delivery/snapshot.ts'
 export type { ChannelMessage, Filter } from './lib/delivery/view.ts'
@@ -24,6 +24,7 @@ export {
   encodeMessage,
   type Message,
   type MessageFields,
+  type PublishedMessage,
   type Serialize,
 } from './lib/message/message.ts'
 export { type Metrics, metrics } from './lib/metrics.ts'

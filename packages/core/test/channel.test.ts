@@ -9,7 +9,7 @@ import { KeptTail } from '../src/lib/log/kept-tail.ts'
 import { memoryLog } from '../src/lib/log/memory-log.ts'
 import type { TailedLog } from '../src/lib/log/message-log.ts'
 import { TopicIndex } from '../src/lib/log/topic-index.ts'
-import type { Message } from '../src/lib/message/message.ts'
+import type { Message, PublishedMessage } from '../src/lib/message/message.ts'
 import type { EventStream } from '../src/lib/stream/event-stream.ts'
 import { closedStream } from '../src/lib/stream/public-stream.ts'
 import { resolveOptions } from '../src/lib/stream/stream-options.ts'
@@ -588,7 +588,7 @@ describe('C5 snapshots', () => {
 describe('C6 topics and filters', () => {
   test('C6 hold for replay as for live', async () => {
     const { channel, join, id } = openChannel<{ message: number }>()
-    const options: SubscribeOptions = { topics: ['a', 'b'], filter: ({ data }) => (data as number) > 1 }
+    const options: SubscribeOptions<{ message: number }> = { topics: ['a', 'b'], filter: ({ data }) => data > 1 }
     const publish = async (): Promise<void> => {
       await channel.publish({ data: 1 }, { topic: 'a' })
       await channel.publish({ data: 2 }, { topic: 'b' })
@@ -1104,7 +1104,9 @@ describe('C11 what belongs to the channel', () => {
 
   test('C11 a message is published without an id', () => {
     const { channel, log } = openChannel()
+    // @ts-expect-error an id
     expect(() => channel.publish({ data: 'x', id: '1' })).toThrow(coded('ERR_SSE_ID_OWNED'))
+    // @ts-expect-error an id
     expect(() => channel.publish({ data: 'x', id: '' })).toThrow(coded('ERR_SSE_ID_OWNED'))
     expect(log.tail.head).toBe(0)
   })
@@ -1133,7 +1135,7 @@ describe('C11 what belongs to the channel', () => {
       [{ data: 1n }, 'ERR_SSE_INVALID_MESSAGE'],
       [{ data: '', event: 'a\nb' }, 'ERR_SSE_INVALID_FIELD'],
     ]
-    for (const [message, code] of wrong) expect(() => channel.publish(message as Message)).toThrow(coded(code))
+    for (const [message, code] of wrong) expect(() => channel.publish(message as PublishedMessage)).toThrow(coded(code))
     for (const options of [{ topic: 42 }, { topic: null }, { key: 42 }])
       expect(() => channel.publish('x', options as never)).toThrow(coded('ERR_SSE_INVALID_OPTION'))
     expect(log.tail.head).toBe(0)
@@ -1274,7 +1276,8 @@ describe('C11 what belongs to the channel', () => {
 
   test('C11 types: events and their data are checked, and any name of the map may be published', () => {
     const { channel } = openChannel<{ goal: { minute: number }; message: string; card: 'red' }>()
-    channel.subscribe(openStream().stream as EventStream<{ goal: { minute: number } }>)
+    channel.subscribe(openStream().stream as EventStream<{ goal: { minute: number }; message: string; card: 'red'; more: 1 }>)
+    // @ts-expect-error a stream of other events
     channel.subscribe(openStream().stream as EventStream<{ other: 1 }>)
     // @ts-expect-error no stream
     expect(() => channel.subscribe({})).toThrow(coded('ERR_SSE_INVALID_OPTION'))

@@ -29,7 +29,7 @@ export interface Opened<Events extends object> {
    * Subscribes a new stream, of a client that comes with `lastEventId`. What is to happen to its sink before goes
    * last.
    */
-  join(options?: SubscribeOptions, lastEventId?: string, streamOptions?: StreamOptions, before?: (sink: HeldSink) => void): Joined
+  join(options?: SubscribeOptions<Events>, lastEventId?: string, streamOptions?: StreamOptions, before?: (sink: HeldSink) => void): Joined
 }
 
 /** Opens a channel over a log that the test can ask. */

@@ -3,10 +3,9 @@ import { isNow, neededBy, offsetOf, type Start, startOf } from '../delivery/read
 import type { ChannelMessage, View } from '../delivery/view.ts'
 import { describe } from '../describe.ts'
 import { channelEnded, type TidingsError } from '../errors.ts'
-import type { AnyEvents, Message } from '../message/message.ts'
+import type { AnyEvents, Message, PublishedMessage } from '../message/message.ts'
 import { countFailed, counts } from '../metrics.ts'
 import { checkedSignal, checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
-import type { EventStream } from '../stream/event-stream.ts'
 import { FEED, type Feedable } from '../stream/feeder.ts'
 import { settledWithin } from '../timer.ts'
 import { settledUnless } from '../waiting.ts'
@@ -14,8 +13,11 @@ import { ChannelHub } from './channel-hub.ts'
 import { type ChannelOptions, checkChannelOptions, type OwnEvents, POSITION_EVENT, type PublishedEvents } from './channel-options.ts'
 import { type PublishOptions, type ReservedEvents, toLogMessage } from './publish.ts'
 import { type Beginning, type MessagesOptions, readMessages } from './read-messages.ts'
-import { checkSubscribeOptions, type SubscribeOptions, type Subscription, subscriptionOf } from './subscription.ts'
+import { checkSubscribeOptions, type FeedableStream, type SubscribeOptions, type Subscription, subscriptionOf } from './subscription.ts'
 import { topicsOf } from './topics.ts'
+
+/** The events of a channel's messages, for a front end: `type Scores = EventsOf<typeof scores>`. */
+export type EventsOf<Of> = Of extends Channel<infer Events> ? Events : never
 
 /** A bounded, ordered log of messages, and the streams that read it. */
 export interface Channel<Events extends object = AnyEvents> {
@@ -27,21 +29,21 @@ export interface Channel<Events extends object = AnyEvents> {
    * @throws the errors of `send`, at once; `ERR_SSE_ID_OWNED` for a message with an id, `ERR_SSE_RESERVED_EVENT` for
    * the channel's own events, `ERR_SSE_INVALID_OPTION`, `ERR_SSE_CHANNEL_ENDED` after `end()` or `close()`
    */
-  publish(message: Message<Events>, options?: PublishOptions): Promise<string>
+  publish<Name extends keyof Events & string>(message: PublishedMessage<Events, Name>, options?: PublishOptions): Promise<string>
   /**
    * Sends published messages to a stream, in order and each message once. A client that reconnects with its last
    * event id gets the messages that it missed, or the reset event tells it that some may be gone.
    *
    * @throws `ERR_SSE_ID_OWNED` for a stream that a channel feeds already, `ERR_SSE_INVALID_OPTION`
    */
-  subscribe(stream: Omit<EventStream, 'send' | 'sendAll'>, options?: SubscribeOptions): Subscription
+  subscribe(stream: FeedableStream<Events>, options?: SubscribeOptions<Events>): Subscription
   /**
    * Iterates over the messages, for use in this process. The iterator rejects with `ERR_SSE_GAP` where a message is
    * gone before its reader got it.
    *
    * @throws `ERR_SSE_INVALID_OPTION`
    */
-  messages(options?: MessagesOptions): AsyncIterableIterator<ChannelMessage>
+  messages(options?: MessagesOptions): AsyncIterableIterator<ChannelMessage<Events>>
   /**
    * Ends the channel, for all channels that share the log. Subscribers get the remaining messages, their position, a
    * `retry` and a clean end. Idempotent.
@@ -55,7 +57,7 @@ export interface Channel<Events extends object = AnyEvents> {
    *
    * @throws `ERR_SSE_INVALID_OPTION`, as a rejection
    */
-  ended(lastEventId: string, options?: Pick<SubscribeOptions, 'topics' | 'filter' | 'after'>): Promise<boolean>
+  ended(lastEventId: string, options?: Pick<SubscribeOptions<Events>, 'topics' | 'filter' | 'after'>): Promise<boolean>
   /**
    * Ends all subscriptions and their streams, at once and without a `retry`. Closes the log where the channel made it.
    * Idempotent.
@@ -126,7 +128,7 @@ class LogChannel implements Channel {
     return kept
   }
 
-  subscribe(stream: Omit<EventStream, 'send' | 'sendAll'>, options: SubscribeOptions = {}): Subscription {
+  subscribe(stream: FeedableStream, options: SubscribeOptions = {}): Subscription {
     checkSubscribeOptions(options)
     const hub = this.#hub
     const { filter, snapshot, lag = 'reset' } = options

@@ -3,11 +3,24 @@ import type { Lag, Reader } from '../delivery/reader.ts'
 import type { Snapshot } from '../delivery/snapshot.ts'
 import type { Filter } from '../delivery/view.ts'
 import { describe } from '../describe.ts'
+import type { AnyEvents, Message } from '../message/message.ts'
 import { checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
+import type { EventStream } from '../stream/event-stream.ts'
 import { checkCount, topicsOf } from './topics.ts'
 
+/**
+ * A stream that a channel can feed: its events include those of the channel. A channel without types feeds any stream.
+ */
+export type FeedableStream<Events extends object = AnyEvents> = Omit<EventStream, 'send' | 'sendAll'> &
+  (string extends keyof Events
+    ? unknown
+    : {
+        /** A property, and not a method, because TypeScript lets a method take fewer events. */
+        send: (message: Message<Events>) => unknown
+      })
+
 /** The options of `subscribe`. */
-export interface SubscribeOptions {
+export interface SubscribeOptions<Events extends object = AnyEvents> {
   /** Only messages of these topics. Unset: all messages, also those without a topic. */
   topics?: Iterable<string> | undefined
   /**
@@ -15,7 +28,7 @@ export interface SubscribeOptions {
    * function that is made for each request runs once for each message and subscriber, and shares nothing. A filter
    * that throws cuts its own stream.
    */
-  filter?: Filter | undefined
+  filter?: Filter<Events> | undefined
   /**
    * The beginning for a client without a last event id: after the message with this id, or with all kept messages
    * (`'start'`). Unset: with the next message.
@@ -25,7 +38,7 @@ export interface SubscribeOptions {
    * Makes the present state, for a client that begins without history or has lost a part of it. It gets a `signal`,
    * which is aborted when no client waits for the state any more.
    */
-  snapshot?: Snapshot | undefined
+  snapshot?: Snapshot<Events> | undefined
   /**
    * What happens when a connected client is so slow that messages for it are dropped. `'reset'` tells it by the reset
    * event. `'close'` ends its stream, and the reset event follows when it reconnects. `'conflate'` lets a slow client

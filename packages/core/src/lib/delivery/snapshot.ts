@@ -1,13 +1,16 @@
 import { type AsyncContext, runIn } from '../async-context.ts'
 import { TidingsError } from '../errors.ts'
-import type { Message } from '../message/message.ts'
+import type { AnyEvents, Message } from '../message/message.ts'
 import { startTimer } from '../timer.ts'
 
 /**
  * The app's present state as messages without ids, for a client that begins without history. `after` is the id of the
  * last published message that the state contains; the client then gets the messages that follow it.
  */
-export type SnapshotResult = Message | readonly Message[] | { readonly messages: readonly Message[]; readonly after: string }
+export type SnapshotResult<Events extends object = AnyEvents> =
+  | Message<Events>
+  | readonly Message<Events>[]
+  | { readonly messages: readonly Message<Events>[]; readonly after: string }
 
 /** The argument of a snapshot. */
 export interface SnapshotContext {
@@ -19,7 +22,7 @@ export interface SnapshotContext {
  * Makes the present state. Give the same function to all subscriptions: clients that begin together then share one
  * call.
  */
-export type Snapshot = (context: SnapshotContext) => SnapshotResult | Promise<SnapshotResult>
+export type Snapshot<Events extends object = AnyEvents> = (context: SnapshotContext) => SnapshotResult<Events> | Promise<SnapshotResult<Events>>
 
 /** A reader that waits for a snapshot. */
 export interface SnapshotTaker {

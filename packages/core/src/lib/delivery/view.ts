@@ -1,21 +1,29 @@
 import type { LogEntry, Tail, TailedLog } from '../log/message-log.ts'
+import type { AnyEvents } from '../message/message.ts'
 import { Batch } from './batch.ts'
 import { BatchCache } from './batch-cache.ts'
 import { NewestOfKeys } from './newest-of-keys.ts'
 
-/** A message as `messages()` and filters get it. */
-export interface ChannelMessage {
+interface ReadMessage<Name, Data> {
   /** The name of the event; `'message'` where it has none. */
-  readonly event: string
-  /** The published data, serialised and parsed back. It is frozen, and all readers of the channel share it. */
-  readonly data: unknown
+  readonly event: Name
+  /**
+   * The published data, serialised and parsed back. It is frozen, and all readers of the channel share it. Its type is
+   * that of the published data. A value that JSON does not have has become another one: a `Date` is a string.
+   */
+  readonly data: Data
   /** The id that `publish` resolved to. */
   readonly id: string
   readonly topic: string | undefined
 }
 
+/** A message as `messages()` and filters get it. `event` tells the type of its data. */
+export type ChannelMessage<Events extends object = AnyEvents> = {
+  [Name in keyof Events & string]: ReadMessage<Name, Events[Name]>
+}[keyof Events & string]
+
 /** Returns true for a message that a reader wants. All readers share the message, so its data is frozen. */
-export type Filter = (message: ChannelMessage) => boolean
+export type Filter<Events extends object = AnyEvents> = (message: ChannelMessage<Events>) => boolean
 
 /** The parts of a channel that a view reads. */
 export interface Source {

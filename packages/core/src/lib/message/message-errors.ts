@@ -27,6 +27,12 @@ export function notAMessage(value: unknown): TidingsError {
   )
 }
 
+/** The error for a second argument of `send`, which other libraries take as the event or the id. */
+export function secondArgument(value: unknown): TidingsError {
+  const event = describe(typeof value === 'string' ? value : 'name')
+  return invalidMessage(`send takes one argument, a message, and got ${describe(value)} as well; write send({ event: ${event}, data })`)
+}
+
 /** The error for an object without any field of a message. */
 export function emptyMessage(message: object): TidingsError {
   // A Date, a Map, an Error or a promise has no keys either, but it is a value and not an empty message.

@@ -25,7 +25,10 @@ export type EventMap = Record<string, unknown>
 /** The events of a stream without a type argument: any name with any data. */
 export type AnyEvents = Record<string, unknown>
 
-type NamedMessage<Events extends object, Name extends keyof Events & string> = MessageFields & {
+/** The fields of a message to which a channel gives its id. */
+type FieldsWithoutId = Omit<MessageFields, 'id'> & { id?: undefined }
+
+type NamedMessage<Events extends object, Name extends keyof Events & string, Fields> = Fields & {
   data: Events[Name]
 } & (string extends Name ? { event?: string | undefined } : Name extends 'message' ? { event?: 'message' | '' | undefined } : { event: Name })
 
@@ -42,8 +45,22 @@ type TextShorthand<Events extends object> = 'message' extends keyof Events
  */
 export type Message<Events extends object = AnyEvents> =
   | TextShorthand<Events>
-  | { [Name in keyof Events & string]: NamedMessage<Events, Name> }[keyof Events & string]
+  | { [Name in keyof Events & string]: NamedMessage<Events, Name, MessageFields> }[keyof Events & string]
   | (MessageFields & { event?: never; data?: never })
+
+// `PublishedMessage` names the event without a condition, so that TypeScript also matches a name that is a type
+// parameter, as in `emit<Name extends keyof Events>(event: Name, data: Events[Name])`.
+type MessageWithoutName<Events extends object> = string extends keyof Events
+  ? NamedMessage<Events, string & keyof Events, FieldsWithoutId>
+  : 'message' extends keyof Events
+    ? FieldsWithoutId & { event?: 'message' | '' | undefined; data: Events['message'] }
+    : never
+
+/** A message that an app can publish: it has data, and no id. */
+export type PublishedMessage<Events extends object = AnyEvents, Name extends keyof Events & string = keyof Events & string> =
+  | TextShorthand<Events>
+  | MessageWithoutName<Events>
+  | { [Each in Name]: FieldsWithoutId & { event: Each; data: Events[Each] } }[Name]
 
 /** The options of {@link encodeMessage}. */
 export interface EncodeOptions {

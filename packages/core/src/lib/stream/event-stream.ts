@@ -14,8 +14,8 @@ export interface EventStream<Events extends object = AnyEvents> {
    * slow. It resolves to `false` when the stream has ended, for any reason. It never rejects, so you need not await
    * it. Await it to slow your producer to the pace of the peer.
    *
-   * @throws `ERR_SSE_INVALID_FIELD` or `ERR_SSE_INVALID_MESSAGE`, at once and before anything is written;
-   * `ERR_SSE_ID_OWNED` for a message with an `id` on a stream that is subscribed to a channel
+   * @throws `ERR_SSE_INVALID_FIELD`, or `ERR_SSE_INVALID_MESSAGE` (also for a second argument), at once and before
+   * anything is written; `ERR_SSE_ID_OWNED` for a message with an `id` on a stream that is subscribed to a channel
    */
   send(message: Message<Events>): Promise<boolean>
   /**

@@ -26,8 +26,8 @@ export class PublicStream implements EventStream {
     return #stream in stream ? stream.#stream : undefined
   }
 
-  send(message: Message): Promise<boolean> {
-    return this.#stream.send(message)
+  send(message: Message, more?: unknown): Promise<boolean> {
+    return this.#stream.send(message, more)
   }
 
   sendAll<Item>(source: Sendable<Item>, map?: (item: Item) => Message): Promise<boolean> {

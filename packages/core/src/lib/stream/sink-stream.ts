@@ -2,6 +2,7 @@ import { type AsyncContext, currentContext, runIn } from '../async-context.ts'
 import { type Clock, clockOfStream, type Watched } from '../clock.ts'
 import { type CloseReason, closedError, TidingsError } from '../errors.ts'
 import { encodeComment, encodeFrame, encodeMessage, type Message } from '../message/message.ts'
+import { secondArgument } from '../message/message-errors.ts'
 import type { SharedFrames, SharedWriter } from '../message/shared-frames.ts'
 import { counts, type Measured, measured } from '../metrics.ts'
 import { checkCallback } from '../option-checks.ts'
@@ -69,8 +70,9 @@ export class SinkStream implements EventStream, SinkOwner, Watched, FedStream, M
     if (signal) endOnAbort(signal, this)
   }
 
-  send(message: Message): Promise<boolean> {
+  send(message: Message, more?: unknown): Promise<boolean> {
     if (this.#ending) return GONE
+    if (more !== undefined) throw secondArgument(more)
     if (this.#feed && typeof message === 'object' && message?.id !== undefined) throw idOwned('a message with an id cannot be sent on it')
     return this.#write(encodeFrame(message, this.#options.serialize, this.#sink?.joinLong), 1)
   }

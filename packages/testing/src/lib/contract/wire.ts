@@ -1,4 +1,4 @@
-import { deepEqual, equal } from 'node:assert/strict'
+import { deepEqual, equal, match } from 'node:assert/strict'
 import type { EventStream, Message } from '@tidings/core'
 import { createParser } from 'eventsource-parser'
 import fc from 'fast-check'
@@ -197,7 +197,8 @@ export const wire: readonly AdapterSentence[] = [
   sentence(
     'W11',
     'A message that is no message (`send({ foo: 1 })`, `send(undefined)`, a BigInt, a cycle, `event` without ' +
-      '`data`, data that serialises to `undefined`) MUST throw a coded error that says what to write instead.',
+      "`data`, data that serialises to `undefined`), and a second argument (`send('hello', 'goal')`), MUST throw a " +
+      'coded error that says what to write instead.',
     'Tidings',
     {
       // Refuses a value that is no message, with an error that says what to write.
@@ -228,6 +229,27 @@ export const wire: readonly AdapterSentence[] = [
           bad.map(() => 'ERR_SSE_INVALID_MESSAGE'),
         )
         equal(body, `${OPENING}data: [1,null]\n\n`)
+      },
+      // Refuses a second argument, which other libraries take as the event or the id, instead of dropping it.
+      'second-argument': async ({ start }) => {
+        const errors: unknown[] = []
+        const body = await bodyOf(start, (stream) => {
+          const send = stream.send.bind(stream) as (...given: unknown[]) => Promise<boolean>
+          for (const second of ['goal', '', 7, null, { id: '1' }]) {
+            try {
+              send('hello', second)
+            } catch (error) {
+              errors.push(error)
+            }
+          }
+          send('after', undefined)
+        })
+        deepEqual(
+          errors.map((error) => (error as { code?: unknown }).code),
+          Array(5).fill('ERR_SSE_INVALID_MESSAGE'),
+        )
+        match((errors[0] as Error).message, /write send\(\{ event: "goal", data \}\)/)
+        equal(body, `${OPENING}data: after\n\n`)
       },
     },
   ),
