@@ -17,7 +17,7 @@ export type ChannelErrorStage =
    * reported again at growing intervals.
    */
   | 'resume'
-  /** The log has lost its engine. Streams stay open, and go on when the engine is back. */
+  /** The log's engine is away. Streams stay open, and go on when the engine is back. */
   | 'follow'
   /**
    * The log has a problem that stops nothing, for example two processes with different histories. It is reported once

@@ -6,7 +6,7 @@ const LONGEST_WAIT = 5_000
 
 /**
  * Waits before the next attempt. The wait begins with 50 ms and doubles with each attempt, up to 5 s. Up to half of it
- * is left out at random, so that processes that lost one engine do not return to it all at once.
+ * is left out at random, so that processes do not all return at once to an engine that was away.
  *
  * @param attempt the number of attempts that have failed
  * @param most the longest wait, in milliseconds

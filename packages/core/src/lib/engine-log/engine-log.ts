@@ -67,7 +67,7 @@ class EngineLog implements TailedLog {
   #finds = 0
   #dropping: ReturnType<typeof setTimeout> | undefined
   #isOut = false
-  /** Whether the engine has refused a call since it was lost. That is reported as well. */
+  /** Whether the engine has refused a call since it is away. That is reported as well. */
   #isRefused = false
   #isEnding = false
   #isEnded = false
@@ -391,7 +391,7 @@ class EngineLog implements TailedLog {
   }
 
   #tellOut(error: unknown): void {
-    // After a lost connection, the error that refuses the next one tells the cause, so it is reported too.
+    // After a connection broke, the error that refuses the next one tells the cause, so it is reported too.
     const isRefused = isCoded(error, 'ERR_SSE_LOG_REFUSED')
     if (this.#isOut && (!isRefused || this.#isRefused)) return
     this.#isOut = true

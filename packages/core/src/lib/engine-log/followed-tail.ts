@@ -23,8 +23,8 @@ export class FollowedTail {
   readonly clock: EngineClock = new EngineClock()
   /** The epoch of the tail; `undefined` before the first page of the engine. */
   epoch: string | undefined
-  /** The engine is known to have no messages up to this offset. */
-  lostUpTo = 0
+  /** As far as this process knows, the engine has no messages up to this offset. */
+  engineFloor = 0
   readonly #followers: ReadonlySet<LogFollower>
   readonly #onForeign: (what: string) => void
   /** Makes the ids of the present epoch. Entries keep it when another epoch begins. */
@@ -132,7 +132,7 @@ export class FollowedTail {
   #skipTo(position: EnginePosition): void {
     this.#break(this.tail.head)
     this.#goOnFrom(position)
-    this.lostUpTo = position.offset
+    this.engineFloor = position.offset
   }
 
   /** Begins a new epoch. No earlier message counts any more. */
@@ -140,7 +140,7 @@ export class FollowedTail {
     const { epoch } = page
     this.epoch = epoch
     this.#ids = { idOf: (offset, at) => engineId(epoch, { offset, at }) }
-    this.lostUpTo = 0
+    this.engineFloor = 0
     this.#goOnFrom(page)
   }
 
@@ -171,8 +171,8 @@ export class FollowedTail {
    */
   #rewind(common: EnginePosition | undefined, stand: EnginePosition): void {
     this.#break(common?.offset ?? NOTHING)
-    // A reader that stands before what was lost has yet to be told. Its place may be of another state.
-    if (!common) this.lostUpTo = 0
+    // A reader that stands before the lost messages has yet to be told. Its place may be of another state.
+    if (!common) this.engineFloor = 0
     this.#goOnFrom(common ?? stand)
   }
 

@@ -20,7 +20,7 @@ export class ReadBack {
   readonly #read: ReadPage
   readonly #sync: () => Promise<void>
   #pages: OlderPages | undefined
-  /** The last place of an id that no message follows, as 'time-offset'. The reader that needed it will ask again. */
+  /** The last place of an id that no message follows, as 'time-offset'. The reader that needed it asks again. */
   #vain = ''
   /** The state of the tail that the pages belong to. */
   #restarts = 0
@@ -35,8 +35,8 @@ export class ReadBack {
 
   /** The offset before the oldest message that the engine may have, as far as this process knows. */
   get start(): number {
-    const { lostUpTo, tail } = this.#followed
-    return Math.min(tail.floor, Math.max(lostUpTo, tail.head - this.#options.history.messages))
+    const { engineFloor, tail } = this.#followed
+    return Math.min(tail.floor, Math.max(engineFloor, tail.head - this.#options.history.messages))
   }
 
   /** The page with the message after an offset. */
@@ -98,8 +98,8 @@ export class ReadBack {
     else this.#keep(run, follows ? 0 : isFound || isBack ? run.from.offset : tail.floor)
   }
 
-  /** Keeps a page. The log has lost what lies up to `lost`. */
-  #keep({ from, messages }: Run, lost: number): void {
+  /** Keeps a page. The engine has no messages up to `engineFloor`. */
+  #keep({ from, messages }: Run, engineFloor: number): void {
     const followed = this.#followed
     const { tail } = followed
     const page = new KeptTail({ messages: Infinity, bytes: Infinity, age: this.#options.history.age }, () => followed.clock.present)
@@ -109,7 +109,7 @@ export class ReadBack {
     // A page that does not lead to the tail has a message that no log has written.
     const leads = (page.at(tail.floor)?.at ?? tail.floorAt) === tail.floorAt
     if (leads) this.#present().add(page)
-    followed.lostUpTo = Math.max(followed.lostUpTo, leads ? lost : tail.floor, page.floor > from.offset ? page.floor : 0)
+    followed.engineFloor = Math.max(followed.engineFloor, leads ? engineFloor : tail.floor, page.floor > from.offset ? page.floor : 0)
   }
 
   /** The pages of the present state. */

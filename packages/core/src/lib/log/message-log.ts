@@ -49,7 +49,7 @@ export interface LogFollower {
   breaking?(upTo: number): void
   /** MUST be called once when the log has ended; at once where it has ended already. */
   finished?(): void
-  /** MUST be called when the log has lost its engine. It follows nothing until the engine is back. */
+  /** MUST be called when the engine of the log is away. The log follows nothing until the engine is back. */
   failed?(error: unknown): void
   /** MUST be called with a problem of the log or its use that stops nothing, once for each cause. */
   warned?(error: unknown): void
@@ -150,8 +150,8 @@ export interface TailedLog extends MessageLog {
    * Loads the entries after an id or an offset, or the first page of them. Newer ones that this process has not heard
    * of yet go to the tail, and older ones that it no longer keeps to `older`. `''` stands for the head, and 0 for
    * `start`. MUST return `undefined` where they are loaded, or the log does not have them. The promise MUST NOT
-   * reject, and waits while the log has lost its engine. When the signal is aborted, it MUST resolve, and the log MUST
-   * keep nothing of the call.
+   * reject, and waits while the engine is away. When the signal is aborted, it MUST resolve, and the log MUST keep
+   * nothing of the call.
    */
   load?(after: string | number, signal?: AbortSignal): Promise<void> | undefined
 }
