@@ -35,7 +35,7 @@ export interface SubscribeOptions<Events extends object = AnyEvents> {
    */
   after?: string | undefined
   /**
-   * Makes the present state, for a client that begins without history or has lost a part of it. It gets a `signal`,
+   * Makes the current state, for a client that begins without history or has lost a part of it. It gets a `signal`,
    * which is aborted when no client waits for the state any more.
    */
   snapshot?: Snapshot<Events> | undefined

@@ -4,7 +4,7 @@ import type { AnyEvents, Message } from '../message/message.ts'
 import { startTimer } from '../timer.ts'
 
 /**
- * The app's present state as messages without ids, for a client that begins without history. `after` is the id of the
+ * The app's current state as messages without ids, for a client that begins without history. `after` is the id of the
  * last published message that the state contains; the client then gets the messages that follow it.
  */
 export type SnapshotResult<Events extends object = AnyEvents> =
@@ -19,7 +19,7 @@ export interface SnapshotContext {
 }
 
 /**
- * Makes the present state. Give the same function to all subscriptions: clients that begin together then share one
+ * Makes the current state. Give the same function to all subscriptions: clients that begin together then share one
  * call.
  */
 export type Snapshot<Events extends object = AnyEvents> = (context: SnapshotContext) => SnapshotResult<Events> | Promise<SnapshotResult<Events>>

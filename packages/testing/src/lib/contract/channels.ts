@@ -200,7 +200,7 @@ export const channels: readonly AdapterSentence[] = [
       'also without repeat. A drop in the middle of a snapshot starts over.',
     'Tidings',
     {
-      // Joins the present state and the messages after it.
+      // Joins the current state and the messages after it.
       'state-and-what-follows': async ({ start }) => {
         const channel = createChannel()
         let state = 0
