@@ -3,12 +3,13 @@
 const node = { lib: ['ES2023'], types: ['node'] }
 export const web = { lib: ['ES2023', 'DOM', 'DOM.Iterable'], types: [] }
 // Each program has its own folder, so that a package fails if it needs the framework of another package. `beside` maps
-// each name that a user installs to the dependency of this repository whose version is installed.
+// each name that a user installs to the dependency of this repository whose version is installed. `isOlder` marks the
+// older majors of a framework.
 export const consumers = [
   { source: 'express.ts', tidings: 'express', beside: { express: 'express', '@types/express': '@types/express' }, options: node },
-  { source: 'express.ts', tidings: 'express', beside: { express: 'express4', '@types/express': '@types/express4' }, options: node },
+  { source: 'express.ts', tidings: 'express', beside: { express: 'express4', '@types/express': '@types/express4' }, options: node, isOlder: true },
   { source: 'koa.ts', tidings: 'koa', beside: { koa: 'koa', '@types/koa': '@types/koa' }, options: node },
-  { source: 'koa.ts', tidings: 'koa', beside: { koa: 'koa2', '@types/koa': '@types/koa2' }, options: node },
+  { source: 'koa.ts', tidings: 'koa', beside: { koa: 'koa2', '@types/koa': '@types/koa2' }, options: node, isOlder: true },
   {
     source: 'hono.ts',
     tidings: 'hono',
