@@ -1,4 +1,4 @@
-// Loaded before a program of a page: its server takes a free port in place of the one it names, and tells which.
+// Loaded before a program of a page. Its server takes a free port instead of its own, and sends the port to the test.
 import { Server } from 'node:net'
 
 const { listen } = Server.prototype

@@ -5,7 +5,7 @@ import { publishedPackages } from '../../scripts/packages.mjs'
 /** The repository's root. */
 export const ROOT: string = fileURLToPath(new URL('../..', import.meta.url))
 
-/** A fenced block of a page, with what the HTML comment on the line before it says. */
+/** A fenced block of a page, with the instruction in the HTML comment on the line before it. */
 export interface Block {
   /** The page's path from the root. */
   page: string
@@ -15,9 +15,9 @@ export interface Block {
   code: string
   /** `<!-- run: GET /clock -->`: a whole program, and a request that its server answers with an event stream. */
   run: { method: string; path: string; body: string | undefined } | undefined
-  /** `<!-- context: express -->`: a fragment, and which of the contexts it stands in. */
+  /** `<!-- context: express -->`: a fragment, and the name of its context. */
   context: string | undefined
-  /** `<!-- before: better-sse -->`: what someone who comes from that library has, which is not ours to check. */
+  /** `<!-- before: better-sse -->`: code of another library, which is not checked. */
   before: string | undefined
   /** `<!-- example: relay/relay.js -->`: a whole file of an example. */
   example: string | undefined
@@ -25,19 +25,18 @@ export interface Block {
   notChecked: string | undefined
 }
 
-/** Every page that is written by hand, by its path from the root. */
+/** The paths from the root of all pages that are written by hand. */
 export function pages(): string[] {
   const packages = publishedPackages().map(({ folder }) => `packages/${folder}/README.md`)
   const docs = readdirSync(`${ROOT}/docs`).filter((name) => name.endsWith('.md'))
   const decisions = readdirSync(`${ROOT}/docs/decisions`).filter((name) => name.endsWith('.md'))
-  // A package that is not ready to be told of has no page yet; the package checks want one of those that are
-  // published.
+  // A new package may have no README yet. The package checks fail if a published one has none.
   return ['README.md', ...packages, ...docs.map((name) => `docs/${name}`), ...decisions.map((name) => `docs/decisions/${name}`)].filter((page) =>
     existsSync(`${ROOT}/${page}`),
   )
 }
 
-/** Every Markdown file of the repository, by its path from the root. */
+/** The paths from the root of all Markdown files of the repository. */
 export function markdownFiles(folder = ''): string[] {
   return readdirSync(`${ROOT}/${folder}`, { withFileTypes: true })
     .filter(({ name }) => !['.git', '.turbo', 'dist', 'node_modules'].includes(name))
@@ -97,7 +96,7 @@ export function blocksOf(page: string): Block[] {
   return blocks
 }
 
-/** The tables under a heading, each row as its cells. Heads and rules are left out. */
+/** The rows of the table under a heading, each as its cells, without the head of the table. */
 export function rowsUnder(page: string, heading: string): string[][] {
   const [, section] = readPage(page).split(`\n${heading}\n`)
   if (section === undefined) throw new Error(`${page} has no ${heading}`)

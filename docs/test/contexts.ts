@@ -1,6 +1,6 @@
 /**
- * What a fragment takes for granted, by the name in `<!-- context: … -->`. Each stands in front of the fragment's
- * first line, so that lines keep their numbers.
+ * The declarations that a fragment needs, by the name in `<!-- context: … -->`. They go on the fragment's first line,
+ * so that lines keep their numbers.
  */
 export const CONTEXTS: Readonly<Record<string, string>> = {
   express: declarations(

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { ROOT } from './blocks.ts'
 import { contractPage, sentences } from './contract-page.ts'
 
-/** The first word of a test's title, where that may be the id of a sentence, or several. */
+/** The ids of sentences at the beginning of a test's title. */
 const TITLES = /\b(?:test|it|describe)(?:\.\w+)*(?:\(\s*|\([^'"`]*\)\()(['"`])((?:[A-Z]\d+ )+)/g
 
 /** The ids in the titles of the tests in these sources. */
@@ -21,11 +21,11 @@ function testSources(): { path: string; ids: Set<string> }[] {
 
 const sources = testSources()
 
-test('docs/contract.md says what the suites say: `npm run contract` writes it', async () => {
+test('docs/contract.md is the page that `npm run contract` writes', async () => {
   await expect(contractPage()).toMatchFileSnapshot(`${ROOT}/docs/contract.md`)
 })
 
-test('each sentence of the contract has an id of its own, a source, and something that shows it', () => {
+test('each sentence of the contract has its own id, a source, and a proof', () => {
   const ids = sentences.map(({ id }) => id)
   expect(ids.filter((id, index) => ids.indexOf(id) !== index)).toEqual([])
   expect(sentences.filter(({ source, text }) => source === '' || text === '')).toEqual([])
@@ -38,7 +38,7 @@ test.each(sentences.flatMap(({ id, provedIn }) => provedIn.map((path) => ({ id, 
   expect(sources.find((source) => source.path === path)?.ids).toContain(id)
 })
 
-test('each id in the title of a test is that of a sentence', () => {
+test('each id in the title of a test is the id of a sentence', () => {
   const known = new Set(sentences.map(({ id }) => id))
   const unknown = sources.flatMap(({ path, ids }) => [...ids].filter((id) => !known.has(id)).map((id) => `${path}: ${id}`))
   expect(unknown).toEqual([])

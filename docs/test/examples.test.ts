@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { blocksOf } from './blocks.ts'
 import { newDirectory } from './program.ts'
 
-/** What vitest says of one file. */
+/** The report of vitest on one file. */
 interface Result {
   name: string
   status: string
@@ -15,17 +15,17 @@ interface Result {
 }
 
 const vitest = `${dirname(createRequire(import.meta.url).resolve('vitest/package.json'))}/vitest.mjs`
-// Of the contract one sentence, which shows that the page's adapter runs it: the adapters are held to the whole of it.
+// One sentence of the contract shows that the page's adapter runs it. The adapters of the packages run all of it.
 const PART = ' W4/|the clock ticks|a client that returns'
 const files = ['docs/testing.md', 'docs/express.md', 'docs/koa.md', 'docs/hono.md']
   .flatMap(blocksOf)
   .filter(({ language, code }) => language === 'ts' && /from 'vitest'|describeAdapter\(/.test(code))
 
-test('every test file that the pages show passes', { timeout: 600_000 }, () => {
+test('every test file in the pages passes', { timeout: 600_000 }, () => {
   expect(files.length).toBeGreaterThan(5)
   const directory = newDirectory('examples')
   try {
-    // Where the configuration of this package, which vitest finds, looks for tests.
+    // In the folder of tests that this package's configuration names.
     mkdirSync(`${directory}/test`)
     for (const { page, line, code } of files) writeFileSync(`${directory}/test/${basename(page)}-${line}.test.ts`, code)
     const { stdout, status } = spawnSync(process.execPath, [vitest, 'run', '--root', directory, '--reporter', 'json', '--testNamePattern', PART], {

@@ -5,10 +5,10 @@ import { allPackages, publishedPackages } from '../../scripts/packages.mjs'
 import { ROOT } from './blocks.ts'
 
 const read = (path: string): string => readFileSync(`${ROOT}/${path}`, 'utf8')
-/** JSON with comments, none of which stands behind a value. */
+/** Parses JSON with comments on lines of their own. */
 const json = (path: string): unknown => JSON.parse(read(path).replace(/^\s*\/\/.*$/gm, ''))
 
-// The lists that name packages one by one. All others are taken from scripts/packages.mjs.
+// The lists that name packages one by one. All other lists come from scripts/packages.mjs.
 describe('a package that is published', () => {
   const published = publishedPackages()
 
@@ -18,18 +18,18 @@ describe('a package that is published', () => {
   })
 
   test('has a program that uses its tarball: scripts/consumers.mjs', () => {
-    // `@tidings/testing` is used in a test of its own.
+    // The program of `@tidings/testing` is a test, consumers/testing.test.ts.
     const expected = published.map(({ folder }) => folder).filter((folder) => folder !== 'testing')
     expect([...new Set(consumers.map(({ tidings }) => tidings))].toSorted()).toEqual(expected.toSorted())
     for (const { source } of consumers) expect(existsSync(`${ROOT}/scripts/consumers/${source}`), source).toBe(true)
   })
 
-  test('stands in README.md', () => {
+  test('is listed in README.md', () => {
     const readme = read('README.md')
     expect(published.map(({ name }) => name).filter((name) => !readme.includes(`\`${name}\``))).toEqual([])
   })
 
-  test('has the version of all others, and private packages have none: .changeset/config.json', () => {
+  test('has the same version as all others, and private packages have none: .changeset/config.json', () => {
     const { fixed } = json('.changeset/config.json') as { fixed: string[][] }
     const others = ['docs', 'docs/reference'].map((folder) => (json(`${folder}/package.json`) as { name: string }).name)
     const hidden = [...allPackages().flatMap(({ name, manifest }) => (manifest.private ? [name] : [])), ...others]

@@ -15,12 +15,12 @@ function wordsOf(file: string, begin: string, end: string): string[] {
   return [...declaration.matchAll(/'([^']+)'/g)].map(([, word]) => word as string)
 }
 
-/** What the first cells of a table name. */
+/** The names in the first cells of a table. */
 function namesUnder(page: string, heading: string): string[] {
   return rowsUnder(page, heading).map(([cell]) => /^`(\w+)/.exec(cell as string)?.[1] ?? `${page} names nothing in ${cell}`)
 }
 
-test('docs/observability.md has one row for each instrument, with what it reads', () => {
+test('docs/observability.md has one row for each instrument, with the field that it reads', () => {
   const rows = rowsUnder('docs/observability.md', '## Numbers').map(([name, field, kind]) => ({ name, field, kind }))
   const kinds = { counter: 'counter', upDownCounter: 'up and down', gauge: 'gauge' }
   expect(rows.map(({ name, kind }) => [name, kind])).toEqual(instruments.map(({ name, kind }) => [`\`${name}\``, kinds[kind]]))
@@ -42,7 +42,7 @@ const TABLES: readonly { page: string; heading: string; file: string; type: stri
   { page: 'docs/channels.md', heading: '### The subscription', file: 'channel/subscription.ts', type: 'Subscription' },
 ]
 
-/** The body of an exported interface in a source of core, with that of the one that extends it in another package. */
+/** The body of an exported interface in a source of core, with the body of the interface that extends it, if any. */
 function bodyOf(file: string, type: string, and?: string): string {
   const body = interfaceIn(`core/src/lib/${file}`, type)
   return and === undefined ? body : `${body}\n${interfaceIn(and, `\\w+ extends ${type}`)}`
@@ -62,19 +62,19 @@ test.each(TABLES)('$page: $heading has one row for each member of $type', ({ pag
 })
 
 test.each(TABLES.filter(({ type }) => /Options|Bounds/.test(type)))(
-  '$page: $heading tells the defaults that $type tells',
+  '$page: $heading names the defaults in the docstrings of $type',
   ({ page, heading, file, type, and }) => {
     // Each option with the docstring before it, which may name a default.
     const options = bodyOf(file, type, and).matchAll(/(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s+)?^ {2}(\w+)\?:/gm)
     const told = [...options].map(([, docstring = '', name]) => [name, /@default (.+?)\s*(?:\n|$)/.exec(docstring)?.[1] ?? 'unset'])
     const rows = rowsUnder(page, heading).map(([name, , value]) => [name, value].map((cell) => cell?.replaceAll('`', '')))
-    // No docstring names it, since it is what anyone takes for granted.
+    // The docstring names no default, since it is the obvious one.
     const known = new Map([['headers', '{}']])
     expect(rows.sort()).toEqual(told.map(([name = '', value]) => [name, known.get(name) ?? value]).sort())
   },
 )
 
-test('packages/core/README.md names what @tidings/core exports', async () => {
+test('packages/core/README.md names the exports of @tidings/core', async () => {
   const row = readPage('packages/core/README.md')
     .split('\n')
     .find((line) => line.startsWith('| `@tidings/core` |'))
@@ -88,7 +88,7 @@ test('docs/channels.md has one row for each reason of a reset', () => {
   expect(namesUnder('docs/channels.md', '## Gaps').sort()).toEqual(reasons.sort())
 })
 
-test('docs/browsers.md tells of each client what its tests expect of it', () => {
+test('docs/browsers.md says of each client what its tests expect', () => {
   // In the order of the columns.
   const limits: Array<keyof Limits> = ['ignoresLoneIds', 'forgetsIds', 'showsEmptyBlocks', 'losesLeadingEmptyLines', 'returnsAfter204', 'onlyGets']
   const told = rowsUnder('docs/browsers.md', '## What clients can').map(([name = '', ...cells]) => [name.replace(/\[`(.+)`\]\(.+\)/, '$1'), ...cells])
@@ -117,12 +117,12 @@ test('docs/errors.md has one row for each reason', () => {
   expect(namesUnder('docs/errors.md', '## Close reasons').sort()).toEqual(reasons.sort())
 })
 
-test('the list of Markdown files has those of all folders', () => {
+test('the list of Markdown files has files of all folders', () => {
   const folders = new Set(markdownFiles().map((path) => path.split('/')[0]))
   for (const folder of ['README.md', '.github', 'docs', 'examples', 'packages']) expect(folders).toContain(folder)
 })
 
-test.each(markdownFiles())('every link of %s that stays in the repository leads somewhere', (page) => {
+test.each(markdownFiles())('every link of %s into the repository leads to a file and a heading', (page) => {
   const text = readPage(page).replace(CODE, '')
   const broken = [...text.matchAll(/\]\(([^)\s]+)\)/g)]
     .map(([, target]) => target as string)
@@ -163,7 +163,7 @@ function leadsSomewhere(page: string, target: string): boolean {
   return anchor === undefined || (file.endsWith('.md') && anchorsOf(file).includes(anchor))
 }
 
-/** As GitHub makes them of headings: a heading that comes again gets a number. */
+/** The anchors that GitHub makes of headings. A heading that comes again gets a number. */
 function anchorsOf(page: string): string[] {
   const seen = new Map<string, number>()
   return [

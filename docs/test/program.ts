@@ -7,17 +7,17 @@ import type { Block } from './blocks.ts'
 // Inside the package, so that imports resolve as they do for a user.
 const DIRECTORY = fileURLToPath(new URL('../.artifacts/', import.meta.url))
 
-/** A new directory for what a test writes. */
+/** Makes a directory for the files of a test. */
 export function newDirectory(name: string): string {
   mkdirSync(DIRECTORY, { recursive: true })
   return mkdtempSync(`${DIRECTORY}${name}-`)
 }
 
-/** A program of a page in a process of its own. */
+/** A program of a page in a child process. */
 export interface Program {
   origin: string
   process: ChildProcess
-  /** What it wrote to stderr so far. */
+  /** Its output on stderr so far. */
   errors(): string
   [Symbol.asyncDispose](): Promise<void>
 }
@@ -39,7 +39,7 @@ export async function start(block: Block, files: Readonly<Record<string, string>
     child.once('message', (message) => resolve((message as { port: number }).port))
     child.once('exit', (code) => reject(new Error(`${block.page}:${block.line} ended with ${code} before it listened: ${errors}`)))
   })
-  // Or the channel would keep alive a program that has nothing else to do.
+  // Otherwise the channel would keep the program alive.
   child.disconnect()
   return {
     origin: `http://localhost:${port}`,

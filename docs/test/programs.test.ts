@@ -62,14 +62,14 @@ describe('the page of the README', () => {
   const page = blocksOf('README.md').find(({ language }) => language === 'html')?.code ?? ''
   const servers = programs.filter((block) => block.page === 'README.md' && block.code.includes("'index.html'"))
 
-  test.each(servers.map((block) => [/@tidings\/\w+/.exec(block.code)?.[0], block] as const))('shows what the server of %s sends', async (_, block) => {
+  test.each(servers.map((block) => [/@tidings\/\w+/.exec(block.code)?.[0], block] as const))('shows the events of the server of %s', async (_, block) => {
     await using program = await start(block, { 'index.html': page })
     const response = await fetch(program.origin)
     expect(response.headers.get('content-type')).toMatch(/^text\/html/)
     const html = await response.text()
     expect(html).toBe(page)
 
-    // The least of a browser: what the script names.
+    // Stands in for the parts of a browser that the script uses.
     const now = { textContent: '' }
     using _page = runPage(html, program, { document: { querySelector: (selector: string) => html.includes(`id="${selector.slice(1)}"`) && now } })
     await expect.poll(() => Date.parse(now.textContent)).toBeGreaterThan(Date.now() - 10_000)
@@ -84,7 +84,7 @@ describe('the page of the README', () => {
 describe.each(['docs/express.md', 'docs/koa.md', 'docs/hono.md'])('%s', (page) => {
   const [first, ...others] = programs.filter((block) => block.page === page) as [Block, ...Block[]]
 
-  test('begins with a page that shows what its server sends', async () => {
+  test('begins with a page that shows the events of its server', async () => {
     await using program = await start(first)
     const response = await fetch(program.origin)
     expect(response.headers.get('content-type')).toMatch(/^text\/html/)
@@ -99,7 +99,7 @@ describe.each(['docs/express.md', 'docs/koa.md', 'docs/hono.md'])('%s', (page) =
     expect(first.code.split('\n').filter((line) => line !== '' && !line.startsWith('import ')).length).toBeLessThan(10)
   })
 
-  test('ends with a channel whose clients come back to what they missed', async () => {
+  test('ends with a channel whose clients get the messages that they missed', async () => {
     const channel = others.find(({ code }) => code.includes('createChannel')) as Block
     await using program = await start(channel)
     const { events } = await readEventStream(ask(channel, program), { until: 1 })
@@ -112,7 +112,7 @@ describe.each(['docs/express.md', 'docs/koa.md', 'docs/hono.md'])('%s', (page) =
   })
 })
 
-test('the README: tokens come as they were made, and [DONE] last', async () => {
+test('the README: tokens come one by one, and [DONE] comes last', async () => {
   const block = only('README.md', '[DONE]')
   await using program = await start(block)
   const { text, ended } = await readEventStream(ask(block, program))
@@ -128,7 +128,7 @@ test('docs/hono.md: the countdown ends by itself', async () => {
   expect(ended).toBe(true)
 })
 
-test('docs/channels.md: a client that comes back gets exactly what it missed, and one of another epoch is told so', async () => {
+test('docs/channels.md: a client that reconnects gets exactly the messages that it missed, and one of another epoch gets a reset', async () => {
   const block = only('docs/channels.md', 'history: { messages: 10_000 }')
   await using program = await start(block)
   const read = (lastEventId: string): ReturnType<typeof readEventStream> =>
@@ -137,13 +137,13 @@ test('docs/channels.md: a client that comes back gets exactly what it missed, an
 
   const before = await readEventStream(ask(block, program), { until: 2, timeout: 15_000 })
   const [, last = 0] = minutes(before)
-  await readEventStream(ask(block, program), { until: 2, timeout: 15_000 }) // What happens meanwhile.
+  await readEventStream(ask(block, program), { until: 2, timeout: 15_000 }) // Waits until two more messages were published.
   expect(minutes(await read(before.events[1]?.id ?? ''))).toEqual([last + 1, last + 2, last + 3])
   const [reset] = (await read('of-another-epoch')).events
   expect([reset?.event, reset?.data]).toEqual(['reset', '{"reason":"unknown","lastEventId":"of-another-epoch"}'])
 })
 
-test('docs/channels.md: beyond the limit a room that nobody reads is let go', async () => {
+test('docs/channels.md: beyond the limit a room without readers is closed', async () => {
   const block = only('docs/channels.md', 'MOST')
   await using program = await start({ ...block, code: block.code.replace('MOST = 1_000', 'MOST = 2') })
   const enter = (name: string, lastEventId = ''): Promise<Response> => fetch(`${program.origin}/rooms/${name}`, { headers: { 'last-event-id': lastEventId } })
@@ -157,7 +157,7 @@ test('docs/channels.md: beyond the limit a room that nobody reads is let go', as
   expect(second?.event).toBe('joined')
 })
 
-test.each(['SIGTERM', 'SIGINT'] as const)('docs/shutdown.md: %s tells clients when to return, ends the stream and the process', async (signal) => {
+test.each(['SIGTERM', 'SIGINT'] as const)('docs/shutdown.md: %s tells clients when to reconnect, and ends the stream and the process', async (signal) => {
   const block = only('docs/shutdown.md', "'SIGINT'")
   await using program = await start(block)
   const response = await ask(block, program)
@@ -170,7 +170,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)('docs/shutdown.md: %s tells clients wh
   expect(await exited).toEqual([0, null])
 })
 
-test('docs/shutdown.md: a program that is about to leave says so before its streams end', async () => {
+test('docs/shutdown.md: a program that is about to end is not ready, and ends its streams later', async () => {
   const block = only('docs/shutdown.md', 'HEARD')
   await using program = await start({ ...block, code: block.code.replace('HEARD = 12_000', 'HEARD = 2_000') })
   const ready = async (): Promise<number> => (await fetch(`${program.origin}/ready`)).status

@@ -5,14 +5,14 @@ import { publishedPackages } from '../../scripts/packages.mjs'
 import { ROOT } from './blocks.ts'
 import { newDirectory } from './program.ts'
 
-/** What users import: each entry of each package, package.json itself apart. */
+/** The entries that users import: all entries of all packages except package.json. */
 const entries = publishedPackages().flatMap(({ name, manifest }) =>
   Object.keys(manifest.exports)
     .filter((entry) => entry !== './package.json')
     .map((entry) => name + entry.slice(1)),
 )
 
-test('the reference has every entry, and every name that one exports has a docstring', { timeout: 600_000 }, () => {
+test('the reference has every entry, and every exported name has a docstring', { timeout: 600_000 }, () => {
   const directory = newDirectory('reference')
   try {
     const file = `${directory}/reference.json`

@@ -13,17 +13,17 @@ const code = blocks.filter(({ language, before }) => LANGUAGES.includes(language
 const directory = newDirectory('types')
 afterAll(() => rmSync(directory, { recursive: true }))
 
-test('every block of code has a language that is known to be code or not to be', () => {
+test('every block has a language that this test knows', () => {
   const others = new Set(blocks.map(({ language }) => language).filter((language) => !LANGUAGES.includes(language)))
   expect([...others].sort()).toEqual(['caddyfile', 'haproxy', 'html', 'ini', 'nginx', 'sh', 'text', 'vcl', 'yaml'])
 })
 
-test('every block that is not checked says why, and no more than a few are', () => {
+test('every block that is not checked says why, and only a few are not checked', () => {
   expect(code.filter(({ notChecked }) => notChecked).length).toBeLessThanOrEqual(2)
   for (const { context } of blocks) expect(context === undefined || context in CONTEXTS, `context: ${context}`).toBe(true)
 })
 
-test('what others have it like is shown on one page, each with what it becomes', () => {
+test('code of other libraries is on one page, each block with the code that replaces it', () => {
   const befores = blocks.filter(({ before }) => before !== undefined)
   expect(befores.map(({ page }) => page)).toEqual(Array(5).fill('docs/migration.md'))
   const shown = code.filter(({ page }) => page === 'docs/migration.md')
@@ -31,7 +31,7 @@ test('what others have it like is shown on one page, each with what it becomes',
   for (const [index, { line }] of befores.entries()) expect(shown[index]?.line).toBeGreaterThan(line)
 })
 
-test('what is shown of an example is what it runs', () => {
+test('a block with a file of an example is the same as the file', () => {
   const shown = blocks.filter(({ example }) => example !== undefined)
   expect(shown.length).toBeGreaterThan(0)
   for (const { example, code } of shown) expect(code).toBe(readPage(`examples/${example}`))
@@ -50,7 +50,7 @@ test('every block of code, and every example in a docstring, has the types that 
         types: ['node'],
         module: 'nodenext',
         strict: true,
-        // Programs are shown as JavaScript, whose parameters have no types.
+        // Programs are JavaScript, so their parameters have no types.
         noImplicitAny: false,
         skipLibCheck: true,
         noEmit: true,
@@ -64,7 +64,7 @@ test('every block of code, and every example in a docstring, has the types that 
   expect(stdout + stderr).toBe('')
 })
 
-/** Named after its page, and on the same line as there, so that what the compiler says can be found. */
+/** Names a block after its page, and keeps its line numbers, so that a compiler error names its place. */
 function write(block: Block): string {
   const name = `${block.page.replaceAll('/', '_')}-${block.line}.mts`
   writeFileSync(`${directory}/${name}`, '\n'.repeat(block.line - 1) + (CONTEXTS[block.context ?? ''] ?? '') + block.code)

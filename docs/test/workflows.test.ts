@@ -23,7 +23,7 @@ describe.each(workflows)('$file', ({ text }) => {
     for (const [, image] of text.matchAll(/\b(?:container|image): (.*)$/gm)) expect(image).toMatch(/^[\w./-]+@sha256:[0-9a-f]{64}$/)
   })
 
-  test('gives no job of the whole workflow more than reading', () => {
+  test('gives the workflow no permission but to read', () => {
     expect(text.split('\njobs:\n')[0]).toMatch(/^permissions:\n {2}contents: read$/m)
   })
 
@@ -35,7 +35,7 @@ describe.each(workflows)('$file', ({ text }) => {
   })
 })
 
-test('some job may publish, so that these tests would see it', () => {
+test('one job may publish, so the tests above have a job to check', () => {
   const publishing = workflows.flatMap(({ text }) => [...jobsOf(text)].filter(([, job]) => job.includes('id-token: write')).map(([name]) => name))
   expect(publishing).toEqual(['publish'])
 })
