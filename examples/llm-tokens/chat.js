@@ -1,4 +1,5 @@
-// The format of Vercel's AI SDK, from a run that goes on without readers. `useChat({ resume: true })` finds it after a reload.
+// The format of Vercel's AI SDK, from a run that goes on without readers. `useChat({ resume: true })` finds the run
+// after a reload.
 import { randomUUID } from 'node:crypto'
 import { createChannel } from '@tidings/core'
 import { lastEventIdOf } from '@tidings/express'

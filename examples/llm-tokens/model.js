@@ -9,7 +9,7 @@ const PACE = Number(process.env.PACE ?? 50)
  */
 export async function* complete(prompt) {
   for (const token of answerTo(prompt)) {
-    // A process that ends does not wait for an answer that nobody will read.
+    // The timer does not keep the process alive.
     await setTimeout(PACE, undefined, { ref: false })
     yield token
   }

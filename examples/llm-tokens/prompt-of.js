@@ -1,5 +1,6 @@
 /**
- * The text of the last message. All three formats have a list of messages, whose text is a string or in parts of type `text`.
+ * The text of the last message. All three formats have a list of messages. Their text is a string, or is in parts of
+ * type `text`.
  * @param {unknown} messages
  * @returns {string | undefined} `undefined` when there is no such message
  */

@@ -1,11 +1,12 @@
-// Passes on the stream of another server at the reader's pace. `stream.signal` ends the request upstream when the client leaves.
+// Passes on the stream of another server at the reader's pace. `stream.signal` ends the request to the upstream when
+// the client leaves.
 import { EventSourceParserStream } from 'eventsource-parser/stream'
 import express from 'express'
 import OpenAI from 'openai'
 
 export const relay = express.Router()
 
-/** The upstream answers, or fails, after our head is sent. So a failure goes into the stream, where the SDKs look for it. */
+/** The upstream answers, or fails, after our head is sent. So a failure goes into the stream, where the SDKs find it. */
 relay.post('/relay/v1/chat/completions', onlyStreamed, async (req, res) => {
   const client = new OpenAI({ baseURL: `${upstreamOf(req)}/v1`, apiKey: process.env.UPSTREAM_KEY ?? 'none' })
   const stream = res.sse()

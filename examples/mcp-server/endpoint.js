@@ -13,7 +13,8 @@ const PARSE_ERROR = -32_700
 
 /**
  * @param {() => import('@modelcontextprotocol/sdk/server/mcp.js').McpServer} makeServer makes the server of one session
- * @param {{ signal: AbortSignal, retry?: number }} options `signal` ends all sessions; `retry` is how long clients wait before they come back, in milliseconds
+ * @param {{ signal: AbortSignal, retry?: number }} options `signal` ends all sessions; `retry` is the reconnection time,
+ * in milliseconds
  */
 export function mcpEndpoint(makeServer, { signal, retry = 1_000 }) {
   /** By id. The session that was used last stands at the end. @type {Map<string, Session>} */
@@ -63,7 +64,10 @@ function refuseMethods(req, res, next) {
   else refuse(res.set('Allow', METHODS.join(', ')), 405, 'POST, GET and DELETE are understood')
 }
 
-/** Stops DNS rebinding: a page whose host name resolves to this machine reaches the server, but the request has that name. */
+/**
+ * Stops DNS rebinding: a page can reach the server if its host name resolves to this machine, but its request has that
+ * host name.
+ */
 function refuseOrigins(req, res, next) {
   const host = `http://${req.get('host')}`
   if ([host, req.get('origin') ?? host].every(isLocal)) next()

@@ -1,8 +1,8 @@
 import { createChannel, memoryLog } from '@tidings/core'
 
 /**
- * One stream of the protocol. It outlives its connections. Each has its own channel, because an id must tell its stream, and
- * messages of one stream may not go to another.
+ * One stream of the protocol. It outlives its connections. Each stream has its own channel, because an id must name its
+ * stream, and messages of one stream may not go to another.
  */
 export class ResumableStream {
   #log = memoryLog({ messages: 10_000 })
@@ -33,7 +33,7 @@ export class ResumableStream {
     this.#channel.close()
   }
 
-  /** Whether a client reads it at present. */
+  /** Whether a client reads it. */
   get isRead() {
     return this.#reader !== undefined
   }
@@ -43,13 +43,14 @@ export class ResumableStream {
     return this.#log.locate(id) !== undefined
   }
 
-  /** Whether nothing will ever follow this id. @param {string} id */
+  /** Whether no message will ever follow this id. @param {string} id */
   isOverAfter(id) {
     return this.#channel.ended(id)
   }
 
   /**
-   * Each message goes to one connection only, the latest. A client may know of a lost connection long before the server.
+   * Each message goes to one connection only, the latest. A client may notice a broken connection long before the
+   * server does.
    * @param {import('@tidings/core').EventStream} stream
    */
   giveTo(stream) {

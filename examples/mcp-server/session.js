@@ -51,7 +51,10 @@ export class Session {
     this.onmessage?.(message, { requestInfo: { headers: req.headers }, closeSSEStream: () => answer.hangUp() })
   }
 
-  /** GET: resumes the stream of the client's last event id. Without an id, opens the stream for messages that answer no request. */
+  /**
+   * GET: resumes the stream of the client's last event id. Without an id, opens the stream for messages that answer no
+   * request.
+   */
   async open(req, res) {
     const id = lastEventIdOf(req)
     if (id === '') {

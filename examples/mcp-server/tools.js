@@ -23,7 +23,7 @@ export function makeServer() {
   })
 
   const remind = {
-    description: 'Says something later, by a message that nobody waits for',
+    description: 'Sends a message later, which answers no request',
     inputSchema: { of: z.string(), after: z.number().min(0).max(60_000) },
   }
   server.registerTool('remind', remind, async ({ of, after }) => {

@@ -28,7 +28,7 @@ const server = app.listen(Number(process.env.PORT ?? 3000), '127.0.0.1')
 server.once('listening', () => {
   const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
   console.log(`Scores at http://localhost:${port}/scores`)
-  console.log(`What they come to at http://localhost:${port}/metrics`)
+  console.log(`Metrics at http://localhost:${port}/metrics`)
 })
 for (const name of ['SIGINT', 'SIGTERM']) {
   process.once(name, () => {

@@ -4,8 +4,9 @@ import { createEventSource } from 'eventsource-client'
 /**
  * Reads one event stream, and publishes its changes. The topic of each is its wiki.
  *
- * There are two kinds of ids. Readers resume with ids of the channel. The relay resumes with ids of the upstream, which it keeps. After a
- * reconnect the upstream repeats some changes. They have the same `meta.id`, and are not published again.
+ * There are two kinds of ids. Readers resume with ids of the channel. The relay resumes with ids of the upstream, which
+ * it keeps. After a reconnect the upstream repeats some changes. They have the same `meta.id`, and are not published
+ * again.
  * @param {string} url
  * @param {number} silence milliseconds for which the upstream may send nothing, not even a comment
  */
@@ -30,7 +31,7 @@ export function relay(url, silence) {
         try {
           publish(JSON.parse(data))
         } catch (error) {
-          console.error(error) // The client would take an error here for a lost connection, and report nothing.
+          console.error(error) // If this callback threw, the client would reconnect without a report.
         }
       },
     })

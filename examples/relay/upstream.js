@@ -1,4 +1,5 @@
-// Stands in for https://stream.wikimedia.org/v2/stream/recentchange: the same events, ids and way to resume, from a sample.
+// Stands in for https://stream.wikimedia.org/v2/stream/recentchange. It sends a sample, with the same events and ids,
+// and the same way to resume.
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { openEventStream } from '@tidings/core/node'

@@ -46,7 +46,7 @@ app.post('/runs', express.json({ limit: '2kb' }), (req, res) => {
 
 app.get('/runs/:name', async (req, res) => {
   const run = runs.get(req.params.name)
-  if (!run) return res.status(404).end() // A reader creates nothing.
+  if (!run) return res.status(404).end() // A reader creates no run.
   if (await run.ended(lastEventIdOf(req), { after: 'start' })) return res.status(204).end()
   run.subscribe(res.sse(), { after: 'start' })
 })

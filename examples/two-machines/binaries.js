@@ -1,11 +1,11 @@
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-// Where Debian installs servers, which is not in everybody's PATH.
+// Debian installs servers here, which may not be in PATH.
 const ALSO = ['/usr/sbin', '/usr/local/sbin']
 
 /**
- * Where a program is installed; `undefined` where it is not.
+ * The path of a program, or `undefined` if it is not installed.
  * @param {string} name
  * @returns {string | undefined}
  */

@@ -42,7 +42,7 @@ export class Machine {
 
   #run(onListening) {
     const file = fileURLToPath(new URL(`${this.#name}-machine.js`, import.meta.url))
-    // In a group of its own, as a service is.
+    // In its own process group, like a service.
     this.#process = fork(file, { env: { ...process.env, ...this.#env, PORT: String(this.port) }, detached: true })
     this.#process.once('message', ({ port }) => {
       this.port = port

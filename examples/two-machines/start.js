@@ -43,7 +43,7 @@ async function end(error) {
 // SIGHUP: the terminal was closed.
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => end())
 
-/** @param {string} name @param {string[]} args @param {RegExp} ready what it says once it serves */
+/** @param {string} name @param {string[]} args @param {RegExp} ready matches its output once it serves */
 async function startService(name, args, ready) {
   ending.signal.throwIfAborted()
   const service = new Service(name, findBinary(name), args, end)

@@ -1,7 +1,7 @@
 /** Where the page comes from that the apps let in. */
 export const PAGE = 'http://localhost:5173'
 
-/** Someone at a page of another origin, with its cookies, and its token where an app gave one. */
+/** A user at a page of another origin, with cookies, and with a token if an app gave one. */
 export class Visitor {
   readonly #origin: string
   readonly #cookies = new Map<string, string>()

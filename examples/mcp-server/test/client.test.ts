@@ -32,7 +32,7 @@ describe("the SDK's client", () => {
     line.close()
   })
 
-  /** Counts down, and collects what is told of it. */
+  /** Counts down, and collects the progress. */
   async function countDown(from: number, onProgress: (progress: Progress) => void = () => {}, options: RequestOptions = {}): Promise<object> {
     const progress: Progress[] = []
     const result = await client.callTool({ name: 'countdown', arguments: { from, interval: 20 } }, CallToolResultSchema, {
@@ -61,14 +61,14 @@ describe("the SDK's client", () => {
     expect(await countDown(10)).toEqual(wholeOf(10))
   })
 
-  it('loses nothing and gets nothing twice when its connection is cut, and cut again', async () => {
+  it('loses nothing and gets nothing twice when its connection is cut twice', async () => {
     const counted = await countDown(60, ({ progress }) => {
       if (progress === 10 || progress === 30) line.cut()
     })
     expect(counted).toEqual(wholeOf(60))
   })
 
-  it('gets the result when its connection was cut before anything was told', async () => {
+  it('gets the result when its connection was cut before any progress', async () => {
     const tokens: string[] = []
     const told: boolean[] = []
     const counted = await countDown(5, () => told.push(true), {
@@ -82,7 +82,7 @@ describe("the SDK's client", () => {
     expect(new Set(tokens).size).toBe(1 + 5 + 1)
   })
 
-  it('has several answers come at once, each on its own stream', async () => {
+  it('reads several answers at once, each on its own stream', async () => {
     const counts = [12, 7, 20]
     const counted = await Promise.all(
       counts.map((from) =>
@@ -94,7 +94,7 @@ describe("the SDK's client", () => {
     expect(counted).toEqual(counts.map(wholeOf))
   })
 
-  it('gets what nobody asked for, also what was said while it was away', async () => {
+  it('gets messages that answer no request, even those from a time without a connection', async () => {
     const said: unknown[] = []
     client.setNotificationHandler(LoggingMessageNotificationSchema, ({ params }) => {
       said.push(params.data)
@@ -102,7 +102,7 @@ describe("the SDK's client", () => {
     const remind = (of: string, after: number): Promise<unknown> => client.callTool({ name: 'remind', arguments: { of, after } })
     await remind('first', 0)
     await expect.poll(() => said).toEqual(['first'])
-    // Said sooner than the client comes back.
+    // Sent before the client reconnects.
     await remind('second', 50)
     await remind('third', 60)
     line.cut()
@@ -124,7 +124,7 @@ describe("the SDK's client", () => {
     expect(await countDown(3)).toEqual(wholeOf(3))
   })
 
-  it('ends its session, which then is not known any more', async () => {
+  it('ends its session, which the server then no longer knows', async () => {
     await transport.terminateSession()
     expect(transport.sessionId).toBeUndefined()
     await expect(client.listTools()).rejects.toMatchObject({ code: 400 })

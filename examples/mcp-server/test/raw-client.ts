@@ -17,7 +17,7 @@ export function calling(id: string | number, name: string, input: object): objec
 /** Nothing is told of it before a test is over. */
 export const ENDLESS: object = calling('endless', 'countdown', { from: 100, interval: 1_000 })
 
-/** A client that shows what is on the wire, in a session of its own. */
+/** A client that shows the wire, with its own session. */
 export class RawClient {
   readonly #url: string
   /** What says its session. */

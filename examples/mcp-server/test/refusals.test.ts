@@ -27,7 +27,7 @@ describe('the endpoint', () => {
     return [answer.status, error.message]
   }
 
-  it('takes notifications with 202, and one message at a time', async () => {
+  it('answers 202 to notifications, and takes one message at a time', async () => {
     const answer = await client.post({ jsonrpc: '2.0', method: 'notifications/initialized' })
     expect([answer.status, await answer.text()]).toEqual([202, ''])
     expect(await refusal(client.post([PING]))).toEqual([400, 'The body is not one JSON-RPC message'])
@@ -41,7 +41,7 @@ describe('the endpoint', () => {
     await answer.body?.cancel()
   })
 
-  it('wants both types accepted on POST, and event streams on GET', async () => {
+  it('requires that POST accepts both types, and GET event streams', async () => {
     for (const accept of ['application/json', 'text/event-stream', 'text/html'])
       expect(await refusal(client.post(PING, { accept }))).toEqual([406, 'Accept has to allow application/json and text/event-stream'])
     expect(await refusal(client.get({ accept: 'application/json' }))).toEqual([406, 'Accept has to allow text/event-stream'])
@@ -53,7 +53,7 @@ describe('the endpoint', () => {
     expect((await client.post(PING, { origin: 'http://localhost:5173' })).status).toBe(200)
   })
 
-  it('wants a session that it knows, and a version that it speaks', async () => {
+  it('requires a known session and a supported version', async () => {
     expect(await refusal(new RawClient(server.url).post(PING))).toEqual([400, 'Mcp-Session-Id is missing'])
     expect(await refusal(client.post(PING, { 'mcp-session-id': 'unknown' }))).toEqual([404, 'This session is not known, or over: initialize another'])
     expect(await refusal(client.post(PING, { 'mcp-protocol-version': '1999-01-01' }))).toEqual([400, 'MCP-Protocol-Version 1999-01-01 is not supported'])
@@ -66,14 +66,14 @@ describe('the endpoint', () => {
     expect(await refusal(another.resume(events[0]?.id))).toEqual([400, 'No stream that is kept gave out this id'])
   })
 
-  it('keeps one stream for what nobody asked for', async () => {
+  it('keeps one stream for messages that answer no request', async () => {
     const leave = new AbortController()
     onTestFinished(() => leave.abort())
     expect((await client.get({}, leave.signal)).status).toBe(200)
     expect(await refusal(client.get())).toEqual([409, 'A session has one stream without an id'])
   })
 
-  it('understands no other method', async () => {
+  it('refuses all other methods', async () => {
     const answer = await client.request('PUT')
     expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'GET, POST, DELETE'])
     expect((await client.request('HEAD')).status).toBe(405)

@@ -35,7 +35,7 @@ describe('the streams of a session', () => {
     expect(events.map(({ data }) => JSON.parse(data))).toEqual([{ jsonrpc: '2.0', id: 1, result: {} }])
   })
 
-  it('goes on by GET after any id, with nothing of another stream', async () => {
+  it('resumes by GET after any id, and sends no message of another stream', async () => {
     const answers = [readEventStream(client.post(counting(2, 8, 20))), readEventStream(client.post(counting(3, 8, 20)))]
     const [one, other] = (await Promise.all(answers)).map(({ events }) => events)
     const ids = [...(one ?? []), ...(other ?? [])].map(({ id }) => id)
@@ -47,7 +47,7 @@ describe('the streams of a session', () => {
     }
   })
 
-  it('has a connection that comes later take an answer over', async () => {
+  it('moves an answer to the connection that came last', async () => {
     const numberOf = ({ data }: { data: string }): unknown => data && (JSON.parse(data).params?.progress ?? JSON.parse(data).result?.content[0].text)
     const whole = ['', 1, 2, 3, 4, 5, 6, 7, 8, 'Lift-off']
     const reader = new EventEmitter()
@@ -65,12 +65,12 @@ describe('the streams of a session', () => {
     expect(rest.events.map(numberOf)).toEqual(whole.slice(3))
   })
 
-  it('gives whoever opens that stream anew nothing that was given already', async () => {
+  it('sends no message again to a client that opens that stream again', async () => {
     const remind = (of: string): Promise<unknown> => readEventStream(client.post(calling(of, 'remind', { of, after: 0 })))
     const said = ({ events }: EventStreamRecording): unknown[] => events.filter(({ data }) => data !== '').map(({ data }) => JSON.parse(data).params.data)
     await remind('first')
     expect(said(await readEventStream(client.get(), { until: ({ text }) => text.includes('first') }))).toEqual(['first'])
-    // As soon as the server has noticed that its reader left.
+    // Succeeds once the server has noticed that the first reader left.
     const opened = await vi.waitFor(async () => {
       const answer = await client.get()
       expect(answer.status).toBe(200)
@@ -87,7 +87,7 @@ describe('the streams of a session', () => {
     expect([events.map(({ data }) => data), ended]).toEqual([[''], true])
   })
 
-  it('keeps the last twenty answers for whoever comes back', async () => {
+  it('keeps the last twenty answers for a client that reconnects', async () => {
     const ids: string[] = []
     for (let count = 0; count < 20; count++) ids.push((await readEventStream(client.post(PING))).events[0]?.id ?? '')
     expect((await readEventStream(client.resume(ids[0]))).events).toHaveLength(1)
@@ -96,7 +96,7 @@ describe('the streams of a session', () => {
     expect((await readEventStream(client.resume(ids[1]))).events).toHaveLength(1)
   })
 
-  it('ends the streams of a session that is deleted, which then is not known', async () => {
+  it('ends the streams of a session that is deleted, and no longer knows the session', async () => {
     const unasked = readEventStream(client.get())
     const answer = await client.post(ENDLESS)
     expect((await client.request('DELETE')).status).toBe(204)
@@ -105,7 +105,7 @@ describe('the streams of a session', () => {
     expect((await client.post(PING)).status).toBe(404)
   })
 
-  it('forgets the session that was used longest ago, beyond as many as it keeps', async () => {
+  it('forgets the session that was used longest ago when there are too many', async () => {
     const other = await RawClient.begin(server.url)
     await RawClient.begin(server.url)
     expect((await client.post(PING)).status).toBe(200)
@@ -113,7 +113,7 @@ describe('the streams of a session', () => {
     expect([(await client.post(PING)).status, (await other.post(PING)).status]).toEqual([200, 404])
   })
 
-  it('ends its sessions and itself when it is told to, in the middle of an answer', async () => {
+  it('ends its sessions and itself at a signal, in the middle of an answer', async () => {
     const other = await startServer()
     const answer = await (await RawClient.begin(other.url)).post(ENDLESS)
     expect(await other.end()).toEqual([0, null])

@@ -49,7 +49,7 @@ async function read(headers: Record<string, string> = {}, signal: AbortSignal = 
   await body?.getReader().read()
 }
 
-/** What a page of metrics says, without what each exporter adds of its own. */
+/** The lines of a page of metrics, without the lines that only one exporter adds. */
 async function numbersAt(path: string): Promise<Record<string, number>> {
   const lines = (await (await fetch(`${url}${path}`)).text()).split('\n').filter((line) => /^(tidings|messaging)_/.test(line))
   const pairs = lines.map((line) => {
@@ -60,8 +60,8 @@ async function numbersAt(path: string): Promise<Record<string, number>> {
   return Object.fromEntries(pairs)
 }
 
-describe('what streams and channels have come to', () => {
-  it('stands on a page of prom-client', async () => {
+describe('the numbers of streams and channels', () => {
+  it('are on a page of prom-client', async () => {
     await expect.poll(async () => (await numbersAt('/metrics'))['tidings_streams_closed_total{tidings_close_reason="peer"}']).toBe(1)
     const numbers = await numbersAt('/metrics')
     expect(numbers).toMatchObject({
@@ -77,7 +77,7 @@ describe('what streams and channels have come to', () => {
     await expect.poll(async () => (await numbersAt('/metrics'))['tidings_streams_messages_total']).toBeGreaterThan(READERS)
   })
 
-  it('is the same by OpenTelemetry', async () => {
+  it('are the same by OpenTelemetry', async () => {
     const [ours, theirs] = [await numbersAt('/metrics'), await numbersAt('/opentelemetry')]
     expect(Object.keys(theirs).sort()).toEqual(Object.keys(ours).sort())
     for (const name of ['tidings_streams_open', 'tidings_streams_opened_total', 'tidings_channels_resumed_total']) expect(theirs[name]).toBe(ours[name])
@@ -117,29 +117,29 @@ describeWith('prometheus')('Prometheus', () => {
     return data.result
   }
 
-  it('collects the page, and finds nothing wrong with it', async () => {
+  it('collects the page without an error', async () => {
     const page = await (await fetch(`${url}/metrics`)).text()
     execFileSync(PROMTOOL, ['check', 'metrics'], { input: page })
     const found = async (): Promise<unknown> => (await ask('tidings_streams_open'))[0]?.value[1]
     await expect.poll(() => found().catch(() => undefined)).toBe(String(READERS + 1))
   })
 
-  it('has an answer to each question of the dashboard', async () => {
+  it('has an answer to each query of the dashboard', async () => {
     const { panels } = JSON.parse(readFileSync(join(FOLDER, 'grafana-dashboard.json'), 'utf8')) as { panels: { title: string; targets: { expr: string }[] }[] }
     const questions = panels.flatMap(({ title, targets }) => targets.map(({ expr }) => ({ title, expr })))
     expect(questions.length).toBeGreaterThan(panels.length)
     for (const { title, expr } of questions) {
-      // As Grafana fills them in.
+      // Grafana fills in these variables.
       const query = expr.replaceAll('$job', '.*').replaceAll('$__rate_interval', '10s')
       await expect.poll(async () => (await ask(query)).length, { message: `${title}: ${query}` }).toBeGreaterThan(0)
     }
-    // Five a second, once there is enough to tell by.
+    // Five a second, once Prometheus has enough samples for a rate.
     const rate = async (): Promise<number> => Number((await ask('rate(messaging_client_sent_messages_total{error_type=""}[5s])'))[0]?.value[1])
     await expect.poll(rate).toBeGreaterThan(3)
     expect(await rate()).toBeLessThan(7)
   })
 
-  it('has rules that raise an alarm when they should, and only then', () => {
+  it('has rules that alert exactly when they should', () => {
     execFileSync(PROMTOOL, ['check', 'config', 'prometheus.yml'], { cwd: FOLDER })
     execFileSync(PROMTOOL, ['test', 'rules', 'alerts.test.yml'], { cwd: FOLDER })
   })

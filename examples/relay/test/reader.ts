@@ -9,11 +9,11 @@ export interface Change {
   comment: string
 }
 
-/** Reads the changes of some wikis, or of all, and may leave and come back. */
+/** Reads the changes of some wikis, or of all. It can leave and reconnect. */
 export class Reader {
   readonly wikis: readonly string[]
   readonly changes: Change[] = []
-  /** Events that say that something is gone. */
+  /** The number of resets. */
   resets = 0
   readonly #url: string
   #source: EventSource | undefined
@@ -44,7 +44,7 @@ export class Reader {
     this.#source?.close()
   }
 
-  /** Resolves once it has so many changes. */
+  /** Resolves once it has this number of changes. */
   async has(count: number): Promise<void> {
     while (this.changes.length < count) {
       await new Promise<void>((resolve) => {

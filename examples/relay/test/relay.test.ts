@@ -29,7 +29,7 @@ async function stateOf(origin: string): Promise<State> {
 
 describe('a relay', () => {
   let server: ChildProcess
-  /** What it wrote to its standard error. */
+  /** Its output on stderr. */
   let complained = ''
   let upstream: Upstream | undefined
   let readers: Reader[] = []
@@ -61,7 +61,7 @@ describe('a relay', () => {
     return reader
   }
 
-  it('gives all readers the whole of what they asked for, though its upstream breaks off again and again', async () => {
+  it('sends each reader all changes of its wikis, although the upstream is cut again and again', async () => {
     upstream = makeUpstream()
     const origin = await start({ UPSTREAM: await upstream.listen() })
     for (let index = 0; index < READERS; index++) await open(origin, CHOICES[index % CHOICES.length] ?? [])
@@ -83,7 +83,7 @@ describe('a relay', () => {
     happen(10)
     await everybodyHasAll()
     happen(10)
-    upstream.drop() // What was under way is lost.
+    upstream.drop() // The changes on their way are lost.
     const [comesAndGoes] = readers
     comesAndGoes?.leave()
     happen(10)
@@ -100,21 +100,21 @@ describe('a relay', () => {
     expect(state.lastEventId).toMatch(/^\[{"topic":"eqiad.mediawiki.recentchange","partition":0,"timestamp":17150000\d{5}}\]$/)
   })
 
-  it('connects anew where its upstream has fallen silent, and misses nothing', async () => {
+  it('reconnects when its upstream is silent, and misses nothing', async () => {
     upstream = makeUpstream()
     const origin = await start({ UPSTREAM: await upstream.listen(), SILENCE: '300' })
     const reader = await open(origin, [])
     await expect.poll(() => stateOf(origin)).toMatchObject({ connections: 1 })
     upstream.change()
     await reader.has(1)
-    // It went on after that one, which the upstream then gives once more.
+    // The upstream resumes at a time, so it sends the last change again.
     await expect.poll(async () => (await stateOf(origin)).received).toBeGreaterThan(1)
     upstream.change()
     await reader.has(2)
     expect(reader.changes).toEqual(SAMPLE.slice(0, 2))
   })
 
-  it('says which event it cannot read, and goes on', async () => {
+  it('reports an event that it cannot read, and goes on', async () => {
     upstream = makeUpstream()
     const origin = await start({ UPSTREAM: await upstream.listen() })
     const reader = await open(origin, [])
@@ -128,7 +128,7 @@ describe('a relay', () => {
     complained = ''
   })
 
-  it('refuses more topics than it should look up', async () => {
+  it('refuses too many topics', async () => {
     const origin = await start()
     expect((await fetch(`${origin}/changes?${'wiki=enwiki&'.repeat(51)}`)).status).toBe(400)
   })

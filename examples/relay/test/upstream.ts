@@ -1,4 +1,4 @@
-/** What is used of `../upstream.js`, which is plain JavaScript. */
+/** The parts of `../upstream.js`, which is plain JavaScript, that the tests use. */
 export interface Upstream {
   readonly readers: number
   change(): void

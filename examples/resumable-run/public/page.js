@@ -1,6 +1,6 @@
 const [form, prompt, reload, text, state] = ['form', 'prompt', 'reload', 'text', 'state'].map((id) => document.getElementById(id))
 
-/** Survives a reload: the run, its text so far, and the id to resume after. They are one item, so that they always match. */
+/** Survives a reload: the run, its text so far, and the id to resume after. They are one item, so they always match. */
 let kept = JSON.parse(sessionStorage.getItem('run') ?? 'null')
 let source
 
@@ -17,12 +17,12 @@ function listen() {
   const how = kept.id ? `Resumed after ${kept.id}` : 'From the start'
   source.onopen = () => show(how)
   source.onmessage = ({ data, lastEventId }) => keep({ text: kept.text + JSON.parse(data).token, id: lastEventId })
-  // Some of it is gone. The server sends all that it still has, so the text begins anew.
+  // Messages are gone. The server sends all kept messages, so the text begins anew.
   source.addEventListener('reset', ({ lastEventId }) => keep({ text: '', id: lastEventId }))
   source.addEventListener('failed', () => show('The model failed; this is as far as it came'))
   source.onerror = () => {
     // 204 and 404 stop it: the run has ended, or the server has forgotten it. Other failures are tried again.
-    show(source.readyState === EventSource.CLOSED ? 'Nothing more will come' : 'Away, and coming back')
+    show(source.readyState === EventSource.CLOSED ? 'The end' : 'Reconnecting')
   }
 }
 

@@ -13,7 +13,7 @@ describe('a resumable run', () => {
   let server: ChildProcess
   let exited: Promise<unknown[]>
   let url = ''
-  /** What it wrote to its standard error. */
+  /** Its output on stderr. */
   let complained = ''
 
   beforeEach(async () => {
@@ -48,7 +48,7 @@ describe('a resumable run', () => {
     readEventStream(from(run, lastEventId), { timeout: 20_000, ...(until === undefined ? {} : { until }) })
   const tokens = ({ events }: EventStreamRecording): string[] => events.map(({ data }) => JSON.parse(data).token)
 
-  it('goes on while its reader is away, and gives whoever comes back the rest, to the end', async () => {
+  it('goes on while its reader is away, and sends the rest when the reader reconnects', async () => {
     const run = await ask()
     const stays = read(run)
     const half = await read(run, '', HALF)
@@ -61,27 +61,27 @@ describe('a resumable run', () => {
     expect([...tokens(half), ...tokens(quarter), ...tokens(rest)]).toEqual(whole)
     expect(rest.ended).toBe(true)
 
-    // Also after its end, and to whoever comes for the first time.
+    // After its end, a new reader gets the whole run.
     expect(tokens(await read(run, last))).toEqual(whole.slice(HALF))
     expect(tokens(await read(run))).toEqual(whole)
     expect((await from(run, rest.events.at(-1)?.id)).status).toBe(204)
   })
 
-  it('tells a reader with an id that it never gave out, and begins anew', async () => {
+  it('sends a reset to a reader with an unknown id, and begins anew', async () => {
     const run = await ask()
     const { events } = await read(run, 'of-another-run', 2)
     expect(events[0]).toMatchObject({ event: 'reset', data: '{"reason":"unknown","lastEventId":"of-another-run"}' })
     expect(events[1]?.data).toBe('{"token":"You"}')
   })
 
-  it('answers 404 for a run that it does not know, or has forgotten', async () => {
+  it('answers 404 for a run that is unknown or forgotten', async () => {
     expect((await from(`${url}/runs/unknown`)).status).toBe(404)
     const [first = '', ...others] = [await ask(), await ask(), await ask()]
     expect((await from(first)).status).toBe(404)
     for (const run of others) await read(run, '', 1)
   })
 
-  it('takes nothing but a prompt', async () => {
+  it('refuses a request without a prompt', async () => {
     expect((await fetch(`${url}/runs`, { method: 'POST', body: 'prompt' })).status).toBe(400)
   })
 

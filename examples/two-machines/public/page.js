@@ -18,12 +18,12 @@ function listen() {
   source.addEventListener('score', ({ data, lastEventId }) => add(JSON.parse(data), lastEventId))
   source.addEventListener('reset', ({ data, lastEventId }) => {
     count('resets')
-    show('state', `Some of it is gone (${JSON.parse(data).reason})`)
+    show('state', `Scores are missing (${JSON.parse(data).reason})`)
     last = { number: 0, id: lastEventId }
   })
   source.onerror = () => {
     show('machine', '-')
-    show('state', 'Away, and coming back')
+    show('state', 'Reconnecting')
     // It gives up at an answer that is no event stream, such as nginx's 502 while both machines are gone.
     if (source.readyState === EventSource.CLOSED) setTimeout(listen, PAUSE)
   }

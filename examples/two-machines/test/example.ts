@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 
 const HERE = fileURLToPath(new URL('..', import.meta.url))
 
-/** The example as `npm start` runs it, with a folder of its own for what it writes. */
+/** The example as `npm start` runs it, with its own temporary folder. */
 export class Example {
   readonly #process: ChildProcess
   readonly #folder = mkdtempSync(join(tmpdir(), 'tidings-example-'))
@@ -60,7 +60,7 @@ export class Example {
     return this.#exited
   }
 
-  /** What it should have cleaned up: processes that run, and files. Removes the folder. */
+  /** Returns the processes and files that it should have cleaned up. Removes the folder. */
   left(): { processes: number[]; files: string[] } {
     const files = readdirSync(this.#folder)
     rmSync(this.#folder, { recursive: true })

@@ -22,11 +22,11 @@ export interface Connection extends Served {
   ended: 'not yet' | 'whole' | 'cut'
 }
 
-/** A page: reads the scores, and comes back with the last id it has had whenever the stream is gone. */
+/** Stands in for a page: reads the scores, and reconnects with its last id whenever the stream ends. */
 export class Reader {
   readonly scores: Score[] = []
   readonly ids: string[] = []
-  /** Events that say that something is gone. */
+  /** The number of resets. */
   resets = 0
   readonly connections: Connection[] = []
   readonly #url: string
@@ -57,13 +57,13 @@ export class Reader {
     this.#request = request
     request.on('response', (response) => this.#read(response))
     request.on('error', () => {})
-    // Sooner than it is told to: what is of interest comes while it is away.
+    // Sooner than `retry` says, so that the tests see many reconnects.
     request.on('close', () => setTimeout(() => this.#open(), 20 + Math.random() * 80))
   }
 
   #read(response: IncomingMessage): void {
     response.on('error', () => {})
-    // nginx says so where no machine could be asked.
+    // nginx answers 502 if no machine answers.
     if (response.statusCode !== 200) return void response.resume()
     const connection: Connection = { name: '', pid: 0, retries: [], ended: 'not yet' }
     const parser = createParser({

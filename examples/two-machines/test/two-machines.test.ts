@@ -28,7 +28,7 @@ describeWith('nginx', 'redis-server')('two machines, one channel', { timeout: 60
     return origin
   }
 
-  /** Resolves once each reader has so many scores more. */
+  /** Resolves once each reader has this number of further scores. */
   async function haveMore(count: number): Promise<void> {
     const enough = readers.map(({ scores }) => scores.length + count)
     await expect.poll(() => readers.every(({ scores }, index) => scores.length >= (enough[index] as number))).toBe(true)
@@ -49,7 +49,7 @@ describeWith('nginx', 'redis-server')('two machines, one channel', { timeout: 60
     expectOneLog()
   }
 
-  /** An id stands for one score and a score has one id, whoever reads it and from whichever machine. */
+  /** Each id stands for one score, and each score has one id, for all readers and machines. */
   function expectOneLog(): void {
     const scoreById = new Map<string, string>()
     for (const { scores, ids } of readers) {
@@ -64,7 +64,7 @@ describeWith('nginx', 'redis-server')('two machines, one channel', { timeout: 60
     expect(new Set(scoreById.values()).size).toBe(scoreById.size)
   }
 
-  it('loses nothing and repeats nothing where one is killed, and the other, again and again', async () => {
+  it('loses and repeats nothing when the machines are killed in turn, again and again', async () => {
     const origin = await startAndRead()
     expect([...servedNow('express'), ...servedNow('hono')]).toHaveLength(READERS)
     for (const [dies, other] of [MACHINES, MACHINES.toReversed(), MACHINES, MACHINES.toReversed()] as [string, string][]) {
@@ -80,7 +80,7 @@ describeWith('nginx', 'redis-server')('two machines, one channel', { timeout: 60
     expectNothingLost()
   })
 
-  it.each(MACHINES)('moves the readers of %s to the other one, where it is told to end', async (name) => {
+  it.each(MACHINES)('moves the readers of %s to the other machine when it ends at a signal', async (name) => {
     const origin = await startAndRead()
     const moving = readers.filter(({ servedBy }) => servedBy?.name === name)
     expect(moving.length).toBeGreaterThan(1)
@@ -90,7 +90,7 @@ describeWith('nginx', 'redis-server')('two machines, one channel', { timeout: 60
     await haveMore(20)
     await isBack(origin, name)
 
-    // Its own at the opening, and at the end one that is random, so that they do not all come back at once.
+    // The option at the opening. At the end a random time, so that clients do not all reconnect at once.
     for (const line of lines) {
       expect(line).toMatchObject({ ended: 'whole', retries: [500, expect.any(Number)] })
       expect(line?.retries[1]).toBeGreaterThanOrEqual(500)
@@ -100,7 +100,7 @@ describeWith('nginx', 'redis-server')('two machines, one channel', { timeout: 60
     expectNothingLost()
   })
 
-  it('loses nothing where both are gone for a while', async () => {
+  it('loses nothing when both machines are away for a while', async () => {
     const origin = await startAndRead()
     for (const name of MACHINES) process.kill((servedNow(name)[0] as Served).pid, 'SIGKILL')
     await expect.poll(() => readers.every(({ servedBy }) => !servedBy)).toBe(true)
@@ -109,7 +109,7 @@ describeWith('nginx', 'redis-server')('two machines, one channel', { timeout: 60
     expectNothingLost()
   })
 
-  it('publishes once what either is asked to publish with one key', async () => {
+  it('publishes a score once if both machines get it with one key', async () => {
     example = new Example({ PACE: '1000000' })
     const origin = await example.origin()
     readers = MACHINES.map((name) => new Reader(`${origin}/${name}`))
@@ -122,12 +122,12 @@ describeWith('nginx', 'redis-server')('two machines, one channel', { timeout: 60
     for (const number of [2, 3]) expect(await publish('express', number)).toEqual(await publish('hono', number))
     await publish('hono', 4)
     await expect.poll(() => readers.every(({ scores }) => scores.at(-1)?.number === 4)).toBe(true)
-    // The example's own first one comes before them, among them or after them.
+    // The example's own first score comes before, among or after them.
     for (const { scores } of readers) expect(scores.map(({ number }) => number).filter((number) => number > 1)).toEqual([2, 3, 4])
     expectOneLog()
   })
 
-  it('serves the page, whose buttons end either process', async () => {
+  it('serves the page, and its buttons end each process', async () => {
     const origin = await startAndRead()
     const page = await (await fetch(origin)).text()
     const script = await fetch(`${origin}/page.js`)
@@ -154,7 +154,7 @@ describeWith('nginx', 'redis-server')('two machines, one channel', { timeout: 60
     expectNothingLost()
   })
 
-  it('shares the Redis that REDIS_URL names, and starts none', async () => {
+  it('uses the Redis of REDIS_URL, and starts none', async () => {
     const redis = await RedisServer.start()
     try {
       await startAndRead({ REDIS_URL: redis.url })
@@ -166,7 +166,7 @@ describeWith('nginx', 'redis-server')('two machines, one channel', { timeout: 60
     }
   })
 
-  it('ends with what nginx said last where nginx ends by itself', async () => {
+  it('ends with the last output of nginx if nginx ends by itself', async () => {
     await startAndRead()
     // It is started last.
     process.kill(example.children().at(-1) as number, 'SIGKILL')
@@ -182,11 +182,11 @@ describeWith('nginx', 'redis-server')('two machines, one channel', { timeout: 60
   })
 })
 
-describe('two machines without what they need', () => {
+describe('two machines without a program that they need', () => {
   it.each([
     [{}, 'Not installed: redis-server, nginx. On Debian or Ubuntu: sudo apt-get install redis-server nginx\nOr have REDIS_URL name a Redis'],
     [{ REDIS_URL: 'redis://127.0.0.1:1' }, 'Not installed: nginx. On Debian or Ubuntu: sudo apt-get install nginx\n'],
-  ])('say what is missing: %o', async (env, words) => {
+  ])('name what is missing: %o', async (env, words) => {
     const example = new Example({ BINARIES: tmpdir(), ...env })
     expect(await example.exited()).toEqual([1, null])
     expect(example.stderr).toContain(words)
