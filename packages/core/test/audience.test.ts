@@ -30,7 +30,7 @@ function answering({ sink }: Joined, write: SharedWriter['write']): SharedWriter
 }
 
 describe('C1 readers at one place', () => {
-  test('C1 are given the same bytes, past their streams, from the second write on', async () => {
+  test('C1 get the same bytes from the second write on, without their streams', async () => {
     const { channel, join } = openChannel()
     const [a, b] = [join(), join()]
     void channel.publish('1')
@@ -44,7 +44,7 @@ describe('C1 readers at one place', () => {
     expect(toA.mock.calls[0]?.[0]).toBe(toB.mock.calls[0]?.[0])
   })
 
-  test('C1 C6 those that come later stand there too, however much has come for others', async () => {
+  test('C1 C6 readers that come later stand at that place too, after any number of messages for others', async () => {
     const { channel, join } = openChannel()
     const early = join({ topics: ['a'] })
     void channel.publish('1', { topic: 'a' })
@@ -63,7 +63,7 @@ describe('C1 readers at one place', () => {
     expect(toLate.mock.calls[0]?.[0]).toBe(toEarly.mock.calls[0]?.[0])
   })
 
-  test('C1 C6 one that comes after messages for others is written to with them at the first', async () => {
+  test('C1 C6 a reader that comes after messages for others is written to with them at its first message', async () => {
     const { channel, join } = openChannel()
     const early = join({ topics: ['a'] })
     void channel.publish('1', { topic: 'a' })
@@ -78,7 +78,7 @@ describe('C1 readers at one place', () => {
     expect(late.text.slice(-20)).toBe(early.text.slice(-20))
   })
 
-  test('C6 are written nothing where a filter wants none of it', async () => {
+  test('C6 are not written to if their filter rejects all messages', async () => {
     const { channel, join, id } = openChannel()
     const reader = join({ filter: ({ data }) => data !== 'no' })
     void channel.publish('yes')
@@ -90,7 +90,7 @@ describe('C1 readers at one place', () => {
     expect(reader.subscription.lastEventId).toBe(id(2))
   })
 
-  test('C1 one whose socket refuses is given the same by its stream, and those around it too', async () => {
+  test('C1 a reader whose socket refuses gets the same bytes by its stream, and so do the readers around it', async () => {
     const { channel, join, id } = openChannel()
     const readers = [join(), join(), join()] as const
     void channel.publish('1')
@@ -103,7 +103,7 @@ describe('C1 readers at one place', () => {
     expect(readers.map(({ text }) => text)).toEqual([expected, expected, expected])
   })
 
-  test('C1 B1 one that is full goes on alone when it has drained, and then with the others', async () => {
+  test('C1 B1 a reader that was full goes on alone when it has drained, and then with the others', async () => {
     const { channel, join, id } = openChannel()
     const [slow, quick] = [join(), join()]
     void channel.publish('1')
@@ -123,7 +123,7 @@ describe('C1 readers at one place', () => {
     expect(alone).not.toHaveBeenCalled()
   })
 
-  test('C1 one that its own sends have filled, and that drains before the next write, is given it once', async () => {
+  test('C1 a reader that is full of its own sends, and drains before the next write, gets that write once', async () => {
     const { channel, join, id } = openChannel()
     const reader = join()
     void channel.publish('1')
@@ -136,7 +136,7 @@ describe('C1 readers at one place', () => {
     expect(reader.text).toBe(`id: ${id(0)}\n\ndata: 1\nid: ${id(1)}\n\ndata: own\n\ndata: 2\nid: ${id(2)}\n\n`)
   })
 
-  test('B2 what it was given past its stream does not count against maxBufferedBytes', async () => {
+  test('B2 bytes that were written without the stream do not count against maxBufferedBytes', async () => {
     const { channel, join } = openChannel()
     const reader = join({}, '', { maxBufferedBytes: 10 })
     void channel.publish('1')
@@ -150,7 +150,7 @@ describe('C1 readers at one place', () => {
   })
 
   test(
-    'B3 one that takes nothing is cut as stalled',
+    'B3 a reader that takes nothing is cut as stalled',
     onDrivenClock(async (clock) => {
       const { channel, join } = openChannel()
       const reader = join({}, '', { stallTimeout: 1_000 })
@@ -169,7 +169,7 @@ describe('C1 readers at one place', () => {
     }),
   )
 
-  test('C7 a socket that throws ends its own stream alone', async () => {
+  test('C7 a socket that throws ends only its own stream', async () => {
     const { channel, join, id } = openChannel()
     const onError = vi.fn()
     const [before, throwing, after] = [join(), join({}, '', { onError }), join()]
@@ -186,7 +186,7 @@ describe('C1 readers at one place', () => {
     for (const { text } of [before, after]) expect(text.endsWith(`data: 2\nid: ${id(2)}\n\n`)).toBe(true)
   })
 
-  test('C1 those that leave, in any order, take nothing from those that stay', async () => {
+  test('C1 readers that leave, in any order, take nothing from the others', async () => {
     const { channel, join, id } = openChannel()
     const readers = Array.from({ length: 6 }, () => join())
     void channel.publish('1')
@@ -200,7 +200,7 @@ describe('C1 readers at one place', () => {
     expect(channel.subscribers).toBe(3)
   })
 
-  test('C1 C6 one that comes between a publish and its delivery is given it by itself', async () => {
+  test('C1 C6 a reader that comes between a publish and its delivery gets the message alone', async () => {
     const { channel, join, id } = openChannel()
     const early = join()
     void channel.publish('1')
@@ -215,7 +215,7 @@ describe('C1 readers at one place', () => {
     expect(now.text).toBe(`id: ${id(2)}\n\ndata: 3\nid: ${id(3)}\n\n`)
   })
 
-  test('C1 what a filter publishes while their batch is made comes once', async () => {
+  test('C1 a message that a filter publishes while their batch is made comes once', async () => {
     const { channel, join, id } = openChannel({ history: { messages: 5 } })
     let asked = false
     const filter = ({ data }: { data: unknown }): boolean => {
@@ -238,7 +238,7 @@ describe('C1 readers at one place', () => {
     expect(b.text.match(/data: .*/g)).toEqual(['0', '1', '2', '3', '4', '5', '6'].map((data) => `data: ${data}`))
   })
 
-  test('C3 each is told when a log that says nothing of it beforehand drops what they have yet to read', async () => {
+  test('C3 each gets the reset when a log drops unread messages without notice', async () => {
     const inner = memoryLog({ messages: 5 })
     const log: TailedLog = Object.create(inner, {
       tail: { value: inner.tail },
@@ -263,7 +263,7 @@ describe('C1 readers at one place', () => {
     }
   })
 
-  test('counts each message once for each reader that was given it', async () => {
+  test('counts each message once for each reader that got it', async () => {
     const { channel, join } = openChannel()
     const readers = [join(), join(), join()] as const
     void channel.publish('1')
@@ -280,7 +280,7 @@ describe('C1 readers at one place', () => {
 })
 
 describe('C4 the position of readers at one place', () => {
-  test('C4 a heartbeat carries none that they were given already, and the one that has moved since', async () => {
+  test('C4 a heartbeat has the position only if it has moved since they got it', async () => {
     const { channel, join, id } = openChannel()
     const reader = join({ topics: ['a'] }, '', { heartbeat: 1_000 })
     void channel.publish('1', { topic: 'a' })
@@ -297,7 +297,7 @@ describe('C4 the position of readers at one place', () => {
     expect(reader.sink.frames.at(-1)).toBe(':\n\n')
   })
 
-  test('C4 what was written before one came is nothing to it', async () => {
+  test('C4 earlier writes do not count for a reader that comes later', async () => {
     const { channel, join, id } = openChannel()
     const early = join()
     for (const data of ['1', '2']) {
@@ -312,7 +312,7 @@ describe('C4 the position of readers at one place', () => {
     expect(late.sink.frames.at(-1)).toBe(':\n\n')
   })
 
-  test('C4 C6 topics change at the place where it stands', async () => {
+  test('C4 C6 topics change at the position of the reader', async () => {
     const { channel, join, id } = openChannel()
     const [changing, staying] = [join({ topics: ['a'] }), join({ topics: ['a'] })]
     for (const data of ['1', '2']) {
@@ -345,7 +345,7 @@ describe('L5 heartbeats of readers at one place', () => {
   }
 
   test(
-    'L5 count from the last write past the stream',
+    'L5 count from the last write without the stream',
     onDrivenClock(async (clock) => {
       const reader = await writtenTwice(clock)
       lookIn(reader, 970)
@@ -356,7 +356,7 @@ describe('L5 heartbeats of readers at one place', () => {
   )
 
   test(
-    'L5 count from it also when the stream is let go',
+    'L5 count from that write too after the subscription was closed',
     onDrivenClock(async (clock) => {
       const reader = await writtenTwice(clock)
       reader.subscription.close()
@@ -366,7 +366,7 @@ describe('L5 heartbeats of readers at one place', () => {
   )
 
   test(
-    'L5 do not count from a write to others before it came',
+    'L5 do not count from a write to others before the reader came',
     onDrivenClock(async (clock) => {
       const { channel, join } = openChannel()
       const moving = join({ topics: ['b'] }, '', { heartbeat: 1_000 })

@@ -26,7 +26,7 @@ function beat(stream: { look(present: number): number }): void {
 }
 
 describe('C1 order', () => {
-  test('C1 each subscriber gets what it asked for in the order of the calls, each once, a turn as one write', async () => {
+  test('C1 each subscriber gets its messages once, in the order of the calls, and those of one turn in one write', async () => {
     const { channel, join, id } = openChannel()
     const all = join()
     const some = join({ topics: ['a', 'c'] })
@@ -53,7 +53,7 @@ describe('C1 order', () => {
     expect(sink.frames.at(-1)).toBe(`data: a\nid: ${id}\n\n`)
   })
 
-  test('C1 what is published while others are told comes after, once', async () => {
+  test('C1 a message that is published during a delivery comes after it, once', async () => {
     const { channel, join, id } = openChannel()
     const filter = vi.fn(({ data }: { data: unknown }) => {
       if (data === 'first') void channel.publish('second')
@@ -73,7 +73,7 @@ describe('C1 order', () => {
     expect(filter.mock.calls.map(([{ data }]) => data)).toEqual(['first', 'second', 'third'])
   })
 
-  test('C1 what is published while one reader is written to reaches those that were told before it', async () => {
+  test('C1 a message that is published while one reader is written to also reaches the readers before it', async () => {
     const { channel, join, id } = openChannel()
     const [told, writing] = [join(), join()]
     const write = writing.sink.write.bind(writing.sink)
@@ -101,7 +101,7 @@ describe('C1 order', () => {
     expect(joined.sink.frames.slice(2).join('')).toBe(`data: a\nid: ${id(1)}\n\nevent: own\ndata: b\n\n: c\n\ndata: d\nid: ${id(2)}\n\n`)
   })
 
-  test('C1 a slow reader goes on from where it stands when it drains', async () => {
+  test('C1 a slow reader goes on from its position when it drains', async () => {
     const { channel, join, id } = openChannel()
     const slow = join()
     const fast = join()
@@ -116,7 +116,7 @@ describe('C1 order', () => {
     expect(slow.text).toBe(fast.text)
   })
 
-  test('C1 C8 what is long comes in several writes, each with its ids, and nothing falls between them', async () => {
+  test('C1 C8 a long replay comes in several writes, each with its ids, and no message is missing between them', async () => {
     const { channel, join, id } = openChannel()
     const frame = (n: number): string => `data: ${String(n).repeat(30_000)}\nid: ${id(n)}\n\n`
     for (let n = 1; n <= 7; n++) void channel.publish(String(n).repeat(30_000))
@@ -126,7 +126,7 @@ describe('C1 order', () => {
     expect(join({}, id(3)).sink.frames.slice(2)).toEqual([[4, 5, 6].map(frame).join(''), frame(7)])
   })
 
-  test('C1 a reader that its own sends have filled misses nothing', async () => {
+  test('C1 a reader whose buffer is full of its own sends misses nothing', async () => {
     const { channel, join, id } = openChannel()
     const { stream, sink, text: _, ...rest } = join()
     sink.hold()
@@ -145,7 +145,7 @@ describe('C3 gaps', () => {
     `event: reset\ndata: ${JSON.stringify({ reason, lastEventId: from })}\n${id === undefined ? '' : `id: ${id}\n`}\n`
 
   test.each(['nonsense', '\uFFFD', '0-0', `${'0'.repeat(32)}-1`])(
-    'C3 an id that the log never gave out (%j) is unknown, and all that is kept follows',
+    'C3 an id that the log never gave out (%j) is unknown, and all kept messages follow',
     async (strange) => {
       const { channel, join, id } = openChannel({ history: { messages: 2 } })
       for (const data of ['a', 'b', 'c']) await channel.publish(data)
@@ -158,7 +158,7 @@ describe('C3 gaps', () => {
     expect(join({}, id(1)).text).toBe(reset('unknown', id(1), id(0)))
   })
 
-  test('C3 an id whose successors are gone is trimmed; the one on the floor is not', async () => {
+  test('C3 an id whose next messages are gone is trimmed, and the id at the floor is not', async () => {
     const { channel, join, id } = openChannel({ history: { messages: 2 } })
     for (const data of ['a', 'b', 'c', 'd']) await channel.publish(data)
     const rest = `data: c\nid: ${id(3)}\n\ndata: d\nid: ${id(4)}\n\n`
@@ -168,7 +168,7 @@ describe('C3 gaps', () => {
     expect(join({}, id(4)).text).toBe(`id: ${id(4)}\n\n`)
   })
 
-  test('C3 no gap is said where only messages of other topics are gone', async () => {
+  test('C3 there is no reset if only messages of other topics are gone', async () => {
     const { channel, join, id } = openChannel({ history: { messages: 2 } })
     await channel.publish('a', { topic: 'a' })
     for (const data of ['b', 'c', 'd']) await channel.publish(data, { topic: 'b' })
@@ -178,7 +178,7 @@ describe('C3 gaps', () => {
     expect(join({ topics: ['z', 'b'] }, id(1)).text).toBe(`${reset('trimmed', id(1), id(2))}data: c\nid: ${id(3)}\n\ndata: d\nid: ${id(4)}\n\n`)
   })
 
-  test('C3 a reader that fell off is told before anything else, and goes on from the oldest kept', async () => {
+  test('C3 a reader that fell behind the history gets the reset first, and goes on from the oldest kept message', async () => {
     const { channel, join, id } = openChannel({ history: { messages: 2 } })
     const { sink, stream } = join()
     sink.hold()
@@ -191,21 +191,24 @@ describe('C3 gaps', () => {
     expect(stream.closed).toBe(false)
   })
 
-  test.each([{ messages: 10 }, { bytes: 200 }])('C1 C3 a burst in one turn that is longer than the history %o reaches whoever is ready', async (history) => {
-    const { channel, join, id } = openChannel({ history })
-    const { sink, stream } = join()
-    const slow = join()
-    slow.sink.hold()
-    for (let number = 1; number <= 95; number++) void channel.publish(String(number), { topic: 'a' })
-    await flushed()
-    const expected = Array.from({ length: 95 }, (_, index) => `data: ${index + 1}\nid: ${id(index + 1)}\n\n`).join('')
-    expect(sink.frames.slice(2).join('')).toBe(expected)
-    expect(stream.closed).toBe(false)
-    slow.sink.take()
-    expect(slow.text).toContain('"reason":"lagged"')
-  })
+  test.each([{ messages: 10 }, { bytes: 200 }])(
+    'C1 C3 a burst in one turn that is longer than the history %o reaches all readers that are ready',
+    async (history) => {
+      const { channel, join, id } = openChannel({ history })
+      const { sink, stream } = join()
+      const slow = join()
+      slow.sink.hold()
+      for (let number = 1; number <= 95; number++) void channel.publish(String(number), { topic: 'a' })
+      await flushed()
+      const expected = Array.from({ length: 95 }, (_, index) => `data: ${index + 1}\nid: ${id(index + 1)}\n\n`).join('')
+      expect(sink.frames.slice(2).join('')).toBe(expected)
+      expect(stream.closed).toBe(false)
+      slow.sink.take()
+      expect(slow.text).toContain('"reason":"lagged"')
+    },
+  )
 
-  test('C1 C3 what a filter, a snapshot or an onClose callback publishes meanwhile comes once and in order, in whatever number', async () => {
+  test('C1 C3 any number of messages that a filter, a snapshot or an onClose callback publishes come once and in order', async () => {
     const { channel, join, id } = openChannel({ history: { messages: 5 } })
     const burst = (name: string, length: number): void => {
       for (let number = 1; number <= length; number++) void channel.publish(`${name} ${number}`)
@@ -246,7 +249,7 @@ describe('C3 gaps', () => {
     for (const { text } of [plain, filtering]) expect(text).not.toContain('event: reset')
   })
 
-  test('C1 C3 a filter that publishes more than the history holds costs its own reader a reset at most, and nobody a message twice', async () => {
+  test('C1 C3 a filter that publishes more than the history holds causes at most a reset of its own reader, and no message comes twice', async () => {
     const { channel, join, id } = openChannel({ history: { messages: 5 } })
     let bursts = 0
     const filtering = join({
@@ -265,7 +268,7 @@ describe('C3 gaps', () => {
     expect(ids(filtering.text)).toEqual(all.slice(8))
   })
 
-  test('C9 what a filter publishes while a reader that is behind is given the rest comes to it too', async () => {
+  test('C9 a message that a filter publishes while a reader catches up reaches that reader too', async () => {
     const { channel, join, id } = openChannel()
     for (const [data, key] of [
       ['1', 'a'],
@@ -297,7 +300,7 @@ describe('C3 gaps', () => {
     ['closes its subscription', ({ subscription }) => subscription.close()],
     ['catches up', ({ sink }) => sink.take()],
     ['changes its topics', ({ subscription }) => subscription.add('b')],
-  ])('C9 what is known of keys is kept while a reader is behind, until it %s', async (_, act) => {
+  ])('C9 the newest message of each key is remembered while a reader is behind, until it %s', async (_, act) => {
     const { channel, join, id } = openChannel({ history: { messages: 1_000, bytes: 1e8 } })
     const filling = 'x'.repeat(40_000)
     for (let number = 0; number < 10; number++) void channel.publish(filling, { key: `${number}`, topic: 'a' })
@@ -324,7 +327,7 @@ describe('C3 gaps', () => {
     expect(comeBack()).toBe(12)
   })
 
-  test('C3 C9 a filter that publishes more than the history holds costs a reader that conflates a reset, and nothing unsaid', async () => {
+  test('C3 C9 a filter that publishes more than the history holds causes a reset of a reader that conflates, and no silent gap', async () => {
     const { channel, join, id } = openChannel({ history: { messages: 5 } })
     for (const data of ['1', '2', '3']) void channel.publish(data, { key: data })
     await flushed()
@@ -343,7 +346,7 @@ describe('C3 gaps', () => {
     expect([...text.matchAll(/data: burst (\d+)/g)].map(([, number]) => number)).toEqual(['8', '9', '10', '11', '12'])
   })
 
-  test("C3 lag 'close' ends the stream of one that fell off, so that it is told when it comes back", async () => {
+  test("C3 lag 'close' ends the stream of a reader that fell behind, which gets the reset when it reconnects", async () => {
     const { channel, join, id } = openChannel({ history: { messages: 2 } })
     const { sink, stream } = join({ lag: 'close' })
     sink.hold()
@@ -357,7 +360,7 @@ describe('C3 gaps', () => {
     expect(join({ lag: 'close' }, id(1)).text).toContain(reset('trimmed', id(1), id(2)))
   })
 
-  test('C3 resetEvent names it', async () => {
+  test('C3 resetEvent names the reset event', async () => {
     const { channel, join, id } = openChannel({ resetEvent: 'start-over' })
     expect(join({}, 'x').text).toBe(`event: start-over\ndata: {"reason":"unknown","lastEventId":"x"}\nid: ${id(0)}\n\n`)
     await channel.publish({ event: 'reset', data: 'free again' })
@@ -370,7 +373,7 @@ describe('C3 gaps', () => {
     expect(join({ snapshot: () => 'state' }, 'x').text).toBe(`${reset('unknown', 'x')}data: state\n\nid: ${id(4)}\n\n`)
   })
 
-  test('C3 a live reader of a quiet topic is told of no gap however many others come and go', async () => {
+  test('C3 a live reader of a quiet topic gets no reset, even if many messages of other topics come and go', async () => {
     const { channel, join, id, log } = openChannel({ history: { messages: 2 } })
     const { sink } = join({ topics: ['quiet'] })
     void channel.publish('once', { topic: 'quiet' })
@@ -384,21 +387,21 @@ describe('C3 gaps', () => {
 })
 
 describe('C4 positions', () => {
-  test('C4 by a block of an id alone, at once', () => {
+  test('C4 a client gets its position at once, in a block with an id only', () => {
     const { join, id } = openChannel()
     const { sink } = join()
     expect(sink.frames).toEqual([':\n\n', `id: ${id(0)}\n\n`])
     expect(received(sink.frames.join(''))).toEqual({ events: [], lastEventId: id(0), reconnectionTime: undefined })
   })
 
-  test("C4 by an event where 'message' is asked for", () => {
+  test("C4 with 'message', a client gets its position in an event", () => {
     const { join, id } = openChannel({ position: 'message' })
     const { text } = join()
     expect(text).toBe(`event: position\ndata: \nid: ${id(0)}\n\n`)
     expect(received(text).events).toEqual([{ type: 'position', data: '', lastEventId: id(0) }])
   })
 
-  test('C4 not at all where false is asked for; messages and resets carry theirs all the same', async () => {
+  test('C4 with false, no position is sent, but messages and resets have their ids', async () => {
     const { channel, join, id } = openChannel({ position: false })
     const joined = join()
     const begun = join({ snapshot: () => 's' })
@@ -413,7 +416,7 @@ describe('C4 positions', () => {
     [true, (id) => `:\nid: ${id}\n\n`],
     ['message', (id) => `:\n\nevent: position\ndata: \nid: ${id}\n\n`],
     [false, () => ':\n\n'],
-  ])('C4 a heartbeat carries it when it has moved, and only then (position: %j)', async (position, expected) => {
+  ])('C4 a heartbeat has the position only if it has moved (position: %j)', async (position, expected) => {
     const { channel, join, id } = openChannel({ position })
     const { stream, sink } = join({ topics: ['a'] }, '', { heartbeat: 1_000 })
     const beats = (): string[] => {
@@ -432,7 +435,7 @@ describe('C4 positions', () => {
     clock.unwatch(stream)
   })
 
-  test('C4 a named heartbeat carries it too, and dispatches once', async () => {
+  test('C4 a named heartbeat has the position too, and dispatches once', async () => {
     const { channel, join, id } = openChannel()
     const { stream, sink } = join({ topics: ['a'] }, '', { heartbeat: { interval: 1_000, event: 'beat' } })
     await channel.publish('other', { topic: 'b' })
@@ -442,7 +445,7 @@ describe('C4 positions', () => {
     expect(received(sink.frames.at(-1) ?? '').events).toEqual([{ type: 'beat', data: '', lastEventId: id(1) }])
   })
 
-  test('C4 a heartbeat goes past nothing that the client has yet to get', async () => {
+  test('C4 the position in a heartbeat is never past a message that the client has yet to get', async () => {
     const { channel, join, id } = openChannel()
     const { stream, sink, subscription } = join({ topics: ['a'] }, '', { heartbeat: 1_000 })
     void channel.publish('other', { topic: 'b' })
@@ -455,7 +458,7 @@ describe('C4 positions', () => {
     expect(subscription.lastEventId).toBe(id(3))
   })
 
-  test('C4 the position of a subscription stays where its stream has ended', async () => {
+  test('C4 the position of a subscription no longer moves after its stream has ended', async () => {
     const { channel, id, join } = openChannel()
     const { sink, subscription } = join({ topics: ['a'] })
     void channel.publish('x', { topic: 'a' })
@@ -478,7 +481,7 @@ describe('C4 positions', () => {
     expect(channel.subscribe(stream).lastEventId).toBe('')
   })
 
-  test('C4 no heartbeat carries one while a snapshot is taken', async () => {
+  test('C4 no heartbeat has a position while a snapshot is taken', async () => {
     const { join, id } = openChannel()
     let done = (_: string): void => {}
     const { stream, sink } = join({ snapshot: () => new Promise((resolve) => (done = resolve)) }, '', { heartbeat: 1_000 })
@@ -490,7 +493,7 @@ describe('C4 positions', () => {
 })
 
 describe('C5 snapshots', () => {
-  test('C5 a synchronous one comes before what is published later in the same turn', async () => {
+  test('C5 a synchronous snapshot comes before messages that are published later in the same turn', async () => {
     const { channel, join, id } = openChannel()
     let state = 0
     const change = (): void => {
@@ -504,7 +507,7 @@ describe('C5 snapshots', () => {
     expect(sink.frames.slice(1)).toEqual([`event: state\ndata: 1\n\nid: ${id(1)}\n\n`, `data: 2\nid: ${id(2)}\n\n`])
   })
 
-  test('C5 what happens while an asynchronous one is taken follows it', async () => {
+  test('C5 messages that are published while an asynchronous snapshot is taken follow it', async () => {
     const { channel, join, id } = openChannel()
     let done = (_: Message[]): void => {}
     const { sink } = join({ snapshot: () => new Promise<Message[]>((resolve) => (done = resolve)) })
@@ -516,7 +519,7 @@ describe('C5 snapshots', () => {
     expect(sink.frames.slice(1)).toEqual([`event: x\ndata: 1\n\ndata: y\n\nid: ${id(0)}\n\n`, `data: a\nid: ${id(1)}\n\n`])
   })
 
-  test('C5 one that says after what it was taken is followed by nothing that it has', async () => {
+  test('C5 a snapshot with an id in after is not followed by messages that it contains', async () => {
     const { channel, join, id } = openChannel()
     let done = (_: { messages: Message[]; after: string }): void => {}
     const { sink } = join({ snapshot: () => new Promise<{ messages: Message[]; after: string }>((resolve) => (done = resolve)) })
@@ -527,12 +530,12 @@ describe('C5 snapshots', () => {
     expect(sink.frames.slice(1)).toEqual([`data: has a\n\nid: ${id(1)}\n\n`, `data: b\nid: ${id(2)}\n\n`])
   })
 
-  test('C5 an empty one is a position alone', () => {
+  test('C5 an empty snapshot sends a position only', () => {
     const { join, id } = openChannel()
     expect(join({ snapshot: () => [] }).text).toBe(`id: ${id(0)}\n\n`)
   })
 
-  test('C5 is not taken for one that comes with an id that is good, or with after', async () => {
+  test('C5 no snapshot is taken for a client with a known id, or with after', async () => {
     const { channel, join, id } = openChannel()
     await channel.publish('a')
     const snapshot = vi.fn(() => 'state')
@@ -542,7 +545,7 @@ describe('C5 snapshots', () => {
     expect(snapshot).not.toHaveBeenCalled()
   })
 
-  test('C5 one in flight is shared by those who stand at the same position, and by no others', async () => {
+  test('C5 clients at one position share a run that has not ended, and clients at other positions do not', async () => {
     const { channel, join, id } = openChannel()
     const snapshot = vi.fn(async () => {
       await turn()
@@ -560,7 +563,7 @@ describe('C5 snapshots', () => {
     expect(snapshot).toHaveBeenCalledTimes(3)
   })
 
-  test('C5 a client that drops in the middle of one starts over', async () => {
+  test('C5 a client that loses its connection during a snapshot gets all of it again', async () => {
     const { channel, join } = openChannel()
     await channel.publish('a')
     const snapshot = vi.fn(() => ['one', 'two'])
@@ -570,7 +573,7 @@ describe('C5 snapshots', () => {
     expect(join({ snapshot }, half.lastEventId).text).toBe(text)
   })
 
-  test('C5 a stream that ends while one is taken gets no more of it', async () => {
+  test('C5 a stream that ends while its snapshot is taken gets nothing of it', async () => {
     const { channel, join, errors } = openChannel()
     const { stream, sink } = join({
       snapshot: async () => {
@@ -586,7 +589,7 @@ describe('C5 snapshots', () => {
 })
 
 describe('C6 topics and filters', () => {
-  test('C6 hold for replay as for live', async () => {
+  test('C6 topics and filters apply to missed messages as to live ones', async () => {
     const { channel, join, id } = openChannel<{ message: number }>()
     const options: SubscribeOptions<{ message: number }> = { topics: ['a', 'b'], filter: ({ data }) => data > 1 }
     const publish = async (): Promise<void> => {
@@ -603,7 +606,7 @@ describe('C6 topics and filters', () => {
     expect([live.text, join(options, id(0)).text, join({ ...options, after: 'start' }).text]).toEqual([expected, expected, expected])
   })
 
-  test('C6 a filter sees the message as it was published and parsed back: once, frozen, and shared', async () => {
+  test('C6 a filter gets the published data, parsed from its text, frozen and shared, once for each message', async () => {
     const parse = vi.fn(JSON.parse)
     const { channel, join, id } = openChannel({ parse })
     const seen: unknown[] = []
@@ -621,7 +624,7 @@ describe('C6 topics and filters', () => {
     expect(parse).toHaveBeenCalledTimes(1)
   })
 
-  test('C6 values that another parser makes are frozen too, with circles and bytes', async () => {
+  test('C6 values of another parser are frozen too, even with circles and bytes', async () => {
     const circle: { bytes: Uint8Array; itself?: unknown } = { bytes: Uint8Array.of(1) }
     circle.itself = circle
     const { channel } = openChannel({ serialize: () => 'x', parse: () => circle })
@@ -631,7 +634,7 @@ describe('C6 topics and filters', () => {
     expect(Object.isFrozen(circle)).toBe(true)
   })
 
-  test('C6 a subscription costs nothing for what others get', async () => {
+  test('C6 a subscription costs nothing for messages of other topics', async () => {
     const { channel, join } = openChannel()
     const filter = vi.fn(() => true)
     const { sink } = join({ topics: ['mine'], filter })
@@ -644,7 +647,7 @@ describe('C6 topics and filters', () => {
     expect([filter.mock.calls.length, write.mock.calls.length]).toEqual([1, 1])
   })
 
-  test('C6 subscriptions of the same topics and filter share its runs; another function does not', async () => {
+  test('C6 subscriptions of the same topics and filter function share its answers, and another function does not', async () => {
     const { channel, join } = openChannel()
     const filter = vi.fn(() => true)
     for (let index = 0; index < 10; index++) join({ topics: index % 2 ? ['a', 'b'] : ['b', 'a'], filter })
@@ -655,7 +658,7 @@ describe('C6 topics and filters', () => {
     expect([filter.mock.calls.length, own.mock.calls.length]).toEqual([1, 1])
   })
 
-  test('C6 a topic that is added counts from the present position; one that is taken away is gone', async () => {
+  test('C6 a topic that is added counts from the current position, and a topic that is removed no longer counts', async () => {
     const { channel, join, id } = openChannel()
     const joined = join({ topics: ['a'] })
     await channel.publish('1', { topic: 'b' })
@@ -670,7 +673,7 @@ describe('C6 topics and filters', () => {
     expect(joined.text).toBe(`id: ${id(0)}\n\ndata: 2\nid: ${id(2)}\n\ndata: 3\nid: ${id(3)}\n\ndata: 5\nid: ${id(5)}\n\n`)
   })
 
-  test('C6 a topic added to a reader that is behind counts from where that stands', async () => {
+  test('C6 a topic that is added to a reader that is behind counts from its position', async () => {
     const { channel, join, id } = openChannel()
     const { sink, subscription } = join({ topics: ['a'] })
     sink.hold()
@@ -684,7 +687,7 @@ describe('C6 topics and filters', () => {
     expect(sink.frames.slice(2).join('')).toBe([1, 2, 3].map((n) => `data: ${n}\nid: ${id(n)}\n\n`).join(''))
   })
 
-  test('C6 a topic added between a publish and its delivery loses nothing of the others', async () => {
+  test('C6 a topic that is added between a publish and its delivery causes no loss of other messages', async () => {
     const { channel, join, id } = openChannel()
     const { sink, subscription } = join({ topics: ['a'] })
     void channel.publish('1', { topic: 'a' })
@@ -702,12 +705,12 @@ describe('C6 topics and filters', () => {
   })
 })
 
-describe('C6 how many topics a subscriber may name', () => {
+describe('C6 the number of topics of a subscriber', () => {
   const names = (count: number): string[] => Array.from({ length: count }, (_, number) => `t${number}`)
   const tooMany = (most: number) =>
     expect.objectContaining({ code: 'ERR_SSE_INVALID_OPTION', message: expect.stringMatching(new RegExp(`at most ${most} .*maxTopics`)) })
 
-  test('C6 256 unless the channel says otherwise, and one more is refused at the call, before anything is written', async () => {
+  test('C6 is at most 256 by default, and one more is refused at the call, before anything is written', async () => {
     const { channel, join, log } = openChannel()
     const { stream, sink } = openStream()
     expect(() => channel.subscribe(stream, { topics: names(257) })).toThrow(tooMany(256))
@@ -727,7 +730,7 @@ describe('C6 how many topics a subscriber may name', () => {
     expect(sink.frames.at(-1)).toBe(`data: x\nid: ${log.idOf(1)}\n\n`)
   })
 
-  test('C6 as many as the channel says', () => {
+  test('C6 is at most maxTopics of the channel', () => {
     const { channel, join } = openChannel({ maxTopics: 2 })
     expect(() => join({ topics: names(3) })).toThrow(tooMany(2))
     expect(join({ topics: names(2) }).stream.closed).toBe(false)
@@ -738,7 +741,7 @@ describe('C6 how many topics a subscriber may name', () => {
       expect(() => createChannel({ maxTopics: maxTopics as never })).toThrow(coded('ERR_SSE_INVALID_OPTION'))
   })
 
-  test('C6 no more names are read than may be named', () => {
+  test('C6 is checked while the names are read, so no more of them are read', () => {
     const { channel } = openChannel()
     let read = 0
     function* endless(): Generator<string> {
@@ -752,7 +755,7 @@ describe('C6 how many topics a subscriber may name', () => {
     ['spread over the log', (number: number) => number % 4_000],
     // Each topic has offsets of one remainder.
     ['by 64 producers in turn', (number: number) => number % 64],
-  ])('C8 a client that comes back with many topics costs its answer: messages %s', async (_, topicOf) => {
+  ])('C8 the cost of a client that reconnects with many topics depends on its answer: messages %s', async (_, topicOf) => {
     const { channel, join, id } = openChannel({ history: { messages: 100_000, bytes: 1e9 } })
     for (let number = 0; number < 20_000; number++) void channel.publish(`${number}`, { topic: `t${topicOf(number)}` })
     await flushed()
@@ -770,7 +773,7 @@ describe('C6 how many topics a subscriber may name', () => {
   })
 })
 
-describe('C7 whatever throws hurts its own', () => {
+describe('C7 an error ends its own stream only', () => {
   test.each<[string, SubscribeOptions, string]>([
     ['filter', { filter: () => fail('filter') }, 'filter'],
     ['snapshot', { snapshot: () => fail('snapshot') }, 'snapshot'],
@@ -780,7 +783,7 @@ describe('C7 whatever throws hurts its own', () => {
     ['snapshot of null', { snapshot: () => null as never }, 'snapshot'],
     ['snapshot with an id', { snapshot: () => ({ id: '1', data: '' }) }, 'snapshot'],
     ['snapshot after an id that is unknown', { snapshot: () => ({ messages: [], after: 'x' }) }, 'snapshot'],
-  ])('C7 a throwing %s cuts its own stream, tells onError, and leaves the others alone', async (_, options, stage) => {
+  ])('C7 a %s that throws cuts its own stream and reaches onError, and other streams go on', async (_, options, stage) => {
     const { channel, join, errors, id } = openChannel()
     const before = join()
     const broken = join(options)
@@ -801,7 +804,7 @@ describe('C7 whatever throws hurts its own', () => {
     throw new Error(`${what} broke`)
   }
 
-  test('C7 a snapshot so old that its successors are gone is said to be, and not taken for ever', async () => {
+  test('C7 a snapshot whose next messages are gone is reported, and is not taken again and again', async () => {
     const { channel, join, errors } = openChannel({ history: { messages: 1 } })
     const old = await channel.publish('a')
     await channel.publish('b')
@@ -812,7 +815,7 @@ describe('C7 whatever throws hurts its own', () => {
     expect(errors).toEqual([{ error: coded('ERR_SSE_GAP'), stage: 'snapshot' }])
   })
 
-  test('C7 a filter that throws is not asked at a heartbeat, nor for the position', async () => {
+  test('C7 a filter that throws is not called for a heartbeat, nor for the position', async () => {
     const { channel, join, id } = openChannel()
     const { stream, subscription } = join(
       {
@@ -888,7 +891,7 @@ describe('C10 the end', () => {
     expect([slow.sink.state, channel.subscribers]).toEqual(['ended', 0])
   })
 
-  test('C10 who comes later gets what it lacks, and its end', async () => {
+  test('C10 a client that comes later gets the messages that it lacks, and the end', async () => {
     const { channel, join, id } = openChannel()
     await channel.publish('1')
     await channel.publish('2')
@@ -899,7 +902,7 @@ describe('C10 the end', () => {
     expect(channel.subscribers).toBe(0)
   })
 
-  test('C10 ended() says whether nothing will follow', async () => {
+  test('C10 ended() is true if no message will follow', async () => {
     const { channel, id, log } = openChannel()
     await channel.publish('1')
     await channel.publish('2')
@@ -914,7 +917,7 @@ describe('C10 the end', () => {
     expect(await channel.ended('', { after: id(1) })).toBe(false)
   })
 
-  test('C10 a reader of other topics knows the last id at the end, also where positions are not told', async () => {
+  test('C10 a reader of other topics gets the last id at the end, even without positions', async () => {
     const { channel, join, id } = openChannel({ position: false })
     const { sink } = join({ topics: ['a'] })
     await channel.publish('1', { topic: 'a' })
@@ -940,7 +943,7 @@ describe('C10 the end', () => {
     }
   })
 
-  test('C10 close ends all streams at once, and those that come later', async () => {
+  test('C10 close ends all streams at once, and later streams too', async () => {
     const { channel, join } = openChannel()
     const { stream } = join()
     channel.close()
@@ -973,7 +976,7 @@ describe('C10 the end', () => {
     expect(channel.subscribers).toBe(0)
   })
 
-  test('C10 a stream that is closed already is subscribed to nothing', () => {
+  test('C10 a stream that is already closed is not subscribed', () => {
     const { channel } = openChannel()
     const snapshot = vi.fn(() => 's')
     const subscription = channel.subscribe(closedStream(resolveOptions({}), '', 'unopened'), { snapshot, topics: ['a'] })
@@ -995,7 +998,7 @@ describe('C17 ends by topic', () => {
       .map((block) => /^id: (.*)$/m.exec(block)?.[1])
       .findLast(Boolean) ?? ''
 
-  test('C17 ended() goes by the topics and the filter that the reader asked for', async () => {
+  test('C17 ended() depends on the topics and the filter of the reader', async () => {
     const { channel, id } = openChannel()
     const short = ({ data }: { data: unknown }) => String(data).length === 1
     for (const [data, topic] of [
@@ -1021,7 +1024,7 @@ describe('C17 ends by topic', () => {
       await expect(channel.ended('', options as never)).rejects.toThrow(coded('ERR_SSE_INVALID_OPTION'))
   })
 
-  test('C17 who has lost something of its topics has not had all', async () => {
+  test('C17 a client that has lost a message of its topics has not had all', async () => {
     const { channel, id } = openChannel({ history: { messages: 2 } })
     for (const topic of ['a', 'a', 'b', 'b']) await channel.publish('x', { topic })
     channel.end()
@@ -1030,7 +1033,7 @@ describe('C17 ends by topic', () => {
     expect(await channel.ended(id(1), { topics: ['z'] })).toBe(true)
   })
 
-  test('C17 a filter that throws is told to onError, and its reader gets a stream', async () => {
+  test('C17 a filter that throws reaches onError, and its reader gets a stream', async () => {
     const { channel, errors, id } = openChannel()
     await channel.publish('x')
     channel.end()
@@ -1058,7 +1061,7 @@ describe('C17 ends by topic', () => {
     expect(await channel.ended(lastEventId, options)).toBe(true)
   })
 
-  test('C17 a stream that begins with nothing left of a channel that has ended has its client stay away', async () => {
+  test('C17 a stream with no message left of an ended channel tells its client to stay away', async () => {
     const { channel, join, id } = openChannel({ history: { messages: 3 } })
     const retryOf = (text: string): number => Number(/^retry: (\d+)$/m.exec(text)?.[1])
     const live = join({ topics: ['a'] }, '', { retry: 100 })
@@ -1084,7 +1087,7 @@ describe('C17 ends by topic', () => {
 })
 
 describe('C11 what belongs to the channel', () => {
-  test('C11 a subscribed stream sends no id of its own, until it is let go', async () => {
+  test('C11 a subscribed stream sends no id of its own, until its subscription is closed', async () => {
     const { join } = openChannel()
     const { stream, subscription } = join()
     expect(() => stream.send({ data: 'x', id: '1' })).toThrow(coded('ERR_SSE_ID_OWNED'))
@@ -1111,7 +1114,7 @@ describe('C11 what belongs to the channel', () => {
     expect(log.tail.head).toBe(0)
   })
 
-  test('C11 nor under the names of its own events', async () => {
+  test("C11 a message is published under no name of the channel's own events", async () => {
     const { channel } = openChannel()
     expect(() => channel.publish({ event: 'reset', data: '' })).toThrow(coded('ERR_SSE_RESERVED_EVENT'))
     await channel.publish({ event: 'position', data: '' })
@@ -1120,7 +1123,7 @@ describe('C11 what belongs to the channel', () => {
     await told.publish({ event: 'reset', data: '' })
   })
 
-  test('C11 a message that is none is refused as send refuses it', () => {
+  test('C11 publish refuses the messages that send refuses', () => {
     const { channel, log } = openChannel()
     const wrong: [unknown, ErrorCode][] = [
       [undefined, 'ERR_SSE_INVALID_MESSAGE'],
@@ -1154,7 +1157,7 @@ describe('C11 what belongs to the channel', () => {
     expect(seen).toEqual(['7'])
   })
 
-  test('C7 a filter that closes its own subscription has it get no more, and its stream stays open', async () => {
+  test('C7 a subscription that its own filter closes gets no more messages, and its stream stays open', async () => {
     const { channel, join, id } = openChannel()
     const reader = join({
       filter: ({ data }) => {
@@ -1171,7 +1174,7 @@ describe('C11 what belongs to the channel', () => {
     expect([reader.stream.closed, channel.subscribers, reader.subscription.lastEventId]).toEqual([false, 0, id(0)])
   })
 
-  test('C6 a topic that a filter adds counts from where the subscription stands, and one that it takes back changes nothing', async () => {
+  test('C6 a topic that a filter adds counts from the position of the subscription, and a topic that it removes again changes nothing', async () => {
     const { channel, join, id } = openChannel()
     const reader = join({
       topics: ['a'],
@@ -1194,7 +1197,7 @@ describe('C11 what belongs to the channel', () => {
     expect(reader.text).toBe(`id: ${id(0)}\n\ndata: open b\nid: ${id(1)}\n\ndata: b1\nid: ${id(2)}\n\ndata: a2\nid: ${id(3)}\n\ndata: b2\nid: ${id(5)}\n\n`)
   })
 
-  test('C3 a filter that has one of its own topic published and trimmed while it reads on to the end has its reader told', async () => {
+  test('C3 a reader gets the reset if its filter publishes a message of its topic that is trimmed before the reader is at the end', async () => {
     const { channel, join, id } = openChannel({ history: { messages: 5 } })
     const reader = join({
       topics: ['a'],
@@ -1211,7 +1214,7 @@ describe('C11 what belongs to the channel', () => {
     expect(reader.text).toBe(`id: ${id(0)}\n\ndata: go\nid: ${id(1)}\n\nevent: reset\ndata: {"reason":"lagged","lastEventId":"${id(1)}"}\nid: ${id(3)}\n\n`)
   })
 
-  test('C11 what cannot work is refused at the call', async () => {
+  test('C11 arguments that cannot work are refused at the call', async () => {
     const wrong: ChannelOptions[] = [
       null as never,
       { foo: 1 } as never,
@@ -1256,7 +1259,7 @@ describe('C11 what belongs to the channel', () => {
     expect([channel.subscribers, log.tail.head]).toEqual([0, 0])
   })
 
-  test('C8 the names of topics and keys have at most 1,024 characters, and nothing is kept of a longer one', async () => {
+  test('C8 the names of topics and keys have at most 1,024 characters, and nothing of a longer name is kept', async () => {
     const { channel, join, log } = openChannel()
     const [longest, longer] = ['ä'.repeat(1_024), 'ä'.repeat(1_025)]
     for (const name of ['topic', 'key', 'idempotencyKey'])
@@ -1329,7 +1332,7 @@ describe('C11 what belongs to the channel', () => {
 })
 
 describe('C12 messages()', () => {
-  test('C12 gives them in order, from the call on', async () => {
+  test('C12 messages() gives messages in order, from the call on', async () => {
     const { channel, id } = openChannel()
     await channel.publish('before')
     const messages = channel.messages()
@@ -1342,7 +1345,7 @@ describe('C12 messages()', () => {
     expect((await waiting).value?.data).toBe('three')
   })
 
-  test('C12 gives what is kept after an id, of the topics asked for', async () => {
+  test('C12 messages() gives the kept messages after an id, of the given topics', async () => {
     const { channel, id } = openChannel()
     for (const [data, topic] of [
       ['1', 'a'],
@@ -1372,7 +1375,7 @@ describe('C12 messages()', () => {
     expect(() => data?.deep.push(2)).toThrow(TypeError)
   })
 
-  test('C12 rejects when its reader fell off, or came too late, and then is done', async () => {
+  test('C12 messages() rejects and ends if its reader fell behind the history, or came too late', async () => {
     const { channel } = openChannel({ history: { messages: 2 } })
     const messages = channel.messages()
     const only = channel.messages({ topics: ['a'] })
@@ -1384,7 +1387,7 @@ describe('C12 messages()', () => {
     expect((await only.next()).value?.data).toBe('mine')
   })
 
-  test('C12 ends with its signal, whether it waits or not', async () => {
+  test('C12 messages() ends with its signal, in a wait or not', async () => {
     const { channel } = openChannel()
     const controller = new AbortController()
     const messages = channel.messages({ signal: controller.signal })
@@ -1395,7 +1398,7 @@ describe('C12 messages()', () => {
     expect(await channel.messages({ after: 'start', signal: controller.signal }).next()).toEqual({ done: true, value: undefined })
   })
 
-  test('C12 return() ends it while it waits, as a stream does whose peer leaves', async () => {
+  test('C12 return() ends messages() while it waits, as when the peer of a stream leaves', async () => {
     const { channel } = openChannel()
     const messages = channel.messages()
     const waiting = messages.next()
@@ -1408,7 +1411,7 @@ describe('C12 messages()', () => {
     expect(await sent).toBe(false)
   })
 
-  test('C12 ends when the channel does', async () => {
+  test('C12 messages() ends when the channel ends', async () => {
     for (const stop of ['end', 'close'] as const) {
       const { channel } = openChannel()
       const messages = channel.messages()
@@ -1420,7 +1423,7 @@ describe('C12 messages()', () => {
 })
 
 describe('G1 publishing', () => {
-  test('G1 with an idempotency key adds nothing the second time, and gives the first id', async () => {
+  test('G1 publishing again with an idempotency key adds nothing, and resolves to the first id', async () => {
     const { channel, join, id } = openChannel()
     const { sink } = join()
     expect(await channel.publish('a', { idempotencyKey: 'k' })).toBe(id(1))
@@ -1429,7 +1432,7 @@ describe('G1 publishing', () => {
     expect(sink.frames.slice(2)).toEqual([`data: a\nid: ${id(1)}\n\n`])
   })
 
-  test('G1 a failure that nobody awaits goes to onError and is never unhandled', async () => {
+  test('G1 a rejection of publish goes to onError, and is never an unhandled rejection', async () => {
     const log: TailedLog = memoryLog()
     const failure = new Error('the log is away')
     log.append = () => Promise.reject(failure)
@@ -1466,7 +1469,7 @@ describe('G1 publishing', () => {
     expect(b.sink.frames.at(-1)).toBe(`data: 3\nid: ${log.idOf(3)}\n\n`)
   })
 
-  test('G1 what happens to the data after the call changes nothing', async () => {
+  test('G1 changing the data after the call has no effect', async () => {
     const { channel, join, id } = openChannel()
     const { sink } = join()
     const bytes = new TextEncoder().encode('abc')
@@ -1480,7 +1483,7 @@ describe('G1 publishing', () => {
   })
 })
 
-test('C11 what is no stream is refused with an error that says what to write', () => {
+test('C11 a value that is not a stream is refused with an error that says what to write', () => {
   const channel = createChannel()
   for (const wrong of [undefined, {}, 'stream', { send: () => {} }]) {
     expect(() => channel.subscribe(wrong as never)).toThrow(

@@ -56,8 +56,8 @@ afterEach(async () => {
   await closeMachines()
 })
 
-describe('G5 a log with more behind its tail than a process may hold', () => {
-  test("G5 C8 messages() gives all from the start, and no more is kept than the tail's bytes twice and a page", async () => {
+describe('G5 a log with more messages before its tail than a process may hold', () => {
+  test("G5 C8 messages() gives all from the start, and at most twice the tail's bytes and a page are kept", async () => {
     const { here } = await far()
     const read: number[] = []
     for await (const { data } of here.channel.messages({ after: 'start' })) {
@@ -68,7 +68,7 @@ describe('G5 a log with more behind its tail than a process may hold', () => {
     expect(read).toEqual(after(0))
   })
 
-  test('G5 C2 clients come back to different places, read at their own pace, and each gets what follows its id', async () => {
+  test('G5 C2 clients reconnect at different positions, read at their own pace, and each gets the messages after its id', async () => {
     const { here, ids } = await far()
     const places = [3, 57, 58, 250, 430, 599]
     const clients = places.map((offset) => ({ offset, ...here.join({}, ids[offset - 1]) }))
@@ -85,7 +85,7 @@ describe('G5 a log with more behind its tail than a process may hold', () => {
     await expect.poll(() => clients.every(({ subscription }) => subscription.lastEventId === next)).toBe(true)
   })
 
-  test('G5 clients that come back to one place at once share its pages: none is read for each of them', async () => {
+  test('G5 clients that reconnect at one position share its pages, which are read once', async () => {
     const { here, ids } = await far()
     const read = vi.spyOn(here.engine, 'read')
     const clients = Array.from({ length: 200 }, (_, index) => ({ offset: 100 + (index % 3), ...here.join({}, ids[99 + (index % 3)]) }))
@@ -96,7 +96,7 @@ describe('G5 a log with more behind its tail than a process may hold', () => {
     expect(keptBytes(here)).toBeLessThan(MOST_BYTES)
   })
 
-  test('G5 C2 a client that falls off the tail goes on from there, without all that the engine has before its place', async () => {
+  test('G5 C2 a client that falls behind the tail goes on from its position, and earlier messages are not read', async () => {
     const { here } = await far()
     const { sink, lines } = here.join()
     await expect.poll(() => lines()).toEqual([`@${COUNT}`])
@@ -112,7 +112,7 @@ describe('G5 a log with more behind its tail than a process may hold', () => {
     expect(read.mock.calls.length).toBeLessThanOrEqual(25)
   })
 
-  test('G5 C6 C17 a topic is found in pages, by readers and by ended()', async () => {
+  test('G5 C6 C17 readers and ended() find a topic in pages', async () => {
     const { here, ids } = await far()
     const { lines } = here.join({ topics: ['rare'] }, ids[101])
     await expect.poll(() => numbersOf({ lines })).toEqual(['@102', 201, 301, 401, 501])
@@ -127,7 +127,7 @@ describe('G5 a log with more behind its tail than a process may hold', () => {
     expect(await ended('', { after: 'start' })).toBe(false)
   })
 
-  test('G5 C9 a reader that conflates ends in the same state, in order, without what the tail supersedes', async () => {
+  test('G5 C9 a reader that conflates ends in the same state, in order, without messages that the tail supersedes', async () => {
     const { here, ids } = await far((index) => `key ${index % 50 === 0 ? 'rare' : index % 7}`)
     const { lines } = here.join({ lag: 'conflate' }, ids[0])
     await expect.poll(() => lines().at(-1)).toMatch(/@600$/)
@@ -139,7 +139,7 @@ describe('G5 a log with more behind its tail than a process may hold', () => {
     expect(read).toContain(551)
   })
 
-  test('G5 C3 what the engine has dropped is said, and the rest comes', async () => {
+  test('G5 C3 a reset tells of messages that the engine has dropped, and the rest comes', async () => {
     const { here, ids, store } = await far()
     store.trim(500)
     const { lines } = here.join({}, ids[10])
@@ -150,7 +150,7 @@ describe('G5 a log with more behind its tail than a process may hold', () => {
     }
   })
 
-  test('G5 C3 an engine that has more than this log may count on is read up to what is asked for', async () => {
+  test('G5 C3 an engine that keeps more than history.messages is read up to the requested position', async () => {
     const store = new Store()
     const { channel } = machine(store)
     const ids = await Promise.all(Array.from({ length: 40 }, (_, index) => channel.publish(`${index + 1}`)))
@@ -171,7 +171,7 @@ describe('G5 a log with more behind its tail than a process may hold', () => {
     expect(asks.mock.calls.length).toBeLessThan(12)
   })
 
-  test('G5 C3 messages that the engine still has are passed once they are too old, however many pages they take', async () => {
+  test('G5 C3 messages that are too old are skipped, even if they fill many pages of the engine', async () => {
     const store = new Store()
     const { channel } = machine(store)
     const publish = (count: number): Promise<string[]> => Promise.all(Array.from({ length: count }, (_, index) => channel.publish(`${index + 1}`)))
@@ -193,7 +193,7 @@ describe('G5 a log with more behind its tail than a process may hold', () => {
     expect(asks.mock.calls.length).toBeLessThan(30)
   })
 
-  test('G5 C12 messages() rejects once the engine has gone on from an earlier state than what it reads', async () => {
+  test('G5 C12 messages() rejects if the engine goes on from a state before its position', async () => {
     const { here, store } = await far()
     const messages = here.channel.messages({ after: 'start' })
     for (let number = 1; number <= 5; number++) expect((await messages.next()).value?.data).toMatch(`${number} `)
@@ -204,7 +204,7 @@ describe('G5 a log with more behind its tail than a process may hold', () => {
     await expect(messages.next()).rejects.toMatchObject({ code: 'ERR_SSE_GAP' })
   })
 
-  test('G5 C3 a page of a state that is lost before it comes is not used, also where the tail never had that state', async () => {
+  test('G5 C3 a page of a state that was lost before the page came is not used, even if the tail never had that state', async () => {
     const store = new Store()
     const publish = async (count: number): Promise<string[]> => {
       const { channel } = machine(store)
@@ -235,7 +235,7 @@ describe('G5 a log with more behind its tail than a process may hold', () => {
     for (const id of ids.slice(5)) expect(written).toContain(id)
   })
 
-  test('G5 the pages are dropped after a minute, and come anew', async () => {
+  test('G5 the pages are dropped after a minute, and are read again', async () => {
     const { here, ids } = await far()
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     const read = vi.spyOn(here.engine, 'read')
@@ -252,7 +252,7 @@ describe('G5 a log with more behind its tail than a process may hold', () => {
     expect(read.mock.calls.length).toBeGreaterThan(calls)
   })
 
-  test('G5 what nobody waits for any more is read no further than the page under way', async () => {
+  test('G5 reading stops after the current page when no reader waits any more', async () => {
     const { here, ids } = await far()
     const read = here.engine.read.bind(here.engine)
     let answer = (): void => {}
@@ -285,7 +285,7 @@ describe('G5 a log with more behind its tail than a process may hold', () => {
     expect(asks).toHaveLength(1)
   })
 
-  test('G5 a call that fails is not made again for nobody', async () => {
+  test('G5 a call that failed is not repeated when no reader waits any more', async () => {
     const { here, ids } = await far()
     const read = here.engine.read.bind(here.engine)
     let failed = 0
@@ -301,7 +301,7 @@ describe('G5 a log with more behind its tail than a process may hold', () => {
     expect(failed).toBe(2)
   })
 
-  test('G5 pages that ran out of time are made smaller before they are asked for again, and larger once they come', async () => {
+  test('G5 pages that took too long are requested again in a smaller size, and later in a larger one', async () => {
     const { here, ids } = await far()
     const read = here.engine.read.bind(here.engine)
     const asked: number[] = []
@@ -327,7 +327,7 @@ describe('G5 a log with more behind its tail than a process may hold', () => {
     await messages.return?.()
   })
 
-  test('G5 G7 what does not agree with the tail ends in a gap and not in endless calls', async () => {
+  test('G5 G7 pages that do not match the tail end in a gap and not in endless calls', async () => {
     const { here, ids } = await far()
     const { floor } = here.log.tail
     const read = here.engine.read.bind(here.engine)

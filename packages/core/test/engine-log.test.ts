@@ -64,7 +64,7 @@ describe('a channel whose log is on an engine', () => {
     expect(sink.frames[1]).toBe(`id: ${id}\n\n`)
   })
 
-  test('C12 a reader in the process that leaves while the log is away is let go at once', async () => {
+  test('C12 a reader of messages() that leaves while the log is away ends at once', async () => {
     const { engine, channel } = machine(new Store())
     engine.cut()
     const controller = new AbortController()
@@ -79,7 +79,7 @@ describe('a channel whose log is on an engine', () => {
     ])
   })
 
-  test('C2 a client that comes to a machine which has not heard of its last message gets what followed it', async () => {
+  test('C2 a client whose last message this machine has not heard of gets the messages after it', async () => {
     const store = new Store()
     const here = machine(store)
     await here.log.read(0, 1)
@@ -89,7 +89,7 @@ describe('a channel whose log is on an engine', () => {
     expect(here.log.idOf(3)).toBe(third)
   })
 
-  test('C8 what is older than the tail is read from the engine, once for all who want it', async () => {
+  test('C8 messages older than the tail are read from the engine, once for all readers', async () => {
     const store = new Store()
     const ids = await fill(store, 2_500)
     const here = machine(store, { tail: { messages: 10 } })
@@ -106,7 +106,7 @@ describe('a channel whose log is on an engine', () => {
     expect(read.mock.calls.length).toBeLessThanOrEqual(6)
   })
 
-  test('C3 what was read back of a state that was lost meanwhile is not put in front of another one', async () => {
+  test('C3 messages that were read back from a lost state are not put before those of another state', async () => {
     const store = new Store()
     const ids = [...(await fill(store, 20)), ...(await fill(store, 10))]
     const here = machine(store, { tail: { messages: 5 } })
@@ -139,7 +139,7 @@ describe('a channel whose log is on an engine', () => {
     expect(client.lines()[0]).toMatch(/^reset unknown/)
   })
 
-  test('C3 what the engine has dropped is said, with on from the oldest that it keeps', async () => {
+  test('C3 a reset tells of messages that the engine has dropped, and the oldest kept ones follow', async () => {
     const store = new Store()
     const ids = await fill(store, 100)
     store.trim(3)
@@ -153,7 +153,7 @@ describe('a channel whose log is on an engine', () => {
     await expect.poll(() => strange.lines()).toEqual(['reset unknown@97', '98@98', '99@99', '100@100'])
   })
 
-  test("C8 after: 'start' begins with the oldest that the engine keeps, within the bounds of the history", async () => {
+  test("C8 after: 'start' begins with the oldest message that the engine keeps, within the bounds of the history", async () => {
     const store = new Store()
     await fill(store, 100)
     const all = machine(store).join({ after: 'start' })
@@ -162,7 +162,7 @@ describe('a channel whose log is on an engine', () => {
     await expect.poll(() => some.lines()).toEqual(['@98', '99@99', '100@100'])
   })
 
-  test('G6 a process whose clock is 90 s ahead keeps, reads back and gives what the engine has for 60 s', async () => {
+  test('G6 a process whose clock is 90 s ahead keeps, reads back and gives the messages that the engine keeps for 60 s', async () => {
     const store = new Store()
     const ids = await fill(store, 20)
     const { now } = Date
@@ -180,7 +180,7 @@ describe('a channel whose log is on an engine', () => {
     }
   })
 
-  test('G6 what has become too old by the clock of the engine is gone, however far behind the clock of the process is', async () => {
+  test('G6 messages that are too old by the clock of the engine are gone, even if the clock of the process is far behind', async () => {
     const store = new Store()
     const ids = await fill(store, 3)
     const here = machine(store, { history: { age: 60_000 } })
@@ -193,7 +193,7 @@ describe('a channel whose log is on an engine', () => {
     await expect.poll(lines).toEqual(['reset trimmed@3', 'new@4'])
   })
 
-  test('C3 a live client is told when the engine has lost what it had read, and goes on from what is there', async () => {
+  test('C3 a live client gets a reset if the engine has lost messages that it had read, and goes on from the kept ones', async () => {
     const store = new Store()
     const here = machine(store)
     const { lines } = here.join()
@@ -205,7 +205,7 @@ describe('a channel whose log is on an engine', () => {
     await expect.poll(lines).toEqual(['@0', 'a@1', 'reset lost@0', 'b@1'])
   })
 
-  test('C3 a client that has yet to be told of a loss is told, also once the engine has those messages again', async () => {
+  test('C3 a client that has yet to be told of a loss gets the reset, even if the engine has those messages again', async () => {
     const store = new Store()
     const [here, there] = [machine(store), machine(store)]
     const publish = async (count: number): Promise<void> => {
@@ -235,7 +235,7 @@ describe('a channel whose log is on an engine', () => {
     await expect.poll(() => client.lines().some((line) => line.startsWith('reset'))).toBe(true)
   })
 
-  test('C3 a client whose messages the engine still has is told nothing when others are lost', async () => {
+  test('C3 a client gets no reset if the engine has lost only messages after its position', async () => {
     const store = new Store()
     const here = machine(store)
     const quiet = here.join({ topics: ['quiet'] })
@@ -256,7 +256,7 @@ describe('a channel whose log is on an engine', () => {
     expect(quiet.lines()).toEqual(['@0', 'a@1', 'b@2', 'd@3'])
   })
 
-  test('C5 a snapshot that was taken of a state which is lost by then is not written: a reset, and another', async () => {
+  test('C5 a snapshot of a state that was lost in the meantime is not written: a reset comes, and another snapshot', async () => {
     const store = new Store()
     const here = machine(store)
     await here.channel.publish('a')
@@ -283,7 +283,7 @@ describe('a channel whose log is on an engine', () => {
     await expect.poll(lines).toEqual(['reset lost@', 'state 3@', '@1'])
   })
 
-  test('C10 an end is the end on all machines: the rest, a retry, a clean end, and ended() for whoever has had all', async () => {
+  test('C10 an end holds on all machines: the rest, a retry, a clean end, and ended() for clients that have had all', async () => {
     const store = new Store()
     const [here, there] = [machine(store), machine(store)]
     const { lines, stream } = there.join()
@@ -305,7 +305,7 @@ describe('a channel whose log is on an engine', () => {
     await expect(machine(store).channel.publish('c')).rejects.toMatchObject({ code: 'ERR_SSE_CHANNEL_ENDED' })
   })
 
-  test('C17 ended() goes by topics also beyond the tail, and where the engine has lost some', async () => {
+  test('C17 ended() depends on topics even before the tail, and if the engine has lost messages', async () => {
     const store = new Store()
     const ids = await fill(store, 60, ['a', 'b', 'b', 'b', 'b', 'b'])
     const [here, there] = [machine(store, { tail: { messages: 2 } }), machine(store, { tail: { messages: 2 } })]
@@ -327,7 +327,7 @@ describe('a channel whose log is on an engine', () => {
     expect(await later.channel.ended(ids[57] as string, { topics: ['a'] })).toBe(true)
   })
 
-  test('C17 ended() is false while what follows the id is not here to be looked at', async () => {
+  test('C17 ended() is false while the messages after the id are not loaded', async () => {
     const store = new Store()
     const ids = await fill(store, 60, ['a', 'b'])
     const { channel, engine } = machine(store, { tail: { messages: 2 } })
@@ -354,7 +354,7 @@ describe('a channel whose log is on an engine', () => {
     expect(answer).toHaveBeenCalledWith(false)
   })
 
-  test('C9 a reader that is behind gets the newest of each key, also of what was read back', async () => {
+  test('C9 a reader that is behind gets the newest message of each key, also from pages that were read back', async () => {
     const store = new Store()
     const here = machine(store, { tail: { messages: 2 } })
     await here.log.read(0, 1)
@@ -372,7 +372,7 @@ describe('a channel whose log is on an engine', () => {
     await expect.poll(lines).toEqual(['@0', '2@2', '4@4', '5@5'])
   })
 
-  test('C12 messages() reads what is older than the tail, and rejects when the engine has lost what it read', async () => {
+  test('C12 messages() reads messages older than the tail, and rejects if the engine has lost messages that it read', async () => {
     const store = new Store()
     await fill(store, 30)
     const here = machine(store, { tail: { messages: 5 } })
@@ -402,7 +402,7 @@ describe('a channel whose log is on an engine', () => {
     await anew.return?.()
   })
 
-  test('C12 messages() begins where it was called, and rejects when the engine has lost that before anybody reads', async () => {
+  test('C12 messages() begins at its call, and rejects if the engine has lost that position before it is read', async () => {
     const store = new Store()
     const here = machine(store)
     await fill(store, 3)
@@ -416,8 +416,8 @@ describe('a channel whose log is on an engine', () => {
     await expect(other.next()).rejects.toMatchObject({ code: 'ERR_SSE_GAP' })
   })
 
-  describe('C16 from now on is the call', () => {
-    test('C16 a stream and messages() get what the process publishes once they were asked for, of a log that is not known yet', async () => {
+  describe('C16 new messages begin at the call', () => {
+    test('C16 a stream and messages() get the messages that the process publishes after the call, before the position of the log is known', async () => {
       const store = new Store()
       await fill(store, 3)
       const here = machine(store)
@@ -451,7 +451,7 @@ describe('a channel whose log is on an engine', () => {
         },
       ],
     ]
-    test.each(disturbances)('C16 also where the engine %s, and others publish at once', async (_, disturb) => {
+    test.each(disturbances)('C16 this holds too if the engine %s, and others publish at the same time', async (_, disturb) => {
       const store = new Store()
       await fill(store, 3)
       const [here, there] = [machine(store), machine(store)]
@@ -471,7 +471,7 @@ describe('a channel whose log is on an engine', () => {
       for (const { lines } of [before, after]) expect(lines()[0]).toMatch(/^@/)
     })
 
-    test('C16 what was published after the call and then lost is said', async () => {
+    test('C16 a reset tells of messages that were published after the call and then lost', async () => {
       const store = new Store()
       const here = machine(store)
       here.engine.deafen()
@@ -485,7 +485,7 @@ describe('a channel whose log is on an engine', () => {
       expect(read).toEqual([expect.stringContaining('not kept any more')])
     })
 
-    test('C16 a head that is from after a loss does not come before a message from before it', async () => {
+    test('C16 a head from after a loss does not come before a message from before the loss', async () => {
       const store = new Store()
       const [here, there] = [machine(store), machine(store)]
       here.engine.deafen()
@@ -500,7 +500,7 @@ describe('a channel whose log is on an engine', () => {
       await expect.poll(() => read.at(-1)).toMatch(/not kept any more/)
     })
 
-    test('C16 with a snapshot, of state that is changed before it is published', async () => {
+    test('C16 this holds with a snapshot of state that is changed before the message is published', async () => {
       const store = new Store()
       const here = machine(store)
       let state = 0
@@ -511,7 +511,7 @@ describe('a channel whose log is on an engine', () => {
       expect(lines()).toEqual(['state 2@', '@0', '1@1', '2@2'])
     })
 
-    test('C16 a publish waits for no reader, whatever that waits for', async () => {
+    test('C16 a publish never waits for a reader', async () => {
       const { engine, channel, join } = machine(new Store())
       const read = vi.spyOn(engine, 'read').mockImplementation(() => new Promise(() => {}))
       for (let count = 0; count < 10; count++) {
@@ -522,7 +522,7 @@ describe('a channel whose log is on an engine', () => {
       expect(read).toHaveBeenCalledTimes(1)
     })
 
-    test('C16 where a message of a known key, or one that is not kept, comes first, the next one counts', async () => {
+    test('C16 if the first message has a known key, or is not kept, the next one counts', async () => {
       const store = new Store()
       const here = machine(store)
       const first = await here.channel.publish('known', { idempotencyKey: 'k' })
@@ -544,7 +544,7 @@ describe('a channel whose log is on an engine', () => {
       expect(away.lines()).toEqual(['@2', 'a@3', 'b@4'])
     })
 
-    test('C16 a log that is closed has nobody wait', async () => {
+    test('C16 no reader waits for a closed log', async () => {
       const { engine, channel, log } = machine(new Store())
       engine.cut()
       const messages = channel.messages()
@@ -556,7 +556,7 @@ describe('a channel whose log is on an engine', () => {
       expect(await published).toBe('ERR_SSE_LOG_UNAVAILABLE')
     })
 
-    test('C16 what was published before the call is not for it, and many who come at once ask no more than one', async () => {
+    test('C16 messages from before the call do not count, and many readers at once make one request', async () => {
       const store = new Store()
       await fill(store, 3)
       const here = machine(store)
@@ -573,7 +573,7 @@ describe('a channel whose log is on an engine', () => {
     })
   })
 
-  test('C1 whoever subscribes once a publish has resolved does not get that message', async () => {
+  test('C1 a stream that is subscribed after a publish has resolved does not get that message', async () => {
     const store = new Store()
     const here = machine(store)
     await here.log.read(0, 1)
@@ -589,7 +589,7 @@ describe('a channel whose log is on an engine', () => {
     await expect.poll(lines).toEqual(['@1', 'b@2'])
   })
 
-  test('C1 a burst that is longer than the tail reaches a client that is ready, and is not read back for it', async () => {
+  test('C1 a burst that is longer than the tail reaches a client that is ready, and is not read back from the engine', async () => {
     const store = new Store()
     const here = machine(store, { tail: { messages: 10 } })
     const { lines } = here.join()
@@ -601,7 +601,7 @@ describe('a channel whose log is on an engine', () => {
   })
 
   test(
-    'G1 what waits for the engine is bounded in time and bytes, and goes to onError',
+    'G1 messages that wait for the engine are bounded in time and bytes, and their failure goes to onError',
     onDrivenClock(async (clock) => {
       const store = new Store()
       const { engine, channel, errors } = machine(store, { publishTimeout: 100, maxPendingBytes: 100 })
@@ -622,7 +622,7 @@ describe('a channel whose log is on an engine', () => {
     }),
   )
 
-  test('G1 a batch whose answer was lost is kept once, and what comes behind it waits', async () => {
+  test('G1 a batch whose answer was lost is kept once, and later messages wait', async () => {
     const store = new Store()
     const { engine, channel } = machine(store)
     const append = vi.spyOn(store, 'append')
@@ -640,7 +640,7 @@ describe('a channel whose log is on an engine', () => {
     expect(store.present.entries).toHaveLength(3)
   })
 
-  test('G1 a call that takes long is made again, and counts when it answers first', async () => {
+  test('G1 a call that takes long is repeated, and counts if its answer comes first', async () => {
     const store = new Store()
     const { engine, channel } = machine(store)
     const reached = engine.append.bind(engine)
@@ -662,7 +662,7 @@ describe('a channel whose log is on an engine', () => {
     expect(store.present.entries).toHaveLength(1)
   })
 
-  test('G8 what the engine refuses for good rejects at once and with its words; else the last failure stands in the rejection', async () => {
+  test('G8 a command that the engine refuses for good rejects at once with its words, and other rejections name the last failure', async () => {
     const { engine, channel } = machine(new Store(), { publishTimeout: 100 })
     const append = vi.spyOn(engine, 'append').mockRejectedValueOnce(new TidingsError('ERR_SSE_LOG_REFUSED', 'no permission for XADD'))
     await expect(channel.publish('a')).rejects.toMatchObject({
@@ -679,7 +679,7 @@ describe('a channel whose log is on an engine', () => {
     })
   })
 
-  test('G1 what waited for others is not sent when it would be kept after its rejection', async () => {
+  test('G1 a message that waited for others is not sent if it would be kept after its rejection', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
     const { engine, channel } = machine(new Store(), { publishTimeout: 500 })
     const reached = engine.append.bind(engine)
@@ -697,7 +697,7 @@ describe('a channel whose log is on an engine', () => {
     expect(append).toHaveBeenCalledOnce()
   })
 
-  test('G1 closing gives up what waits, and opens nothing again', async () => {
+  test('G1 closing rejects the waiting messages, and opens nothing again', async () => {
     const { engine, channel, log, errors } = machine(new Store())
     engine.cut()
     const waiting = channel.publish('a')
@@ -710,7 +710,7 @@ describe('a channel whose log is on an engine', () => {
     expect(errors.map(({ stage }) => stage)).not.toContain('resume')
   })
 
-  test('G3 the loss of the engine is told once, and again when it is lost again', async () => {
+  test('G3 each outage of the engine is reported once', async () => {
     const { engine, errors, log, channel } = machine(new Store(), { checkInterval: 20 })
     await log.read(0, 1)
     const lost = () => errors.filter(({ stage }) => stage === 'follow').length
@@ -724,7 +724,7 @@ describe('a channel whose log is on an engine', () => {
     expect(lost()).toBe(2)
   })
 
-  test('G3 news that never come are found by looking, and then the channel is subscribed anew', async () => {
+  test('G3 a check finds messages whose announcements never came, and then subscribes again', async () => {
     const store = new Store()
     const here = machine(store, { checkInterval: 20 })
     await here.log.read(0, 1)
@@ -739,7 +739,7 @@ describe('a channel whose log is on an engine', () => {
     expect(here.engine.renewals).toBeGreaterThan(0)
   })
 
-  test('what somebody else wrote into the log is a gap, and stops nothing', async () => {
+  test('entries of another program are a gap, and stop nothing', async () => {
     const store = new Store()
     const here = machine(store)
     const { lines } = here.join()
@@ -757,7 +757,7 @@ describe('a channel whose log is on an engine', () => {
     expect(lines()).toEqual(['@0', 'reset lagged@5', 'a@6'])
   })
 
-  test('C3 a warning when more than a tenth of the clients that come back have ids of another log', () => {
+  test('C3 onError is warned if more than a tenth of the clients that reconnect have ids of another log', () => {
     const { channel, errors } = machine(new Store())
     channel.close()
     const memory = createChannel({
@@ -779,7 +779,7 @@ describe('a channel whose log is on an engine', () => {
     memory.close()
   })
 
-  test('C3 the warning of unknown ids comes again where they go on, after pauses that grow to an hour', () => {
+  test('C3 the warning of unknown ids comes again while they go on, after pauses that grow to an hour', () => {
     vi.useFakeTimers({ toFake: ['performance'] })
     const warnings: number[] = []
     const memory = createChannel({ onError: () => warnings.push(performance.now()) })
