@@ -58,7 +58,7 @@ describe('H13 a stream', () => {
     expect(ran).toEqual(['first in a', 'second in d', 'late in e'])
   })
 
-  test('aborts its signal in the context in which it was asked for', () => {
+  test('aborts its signal in the context in which it was first read', () => {
     const { stream } = openStream()
     const ran: string[] = []
     const signal = inRequest('a', () => stream.signal)
@@ -67,7 +67,7 @@ describe('H13 a stream', () => {
     expect(ran).toEqual(['a'])
   })
 
-  test('is looked at in no context, and its request is not kept by the timer that it started', async () => {
+  test('is checked in no context, and the timer that it started does not keep its request in memory', async () => {
     const names = notesWrites()
     const open: Array<ReturnType<typeof openStream>> = []
     let first: ReturnType<typeof openStream> | undefined
@@ -83,7 +83,7 @@ describe('H13 a stream', () => {
     open[0]?.stream.close()
   })
 
-  test('keeps nothing of its request once it has ended', async () => {
+  test('does not keep its request in memory after its end', async () => {
     const { stream } = openStream()
     const request = inLargeRequest(() => {
       stream.onClose(() => {})
@@ -94,7 +94,7 @@ describe('H13 a stream', () => {
     expect(stream.closed).toBe(true)
   })
 
-  test('runs the callback of a fetch response where it was given', async () => {
+  test('runs the callback of a fetch response in its own context', async () => {
     const ran: string[] = []
     const response = inRequest('a', () =>
       eventStreamResponse(new Request('http://a.example/'), async (stream) => {
@@ -111,7 +111,7 @@ describe('H13 a stream', () => {
 })
 
 describe('H13 a channel', () => {
-  test('delivers in no context, and keeps nothing of whoever publishes', async () => {
+  test('delivers in no context, and does not keep the context of a publisher in memory', async () => {
     const names = notesWrites()
     const channel = createChannel()
     const { stream, sink } = openStream()
@@ -125,7 +125,7 @@ describe('H13 a channel', () => {
     expect(await isHeld(request)).toBe(false)
   })
 
-  test.each([false, true])('runs a filter that several gave in the context of one that is still there (written to together: %s)', async (together) => {
+  test.each([false, true])('runs a filter of several subscriptions in the context of one that still exists (written to together: %s)', async (together) => {
     vi.spyOn(HeldSink, 'takesShared', 'get').mockReturnValue(together)
     const channel = createChannel()
     const ran: string[] = []
@@ -143,7 +143,7 @@ describe('H13 a channel', () => {
     expect(await isHeld(request)).toBe(false)
   })
 
-  test('takes the snapshot of a reader that fell behind where it was given', async () => {
+  test('takes the snapshot of a reader that fell behind in the context of its subscription', async () => {
     const channel = createChannel({ history: { messages: 2 } })
     const ran: string[] = []
     const { stream, sink } = openStream()
@@ -192,7 +192,7 @@ describe('H13 the signal of a snapshot', () => {
 })
 
 describe('H13 a log on an engine', () => {
-  test('calls its engine in no context, and keeps nothing of whoever began to', async () => {
+  test('calls its engine in no context, and does not keep the context of its first user in memory', async () => {
     const store = new Store()
     const inner = new FaultyEngine(store, () => 0)
     const called = new Set<string>()
@@ -241,7 +241,7 @@ describe('H13 a log on an engine', () => {
   })
 })
 
-test('H13 where a platform has no contexts, all runs where it is called', async () => {
+test('H13 without contexts on the platform, all callbacks run in the context of their call', async () => {
   vi.resetModules()
   const asked = vi.spyOn(process, 'getBuiltinModule').mockReturnValue(undefined)
   const { eventStreamResponse: respond } = await import('../src/web.ts')

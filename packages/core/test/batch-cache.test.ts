@@ -4,20 +4,20 @@ import { BatchCache } from '../src/lib/delivery/batch-cache.ts'
 
 const makeAt = (cursor: number) => (): Batch => new Batch(`data: ${cursor}\n\n`, 1, cursor + 1, cursor + 1)
 
-test('C8 readers at one cursor share a batch, whoever else has asked meanwhile', () => {
+test('C8 readers at one cursor share a batch, even if others have asked in between', () => {
   const batches = new BatchCache()
   const made = [3, 1, 2].map((cursor) => batches.find(cursor, makeAt(cursor)))
   for (const [index, cursor] of [3, 1, 2].entries()) expect(batches.find(cursor, makeAt(cursor))).toBe(made[index])
 })
 
-test('C8 none is kept when they are cleared, whatever it started from', () => {
+test('C8 no batch is kept after a clear, from any position', () => {
   const batches = new BatchCache()
   const made = [3, 1, 2].map((cursor) => batches.find(cursor, makeAt(cursor)))
   batches.clear()
   for (const [index, cursor] of [3, 1, 2].entries()) expect(batches.find(cursor, makeAt(cursor))).not.toBe(made[index])
 })
 
-test('C8 readers that come back from a thousand places have few of theirs kept: the latest', () => {
+test('C8 of readers at a thousand positions, only the latest batches are kept', () => {
   const batches = new BatchCache()
   for (let cursor = 0; cursor < 1_000; cursor++) batches.find(cursor, makeAt(cursor))
   const again: number[] = []
@@ -30,7 +30,7 @@ test('C8 readers that come back from a thousand places have few of theirs kept: 
   expect(again).toEqual([934])
 })
 
-test('B4 of all views together those that began last keep theirs, as long as that is not much', () => {
+test('B4 of all views together, those that began last keep their batches, up to a bound', () => {
   const makeLong = (): Batch => new Batch('x'.repeat(1_000_000), 1, 1, 1)
   const views = Array.from({ length: 100 }, () => new BatchCache())
   const made = views.map((batches) => batches.find(0, makeLong))

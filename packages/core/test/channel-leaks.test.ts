@@ -64,7 +64,7 @@ describe('L4 after thousands of subscriptions', () => {
     timers.stop()
   })
 
-  test('L4 readers in the process that left are forgotten while they wait', async () => {
+  test('L4 readers of messages() that left are forgotten while they wait', async () => {
     const channel = createChannel()
     const readers: WeakRef<object>[] = []
     const controller = new AbortController()
@@ -81,7 +81,7 @@ describe('L4 after thousands of subscriptions', () => {
     channel.close()
   })
 
-  test('L4 a channel that is let go can be collected, with what it kept and those who read it', async () => {
+  test('L4 a channel without references can be collected, with its messages and its readers', async () => {
     const made: WeakRef<object>[] = []
     const make = async (): Promise<void> => {
       for (let index = 0; index < 100; index++) {

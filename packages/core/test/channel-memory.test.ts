@@ -123,7 +123,7 @@ async function filled({ times, publish, history = HISTORY }: Sample): Promise<un
   return [channel, stream, reading]
 }
 
-describe('C8 what a channel keeps', () => {
+describe('C8 the memory of a channel', () => {
   // The first channel of a process makes Node compile code, which takes up to 0.8 MB for as long as the process lives.
   beforeAll(async () => {
     await filled({ times: 60_000, publish: (channel) => void channel.publish('') })
@@ -134,7 +134,7 @@ describe('C8 what a channel keeps', () => {
     expect(await leastHeldBy(() => filled(sample), limit)).toBeLessThan(limit)
   })
 
-  test('C8 takes at most twice `tail.bytes` where the log is on an engine', async () => {
+  test('C8 takes at most twice `tail.bytes` if the log is on an engine', async () => {
     const epoch = randomEpoch()
     const fillTail = async (): Promise<unknown> => {
       let listener: EngineListener | undefined

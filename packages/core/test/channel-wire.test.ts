@@ -137,7 +137,7 @@ const TRANSPORTS: [name: string, transport: Transport][] = [
   ['a web stream', web],
 ]
 
-describe('all ways to write hold one recording', () => {
+describe('all ways to write give the same bytes', () => {
   const recordings = new Map<string, string>()
   afterAll(() => expect(recordings.size).toBe(TRANSPORTS.length))
 
@@ -173,7 +173,7 @@ describe('all ways to write hold one recording', () => {
     expect(new Set(recordings.values()).size).toBe(1)
   })
 
-  test.each(TRANSPORTS)('C1 B4 a reader that is slow and drains gets all of it, over %s', async (_, transport) => {
+  test.each(TRANSPORTS)('C1 B4 a reader that is slow and drains gets all messages, over %s', async (_, transport) => {
     const { channel, join } = openChannel({ history: { messages: 10_000, bytes: 100_000_000 } })
     const reference = join()
     const { stream, read } = await transport((opened) => void channel.subscribe(opened))
@@ -194,7 +194,7 @@ describe('all ways to write hold one recording', () => {
     expect(withoutRetry(text) === expected).toBe(true)
   })
 
-  test('C1 a plain response is written past, and no other', async () => {
+  test('C1 only a plain response is written without the stream', async () => {
     for (const [transport, isPast] of [
       [over(http1), true],
       [over(http1, { wrap: wrapWrite }), false],
@@ -215,7 +215,7 @@ describe('all ways to write hold one recording', () => {
     }
   })
 
-  test('C1 W9 a response that somebody has corked keeps the order', async () => {
+  test('C1 W9 a response that the app has corked keeps the order', async () => {
     const { channel } = openChannel()
     let response: ServerResponse | undefined
     const wrap = (res: NodeResponse): void => {

@@ -94,10 +94,10 @@ async function play(world: World, clients: BookkeepingClient[], steps: Step[]): 
   for (const each of clients) each.isComplete()
 }
 
-describe('C2 whatever happens', () => {
+describe('C2 in any course of events', () => {
   const total = { messages: 0, resets: 0, snapshots: 0, drops: 0 }
 
-  test(`C1 C2 C3 each client gets what it asked for, once and in order, or is told where something may be gone (seed ${SEED})`, {
+  test(`C1 C2 C3 each client gets its messages once and in order, or a reset where some may be gone (seed ${SEED})`, {
     timeout: 60_000 + RUNS * 50,
   }, async () => {
     await fc.assert(
@@ -161,7 +161,7 @@ describe('C9 conflation', () => {
     offset: number
   }
 
-  test(`C9 a reader that is behind ends in the same state as one that never was, and its ids are exact (seed ${SEED})`, async () => {
+  test(`C9 a reader that was behind ends in the same state as one that never was, and its ids are exact (seed ${SEED})`, async () => {
     let skipped = 0
     await fc.assert(
       fc.asyncProperty(
@@ -233,7 +233,7 @@ describe('C9 conflation', () => {
     expect(skipped).toBeGreaterThan(Math.min(RUNS, 400) / 4)
   })
 
-  test('C9 of each key the newest that it asked for, in order, and all without a key', async () => {
+  test('C9 gives the newest message of each key that the reader asked for, in order, and all messages without a key', async () => {
     const { channel, join, id } = openChannel()
     const { sink } = join({ topics: ['a', 'b'], filter: ({ data }) => data !== 'x3', lag: 'conflate' })
     const plain = join({ topics: ['a', 'b'] })
@@ -269,7 +269,7 @@ describe('C17 ends by topic', () => {
     maxLength: 40,
   })
 
-  test(`C17 a client that ignores ids alone has had all once it has the last of what it asked for (seed ${SEED})`, async () => {
+  test(`C17 a client that ignores ids alone has had all once it has the last message that it asked for (seed ${SEED})`, async () => {
     let returns = 0
     await fc.assert(
       fc.asyncProperty(

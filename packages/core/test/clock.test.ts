@@ -64,7 +64,7 @@ describe('the clock', () => {
   )
 
   test(
-    'looks first at what is due first, whenever it was put in',
+    'checks first the stream that is due first, in any order of adding',
     onDrivenClock((time) => {
       const [late, early, middle] = [new Patient(120).watch(), new Patient(20).watch(), new Patient(60).watch()]
       const looked = (): number[] => [early, middle, late].map(({ looks }) => looks.length)
@@ -78,7 +78,7 @@ describe('the clock', () => {
   )
 
   test(
-    'is not held up by what comes later and is due later',
+    'is not delayed by streams that are due later',
     onDrivenClock((time) => {
       const early = new Patient(20).watch()
       const late = new Patient(10_000).watch()
@@ -95,7 +95,7 @@ describe('the clock', () => {
     expect(alive()).toBe(before)
   })
 
-  test('looks no more at what has left, also where it left during a look at another', async () => {
+  test('no longer checks a stream that has left, even if it left during the check of another', async () => {
     const other = new Patient(20, 20).watch()
     const left = new Patient(20).watch()
     left.leave()
@@ -118,7 +118,7 @@ describe('the clock', () => {
     expect(behind.looks).toEqual([])
   })
 
-  test('has one timer, and none where nothing is watched', async () => {
+  test('has one timer, and none if nothing is watched', async () => {
     const timers = watchTimers()
     try {
       for (let delay = 60_000; delay < 60_200; delay++) new Patient(delay).watch()
@@ -135,7 +135,7 @@ describe('the clock', () => {
     }
   })
 
-  test('waits for what lies further off than a timer can hold', async () => {
+  test('waits for times that are too far off for one timer', async () => {
     const warnings: Error[] = []
     const onWarning = (warning: Error): void => void warnings.push(warning)
     process.on('warning', onWarning)
@@ -150,7 +150,7 @@ describe('the clock', () => {
     }
   })
 
-  test('takes leaving twice, or without having come, for nothing', () => {
+  test('ignores a stream that leaves twice, or without having come', () => {
     const patient = new Patient(10)
     patient.leave()
     patient.watch()

@@ -50,7 +50,7 @@ const VISITS: Record<string, (here: Machine) => Visit> = {
 }
 
 describe('L4 while the log is away', { timeout: 600_000 }, () => {
-  test.each(Object.entries(VISITS))('L4 clients that come and leave, %s, leave nothing behind', async (_, visits) => {
+  test.each(Object.entries(VISITS))('L4 clients that come and leave, %s, leave nothing in memory', async (_, visits) => {
     const here = machine(new Store())
     here.engine.cut()
     expect(await left(visits(here))).toBeLessThan(MOST_LEFT)
@@ -62,7 +62,7 @@ describe('L4 while the log is away', { timeout: 600_000 }, () => {
   test.each([
     ['an id', 'id'],
     ['the start', 'start'],
-  ])('L4 clients that leave while what follows %s is read leave nothing behind', async (_, from) => {
+  ])('L4 clients that leave while the messages after %s are read leave nothing in memory', async (_, from) => {
     const store = new Store()
     const other = machine(store)
     const ids = await Promise.all(Array.from({ length: 50 }, (_, index) => other.channel.publish(`${index}`)))
@@ -78,7 +78,7 @@ describe('L4 while the log is away', { timeout: 600_000 }, () => {
     expect(read).toHaveBeenCalled()
   })
 
-  test('L4 readers in the process that leave, and routes that ask whether all is over, leave nothing behind', async () => {
+  test('L4 readers of messages() that leave, and routes that call ended(), leave nothing in memory', async () => {
     const here = machine(new Store())
     here.engine.cut()
     here.channel.end()

@@ -201,7 +201,7 @@ async function run(seed: number): Promise<Record<'messages' | 'resets' | 'losses
 }
 
 describe('a log on an engine whose calls and news get lost', () => {
-  test(`C1 C2 C3 G1 G2 G3 each client gets what follows, whichever process it asks, or is told (seed ${SEED})`, { timeout: 600_000 }, async () => {
+  test(`C1 C2 C3 G1 G2 G3 each client gets the messages after its id from any process, or a reset (seed ${SEED})`, { timeout: 600_000 }, async () => {
     const total = await totalOf(RUNS, run)
     expect(total.messages).toBeGreaterThan(RUNS * 100)
     expect(total.resets).toBeGreaterThan(RUNS / 4)

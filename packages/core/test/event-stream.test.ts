@@ -20,7 +20,7 @@ async function stateOf(promise: Promise<boolean>): Promise<boolean | 'pending'> 
 
 const WHOLE_PIECE = 'x'.repeat(100)
 
-test('what is no callback is refused at the call', () => {
+test('a value that is not a function is refused as callback at the call', () => {
   const { stream } = openStream()
   for (const wrong of [undefined, 5, {}])
     expect(() => stream.onClose(wrong as never)).toThrow(
@@ -38,7 +38,7 @@ describe('sending', () => {
     expect(stream.closed).toBe(false)
   })
 
-  test('answers true with one shared promise while nothing waits', async () => {
+  test('resolves to true by one shared promise while nothing waits', async () => {
     const { stream } = openStream()
     const first = stream.send('a')
     expect(stream.send('b')).toBe(first)
@@ -46,7 +46,7 @@ describe('sending', () => {
     await expect(first).resolves.toBe(true)
   })
 
-  test('serialises by the option', () => {
+  test('uses the option serialize', () => {
     const { stream, sink } = openStream({ serialize: (data) => `<${data}>` })
     stream.send({ data: 7 })
     expect(sink.frames.at(-1)).toBe('data: <7>\n\n')
@@ -62,7 +62,7 @@ describe('sending', () => {
     await expect(stream.send('x')).resolves.toBe(true)
   })
 
-  test('answers false on a stream that has ended, however it did, and writes nothing', async () => {
+  test('resolves to false on a stream that has ended for any reason, and writes nothing', async () => {
     for (const end of [(it: ReturnType<typeof openStream>) => it.stream.close(), (it: ReturnType<typeof openStream>) => it.sink.leave()]) {
       const opened = openStream()
       end(opened)
@@ -74,7 +74,7 @@ describe('sending', () => {
     }
   })
 
-  test('answers false on a stream that was never opened', async () => {
+  test('resolves to false on a stream that was never opened', async () => {
     const stream = closedStream(resolveOptions({}), '7', 'unopened')
     await expect(stream.send('x')).resolves.toBe(false)
     expect(stream).toMatchObject({ closed: true, lastEventId: '7', bufferedAmount: 0 })
@@ -97,7 +97,7 @@ describe('B1 a send waits while the peer is slow', () => {
     expect(await stateOf(stream.send('c'))).toBe(true)
   })
 
-  test('B1 and waits anew when the peer is slow again', async () => {
+  test('B1 and waits again when the peer is slow again', async () => {
     const { stream, sink } = openStream()
     sink.hold()
     const first = stream.send('a')
@@ -148,7 +148,7 @@ describe('B1 a send waits while the peer is slow', () => {
     expect(sink.state).toBe('ended')
   })
 
-  test('B1 and settles false where the transport goes during the write', async () => {
+  test('B1 and settles false if the transport closes during the write', async () => {
     class LeavingSink extends HeldSink {
       override write(frames: string): boolean {
         const taken = super.write(frames)
@@ -164,7 +164,7 @@ describe('B1 a send waits while the peer is slow', () => {
     expect(await stateOf(sent)).toBe(false)
   })
 
-  test('tells how many bytes wait', () => {
+  test('bufferedAmount is the number of bytes that wait', () => {
     const { stream, sink } = openStream()
     expect(stream.bufferedAmount).toBe(0)
     sink.hold()
@@ -177,7 +177,7 @@ describe('B1 a send waits while the peer is slow', () => {
   })
 })
 
-describe('B2 what waits is bounded', () => {
+describe('B2 waiting bytes are bounded', () => {
   test('B2 a send while more than maxBufferedBytes wait ends the stream as slow', async () => {
     const { stream, sink } = openStream({ maxBufferedBytes: 100 })
     const reasons: TidingsError[] = []
@@ -245,7 +245,7 @@ describe('B3 a peer that takes nothing is cut', () => {
   )
 
   test(
-    'B3 at the same time where the first bytes wait and the process was held before',
+    'B3 at the same time if the first bytes wait and the process was blocked before',
     onDrivenClock((clock) => {
       const earlier = openStream()
       clock.hold(100_000)
@@ -259,7 +259,7 @@ describe('B3 a peer that takes nothing is cut', () => {
     }),
   )
 
-  test('B3 also where the transport never asked to wait', async () => {
+  test('B3 even if the transport never asked to wait', async () => {
     const { stream, sink } = openStream({ stallTimeout: 40 })
     sink.highWaterMark = 1_000
     sink.hold()
@@ -279,7 +279,7 @@ describe('B3 a peer that takes nothing is cut', () => {
   })
 
   test(
-    'B3 not while it takes a little now and then',
+    'B3 not while it takes some bytes now and then',
     onDrivenClock((clock) => {
       const { stream, sink } = openStream({ stallTimeout: 500 })
       sink.hold()
@@ -304,7 +304,7 @@ describe('B3 a peer that takes nothing is cut', () => {
   })
 
   test(
-    'B3 not for a wait that ended, however long ago the next one began',
+    'B3 not for a wait that ended, even if the next one began long ago',
     onDrivenClock((clock) => {
       const { stream, sink } = openStream({ stallTimeout: 200 })
       sink.hold()
@@ -365,7 +365,7 @@ describe('L5 heartbeats', () => {
     }),
   )
 
-  test('L5 are an event of the name that was asked for', async () => {
+  test('L5 are an event with the name of the option', async () => {
     const { stream, sink } = openStream({ heartbeat: { interval: 20, event: 'ping' } })
     await sink.until(({ frames }) => frames.length === 2)
     stream.close()
@@ -385,7 +385,7 @@ describe('L5 heartbeats', () => {
     without.stream.close()
   })
 
-  test('L5 none after close(), also where the transport takes its time to go', async () => {
+  test('L5 none after close(), even if the transport closes slowly', async () => {
     class LingeringSink extends HeldSink {
       override end(): void {
         this.state = 'ended'
@@ -402,7 +402,7 @@ describe('L5 heartbeats', () => {
     sink.leave()
   })
 
-  test('L5 none on top of bytes that wait', async () => {
+  test('L5 none while bytes wait', async () => {
     const slow = openStream({ heartbeat: 20 })
     const other = openStream({ heartbeat: 50 })
     slow.sink.hold()
@@ -415,7 +415,7 @@ describe('L5 heartbeats', () => {
     other.stream.close()
   })
 
-  test('L5 share one timer, however many the streams', async () => {
+  test('L5 share one timer for any number of streams', async () => {
     const timers = watchTimers()
     try {
       const opened = Array.from({ length: 200 }, () => openStream({ heartbeat: 100 }))
@@ -492,7 +492,7 @@ describe('L6 shutdown', () => {
     }
   })
 
-  test('L6 keeps the retry within what the wire can say', () => {
+  test('L6 keeps the retry within the range of the wire format', () => {
     const stream = openStream({ retry: Number.MAX_SAFE_INTEGER }).stream
     stream.shutDown()
     expect(stream.closed).toBe(true)
@@ -520,7 +520,7 @@ describe('L6 shutdown', () => {
     expect(stream.signal.reason).toMatchObject({ reason: 'local' })
   })
 
-  test('L6 lets a slow peer have what was sent, and the retry', () => {
+  test('L6 gives a slow peer the messages that were sent, and the retry', () => {
     const shutdown = new AbortController()
     const { stream, sink } = openStream({ signal: shutdown.signal })
     sink.hold()
@@ -530,7 +530,7 @@ describe('L6 shutdown', () => {
     expect(sink.frames.map((frame) => frame.replace(/\d+/, 'N'))).toEqual([':\n\n', 'data: last words\n\n', 'retry: N\n\n'])
   })
 
-  test('L4 adds one listener to the signal, however many the streams, and takes it back with the last', () => {
+  test('L4 adds one listener to the signal for any number of streams, and removes it with the last', () => {
     const shutdown = new AbortController()
     const { signal } = shutdown
     const adds = vi.spyOn(signal, 'addEventListener')
@@ -569,7 +569,7 @@ describe('the end', () => {
     ['peer', ({ sink }) => sink.leave()],
     ['peer', ({ sink }) => sink.leave('ECONNRESET'), 'ECONNRESET'],
     ['error', ({ stream }) => stream.fail('broken'), 'broken'],
-  ])('L2 tells the reason %s once, the same to all', (reason, end, cause) => {
+  ])('L2 gives the reason %s once, and the same one to all', (reason, end, cause) => {
     const opened = openStream({ onError: () => {} })
     const { stream } = opened
     const told: unknown[] = []
@@ -599,7 +599,7 @@ describe('the end', () => {
     expect(stream.signal.reason.cause).toBeUndefined()
   })
 
-  test('close() lets out what was sent, and is idempotent', () => {
+  test('close() writes the messages that were sent before, and is idempotent', () => {
     const { stream, sink } = openStream()
     sink.hold()
     stream.send('x')
@@ -622,7 +622,7 @@ describe('the end', () => {
     expect(stream.signal).toBe(signal)
   })
 
-  test('the signal is aborted with the same error where it is first read after the end', () => {
+  test('the signal is aborted with the same error if it is first read after the end', () => {
     const { stream } = openStream()
     stream.close()
     let told: unknown
@@ -633,7 +633,7 @@ describe('the end', () => {
     expect(stream.signal.reason).toBe(told)
   })
 
-  test('whatever was given the signal fails as its callers expect', async () => {
+  test('a call that got the signal fails with an AbortError', async () => {
     const { stream } = openStream()
     const fetching = fetch('data:text/plain,x', { signal: stream.signal })
     stream.close()
@@ -656,7 +656,7 @@ describe('onClose', () => {
     expect(calls.at(-1)).toBe('late: local')
   })
 
-  test('returns what takes the callback back', () => {
+  test('returns a function that removes the callback', () => {
     const { stream } = openStream()
     const calls: string[] = []
     const takeBack = stream.onClose(() => calls.push('taken back'))
@@ -674,7 +674,7 @@ describe('onClose', () => {
     expect(calls).toEqual(['kept', 'late'])
   })
 
-  test('has the stream closed when it is called', async () => {
+  test('is called when the stream is already closed', async () => {
     const { stream } = openStream()
     let sent: Promise<boolean> | undefined
     stream.onClose(() => {
@@ -686,7 +686,7 @@ describe('onClose', () => {
     await expect(sent).resolves.toBe(false)
   })
 
-  test('L8 a throw stops no other, and reaches onError', () => {
+  test('L8 a callback that throws stops no other callback, and its error reaches onError', () => {
     const told: unknown[] = []
     const { stream } = openStream({ onError: (error, { stage }) => told.push([error, stage]) })
     const calls: string[] = []
@@ -705,7 +705,7 @@ describe('onClose', () => {
     expect(told).toEqual(['first', 'third', 'late'].map((error) => [error, 'onClose']))
   })
 
-  test('L8 a throw of onError itself stops nothing, and is logged', () => {
+  test('L8 an onError that throws stops nothing, and its error is logged', () => {
     const logged = vi.spyOn(console, 'error').mockImplementation(() => {})
     try {
       const { stream } = openStream({
@@ -740,7 +740,7 @@ describe('L7 fail()', () => {
     expect(stream.signal.reason.message).not.toContain('secret')
   })
 
-  test('L7 tells onError also of what is thrown after the end, and changes no reason', () => {
+  test('L7 tells onError also of an error after the end, and does not change the reason', () => {
     const told: unknown[] = []
     const { stream } = openStream({ onError: (error) => told.push(error) })
     stream.close()
@@ -749,7 +749,7 @@ describe('L7 fail()', () => {
     expect(stream.signal.reason).toMatchObject({ reason: 'local' })
   })
 
-  test('L2 takes the stream’s own end, thrown by what was given its signal, for no error', () => {
+  test('L2 ignores the end of the stream as an error of a call that got its signal', () => {
     const told: unknown[] = []
     const { stream, sink } = openStream({ onError: (error) => told.push(error) })
     const { signal } = stream
@@ -758,7 +758,7 @@ describe('L7 fail()', () => {
     expect(told).toEqual([])
   })
 
-  test('L2 takes it for no error either where Node’s own functions wrap it', async () => {
+  test('L2 ignores it too if functions of Node wrap it', async () => {
     const told: unknown[] = []
     const { stream, sink } = openStream({ onError: (error) => told.push(error) })
     const waiting = sleep(10_000, undefined, { signal: stream.signal }).catch((error: unknown) => error)
@@ -767,7 +767,7 @@ describe('L7 fail()', () => {
     expect(told).toEqual([])
   })
 
-  test('takes a throw of undefined for an error', () => {
+  test('handles a throw of undefined as an error', () => {
     const told: unknown[] = []
     const { stream } = openStream({ onError: (error) => told.push(error) })
     expect(stream.fail(undefined)).toBe(true)

@@ -30,7 +30,7 @@ test('C7 a transport that throws at a write ends its own stream, and onError is 
   expect(told).toMatchObject([{ message: 'wrapped badly' }, { stage: 'transport' }])
 })
 
-test('C7 it stops neither the heartbeats of others nor their shutdown', async () => {
+test('C7 a transport that throws stops neither the heartbeats of others nor their shutdown', async () => {
   const shutdown = new AbortController()
   const options = { signal: shutdown.signal, heartbeat: 20, onError: () => {} }
   const throwing = openOnThrowing(options)
@@ -45,7 +45,7 @@ test('C7 it stops neither the heartbeats of others nor their shutdown', async ()
   for (const open of [stream, last.stream]) expect((await ended(open)).reason).toBe('shutdown')
 })
 
-test('L8 an onClose callback whose promise is rejected is told to onError', async () => {
+test('L8 a rejected promise of an onClose callback reaches onError', async () => {
   const told = new Promise((resolve) => {
     const { stream } = openStream({ onError: (error, { stage }) => resolve([error, stage]) })
     stream.onClose(async () => {

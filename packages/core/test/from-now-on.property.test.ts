@@ -151,7 +151,7 @@ async function run(seed: number): Promise<Record<'readers' | 'messages' | 'told'
 }
 
 describe('readers that begin now, of a log on an engine whose calls and news get lost', () => {
-  test(`C16 each gets what its process publishes after its call, or is told (seed ${SEED})`, { timeout: 600_000 }, async () => {
+  test(`C16 each gets the messages that its process publishes after its call, or a reset (seed ${SEED})`, { timeout: 600_000 }, async () => {
     const total = await totalOf(RUNS, run)
     expect(total.readers).toBeGreaterThan(RUNS * 8)
     expect(total.messages).toBeGreaterThan(RUNS * 40)

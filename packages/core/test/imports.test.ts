@@ -42,7 +42,7 @@ function reachedFrom(entry: string): { files: string[]; builtins: string[] } {
 
 const own = (files: string[]) => files.filter((file) => file.startsWith(SOURCES)).map((file) => relative(SOURCES, file))
 
-describe('what an entry imports', () => {
+describe('the imports of an entry', () => {
   test.each(['index.ts', 'web.ts'])('%s reaches no module of Node', (entry) => {
     const { files, builtins } = reachedFrom(entry)
     expect(own(files)).toContain('lib/message/message.ts')
@@ -61,7 +61,7 @@ describe('what an entry imports', () => {
     expect(own(reachedFrom('adapter.ts').files)).toContain('lib/transport/node-sink.ts')
   })
 
-  test.each(ENTRIES)('%s reaches no package but what package.json names, nor a framework', (entry) => {
+  test.each(ENTRIES)('%s reaches only packages that package.json names, and no framework', (entry) => {
     const { dependencies } = JSON.parse(readFileSync(resolve(SOURCES, '../package.json'), 'utf8')) as { dependencies: Record<string, string> }
     const direct = own(reachedFrom(entry).files)
       .flatMap((file) => importsOf(resolve(SOURCES, file)))
@@ -86,7 +86,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   channel: ['message', 'stream', 'log', 'delivery'],
 }
 
-describe('what a folder imports', () => {
+describe('the imports of a folder', () => {
   const files = readdirSync(resolve(SOURCES, 'lib'), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
   const folderOf = (file: string) => file.split('/').slice(0, -1).join('/')
 
@@ -103,7 +103,7 @@ describe('what a folder imports', () => {
   })
 })
 
-describe('what an entry exports', () => {
+describe('the exports of an entry', () => {
   /** Each exported name with the file that declares it. */
   function exportsOf(entry: string): Array<{ name: string; file: string }> {
     const file = resolve(SOURCES, entry)
@@ -123,7 +123,7 @@ describe('what an entry exports', () => {
     return found
   }
 
-  test.each(ENTRIES)('%s is written out name by name', (entry) => {
+  test.each(ENTRIES)('%s names each export', (entry) => {
     expect(exportsOf(entry).length).toBeGreaterThan(1)
     expect(codeOf(resolve(SOURCES, entry))).not.toMatch(/export\s*\*|export\s+default/)
   })

@@ -32,8 +32,8 @@ const published: fc.Arbitrary<Published> = fc.record({
 const bounds = fc.record({ messages: fc.constantFrom(1, 20, 1_000), bytes: fc.integer({ min: 1, max: 20_000 }) })
 const utf8 = (text: string | undefined): number => Buffer.byteLength(text ?? '')
 
-describe('C8 whatever is published', () => {
-  test('C8 what is kept counts no more than the bytes, is announced before it is dropped, and hides no gap', () => {
+describe('C8 in any course of publishing', () => {
+  test('C8 the kept messages count at most `bytes`, are announced before they are dropped, and hide no gap', () => {
     fc.assert(
       fc.property(bounds, fc.array(published, { minLength: 1, maxLength: 200 }), (first, steps) => {
         const log = memoryLog(first)

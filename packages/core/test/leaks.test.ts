@@ -82,7 +82,7 @@ describe('L4 after thousands of opens and closes', () => {
     expect(await leastGrowth(round, limit)).toBeLessThan(limit)
   })
 
-  test('L4 nor does an open stream grow with what it sends', async () => {
+  test('L4 an open stream does not grow with its messages', async () => {
     const stream = new SinkStream(options, '')
     const sink = new HeldSink(stream)
     stream.open(sink)
@@ -101,7 +101,7 @@ describe('L4 after thousands of opens and closes', () => {
     stream.close()
   })
 
-  test('L4 web responses that were read and left leave nothing either', async () => {
+  test('L4 web responses that were read and left leave nothing in memory', async () => {
     const bodies: WeakRef<object>[] = []
     for (let cycle = 0; cycle < 1_000; cycle++) {
       const response = eventStreamResponse(new Request('http://example.test/'), (stream) => void stream.send('x'), {

@@ -25,13 +25,13 @@ const bytesOf = ({ tail }: TailedLog): number => (ReadableTail.behind(tail) as K
 const sizeOf = ({ tail }: TailedLog): number => tail.head - tail.floor
 const kept = (log: TailedLog): (string | undefined)[] => many(sizeOf(log)).map((_, index) => log.tail.at(log.tail.floor + 1 + index)?.data)
 
-describe('C8 what a memory log keeps', () => {
+describe('C8 the history of a memory log', () => {
   test('C8 is bounded by messages', () => {
     const log = filled({ messages: 3 }, many(5_000))
     expect([kept(log), log.tail.floor, log.tail.head, sizeOf(log)]).toEqual([['4998', '4999', '5000'], 4_997, 5_000, 3])
   })
 
-  test('C8 is bounded by bytes: those of a message in UTF-8, and 150 beside them', () => {
+  test('C8 is bounded by bytes: those of a message in UTF-8, and 150 more', () => {
     // `data: x\n` is 8 bytes, `data: ä\n` 9, `data: €\n` 10 and `data: 💥\n` 11.
     for (const [letter, length] of [
       ['x', 8],
@@ -50,7 +50,7 @@ describe('C8 what a memory log keeps', () => {
     ['a key', { key: 'ä' }, 2],
     ['a topic, once in the message and once with 150 bytes for all of its messages', { topic: 'ä' }, 2 + 150 + 2],
     ['data whose line ends its block says otherwise', { data: 'ä\r' }, 3],
-  ])('C8 what counts beside a message: %s', (_, fields, more) => {
+  ])('C8 counts more than the message: %s', (_, fields, more) => {
     const log = memoryLog()
     void log.append({ ...message('1'), ...fields })
     expect(bytesOf(log)).toBe(158 + more)
@@ -83,7 +83,7 @@ describe('C8 what a memory log keeps', () => {
     expect([forgotten - 1, forgotten].map((cursor) => tail.hasGap(cursor, new Set(['never seen'])))).toEqual([true, false])
   })
 
-  test('C8 nothing is announced to be dropped where forgetting topics makes room', () => {
+  test('C8 no trimming is announced if forgetting topics makes room', () => {
     const log = memoryLog({ messages: 10, bytes: 8_000 })
     const announced: number[] = []
     log.follow({ entry: () => {}, trimming: (upTo) => announced.push(upTo) })
@@ -92,7 +92,7 @@ describe('C8 what a memory log keeps', () => {
     expect(bytesOf(log)).toBeGreaterThan(7_500)
   })
 
-  test('C8 the last idempotency keys count, and have an eighth of the bytes', async () => {
+  test('C8 counts the last idempotency keys, which have an eighth of the bytes', async () => {
     const log = memoryLog({ bytes: 8_000 })
     const ids: string[] = []
     // 101 for each of them, beside 158 for its message.
@@ -108,12 +108,12 @@ describe('C8 what a memory log keeps', () => {
     expect([await log.append(message('1'), { idempotencyKey }), bytesOf(log)]).toEqual([id, 12 * 158 + 1_100])
   })
 
-  test('C8 the newest is kept whatever its size, since nobody would get it otherwise', () => {
+  test('C8 keeps the newest message at any size, since no reader would get it otherwise', () => {
     expect(kept(filled({ bytes: 10 }, ['a', 'x'.repeat(100)]))).toEqual(['x'.repeat(100)])
     expect(kept(filled({ bytes: 10 }, ['x'.repeat(100), 'b']))).toEqual(['b'])
   })
 
-  test('C8 is bounded by age, also while nothing is appended', async () => {
+  test('C8 is bounded by age, even while nothing is appended', async () => {
     const clock = vi.spyOn(Date, 'now').mockReturnValue(1_000)
     const log = filled({ age: 100 }, ['a', 'b'])
     clock.mockReturnValue(1_050)
@@ -128,7 +128,7 @@ describe('C8 what a memory log keeps', () => {
     clock.mockRestore()
   })
 
-  test('C8 who comes, or reads in the process, gets nothing that is too old', async () => {
+  test('C8 gives a new client, and messages(), nothing that is too old', async () => {
     const clock = vi.spyOn(Date, 'now').mockReturnValue(1_000)
     const { channel, join, id } = openChannel({ history: { age: 100 } })
     await channel.publish('a')
@@ -143,7 +143,7 @@ describe('C8 what a memory log keeps', () => {
     clock.mockRestore()
   })
 
-  test('C8 who keeps up has what came before it is too old', async () => {
+  test('C8 gives a reader that keeps up each message before it is too old', async () => {
     const clock = vi.spyOn(Date, 'now').mockReturnValue(1_000)
     const { channel, join, id } = openChannel({ history: { age: 100 } })
     const reader = join()
@@ -157,19 +157,19 @@ describe('C8 what a memory log keeps', () => {
     channel.close()
   })
 
-  test('C8 a bound may be Infinity, and is else a number that can be one', () => {
+  test('C8 a bound is a positive number, or Infinity', () => {
     expect(sizeOf(filled({ messages: Number.POSITIVE_INFINITY, age: Number.POSITIVE_INFINITY }, many(1_500)))).toBe(1_500)
     for (const bounds of [{ messages: 1.5 }, { bytes: 0 }, { bytes: '1' }, { age: -1 }, { size: 1 }, null, 5])
       expect(() => memoryLog(bounds as never), JSON.stringify(bounds)).toThrow(expect.objectContaining({ code: 'ERR_SSE_INVALID_OPTION' }))
   })
 
-  test('C8 whichever bound is reached first counts, and the default is 1,000 messages', () => {
+  test('C8 the bound that is reached first applies, and the default is 1,000 messages', () => {
     expect(sizeOf(filled({ messages: 5, bytes: 1_000 }, many(10)))).toBe(5)
     expect(sizeOf(filled({ messages: 500, bytes: 10 * 158 }, many(9).concat(many(9))))).toBe(10)
     expect(sizeOf(filled({}, many(1_500)))).toBe(1_000)
   })
 
-  test('C8 from any position, reading costs its answer and not the length of what is kept', () => {
+  test('C8 the cost of reading from any position depends on the answer, not on the length of the history', () => {
     const log = filled({ messages: 100_000, bytes: 1e9 }, many(100_000), (index) => (index % 1_000 === 7 ? 'rare' : 'common'))
     const { tail } = log
     const at = vi.spyOn(KeptTail.prototype, 'at')
@@ -185,7 +185,7 @@ describe('C8 what a memory log keeps', () => {
 })
 
 describe('C8 a walk over topics', () => {
-  test('C8 asks about each topic once, and about one for each message, however many topics there are', () => {
+  test('C8 looks at each topic once, and then at one topic for each message', () => {
     const log = filled({ messages: 100_000 }, many(20_000), (index) => `t${index % 4_000}`)
     const [asks, looks] = [vi.spyOn(TopicIndex.prototype, 'nextAfter'), vi.spyOn(KeptTail.prototype, 'at')]
     const walk = log.tail.walk(0, new Set(many(256).map((number) => `t${number}`)))
@@ -202,7 +202,7 @@ describe('C8 a walk over topics', () => {
     for (const spy of [asks, looks]) spy.mockRestore()
   })
 
-  test(`C8 meets what comes and goes meanwhile (seed ${SEED})`, () => {
+  test(`C8 is right while messages come and go (seed ${SEED})`, () => {
     const topic = fc.constantFrom('a', 'b', 'c', 'd', 'e', undefined)
     const step = fc.oneof(
       { weight: 6, arbitrary: fc.record({ do: fc.constant('append' as const), topics: fc.array(topic, { minLength: 1, maxLength: 12 }) }) },
@@ -262,14 +262,14 @@ describe('C3 the floors of topics', () => {
     expect(tail.hasGap(0, new Set())).toBe(false)
   })
 
-  test('C3 are remembered for topics that ran empty, and taken along when these come back', () => {
+  test('C3 are remembered for topics without a message, and used again when these get one', () => {
     const log = filled({ messages: 2 }, many(5), (index) => (index === 0 ? 'a' : 'b'))
     void log.append(message('again', 'a'))
     expect([0, 1].map((cursor) => log.tail.hasGap(cursor, new Set(['a'])))).toEqual([true, false])
     expect(log.tail.walk(0, new Set(['a'])).next()).toBe(6)
   })
 
-  test('C3 once forgotten fold into one floor of the channel: a gap may then be false, and is never missed', () => {
+  test('C3 become one floor of the channel once forgotten: a gap may then be false, and is never missed', () => {
     const log = memoryLog({ messages: 1 })
     for (let index = 1; index <= 100_003; index++) void log.append(message('x', `t${index}`))
     const { tail } = log
@@ -298,7 +298,7 @@ describe('C3 the floors of topics', () => {
     expect([gap(3, 'never seen'), gap(4, 'never seen')]).toEqual([true, false])
   })
 
-  test('C3 are remembered anew where the log goes on behind another place', () => {
+  test('C3 begin anew when the log goes on after another position', () => {
     const log = memoryLog({ messages: 1 })
     for (const number of many(100_001)) void log.append(message('x', `before${number}`))
     const tail = ReadableTail.behind(log.tail) as KeptTail
@@ -309,7 +309,7 @@ describe('C3 the floors of topics', () => {
     expect([gap(199_999, 'before7'), gap(200_000, 'before7')]).toEqual([true, false])
   })
 
-  test('C3 and the offsets of a topic hold whatever is trimmed', () => {
+  test('C3 and the offsets of a topic stay right at any trimming', () => {
     const log = memoryLog({ messages: 700 })
     const all: { offset: number; topic: string }[] = []
     for (let offset = 1; offset <= 5_000; offset++) {
@@ -330,7 +330,7 @@ describe('C3 the floors of topics', () => {
 })
 
 describe('G1 a memory log', () => {
-  test('G1 has an epoch of 64 random bits or more, of its own', () => {
+  test('G1 has its own epoch of at least 64 random bits', () => {
     const epochs = Array.from({ length: 100 }, () => memoryLog().idOf(0).split('-')[0] ?? '')
     expect(new Set(epochs).size).toBe(100)
     for (const epoch of epochs) expect(epoch).toMatch(/^[0-9a-f]{16,}$/)

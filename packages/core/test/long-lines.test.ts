@@ -92,7 +92,7 @@ describe('text of many lines', () => {
     expect([dataOf('id: 1\n'), eventOf('id: 1\n'), eventOf(': c\nevent: e\n')]).toEqual(['', 'message', 'e'])
   })
 
-  test('C8 count as many bytes as they take', () => {
+  test('C8 count the bytes that they take', () => {
     fc.assert(
       fc.property(long, (text) => {
         const sound = Buffer.from(text).toString()

@@ -33,7 +33,7 @@ describe('the frame of a message', () => {
     expect(encodeMessage(message)).toBe(frame)
   })
 
-  test('takes its data through serialize, but for text and bytes', () => {
+  test('passes its data through serialize, except text and bytes', () => {
     const serialize = (data: unknown) => `<${String(data)}>`
     expect(encodeMessage({ data: 7 }, { serialize })).toBe('data: <7>\n\n')
     expect(encodeMessage({ data: undefined }, { serialize })).toBe('data: <undefined>\n\n')
@@ -42,11 +42,11 @@ describe('the frame of a message', () => {
     expect(encodeMessage({ data: 7 }, { serialize: undefined })).toBe('data: 7\n\n')
   })
 
-  test('W2 splits what serialize gives, like any text', () => {
+  test('W2 splits the text of serialize like any text', () => {
     expect(encodeMessage({ data: { a: 1 } }, { serialize: (data) => JSON.stringify(data, null, 1) })).toBe('data: {\ndata:  "a": 1\ndata: }\n\n')
   })
 
-  test('reads every field once, so that a getter cannot say two things', () => {
+  test('reads every field once, so that a getter cannot give two values', () => {
     let reads = 0
     const message = {
       get data() {
@@ -60,7 +60,7 @@ describe('the frame of a message', () => {
 })
 
 describe('the wire', () => {
-  test('W1 takes bytes as UTF-8 text, whatever view they come in, and keeps a BOM that is data', () => {
+  test('W1 takes bytes of any view as UTF-8 text, and keeps a BOM in the data', () => {
     const text = bytes('\uFEFFä\u{1F3C0}')
     const frame = 'data: \uFEFFä\u{1F3C0}\n\n'
     expect(encodeMessage({ data: text })).toBe(frame)
@@ -70,7 +70,7 @@ describe('the wire', () => {
     expect(encodeMessage({ data: bytes('-x-').subarray(1, 2) })).toBe('data: x\n\n')
   })
 
-  test('W1 takes bytes that are no UTF-8 as U+FFFD', () => {
+  test('W1 takes bytes that are not UTF-8 as U+FFFD', () => {
     expect(encodeMessage({ data: Uint8Array.of(0x61, 0xff, 0x62) })).toBe('data: a\uFFFDb\n\n')
   })
 
@@ -183,14 +183,14 @@ describe('the wire', () => {
     expect(encodeMessage(message)).not.toContain('\r')
   })
 
-  test('W12 writes the id last, whatever the order of the keys', () => {
+  test('W12 writes the id last, for any order of the keys', () => {
     const frame = ': c\nevent: e\nretry: 5\ndata: a\ndata: b\nid: 7\n\n'
     expect(encodeMessage({ id: '7', data: 'a\nb', retry: 5, event: 'e', comment: 'c' })).toBe(frame)
     expect(encodeMessage({ comment: 'c', event: 'e', retry: 5, data: 'a\nb', id: '7' })).toBe(frame)
   })
 })
 
-describe('W11 what is no message', () => {
+describe('W11 a value that is not a message', () => {
   const cycle: { self?: unknown } = {}
   cycle.self = cycle
 
@@ -284,7 +284,7 @@ describe('W11 what is no message', () => {
     expect(error.message).toBe(says)
   })
 
-  test('refuses a comment that is no string also from encodeComment', () => {
+  test('refuses a comment that is not a string in encodeComment, too', () => {
     expect(() => encodeComment(7 as never)).toThrow(expect.objectContaining({ code: 'ERR_SSE_INVALID_FIELD', message: 'comment must be a string, got 7' }))
   })
 
@@ -299,7 +299,7 @@ describe('W11 what is no message', () => {
     expect(error.message).toContain(`data is an object, which serialises to ${named}`)
   })
 
-  test.each([[new Error('no')], ['no'], [Symbol('no')], [Object.create(null)], [undefined]])('keeps what serialize threw as the cause: %o', (thrown) => {
+  test.each([[new Error('no')], ['no'], [Symbol('no')], [Object.create(null)], [undefined]])('keeps the error of serialize as the cause: %o', (thrown) => {
     const serialize = () => {
       throw thrown
     }

@@ -75,7 +75,7 @@ describe('streams', () => {
     expect(metrics()).toEqual(before)
   })
 
-  test('buffer what waits for their peers, also once they have ended', () => {
+  test('count the bytes that wait for their peers, even after their end', () => {
     const [one, other] = [openStream(), openStream()]
     one.sink.hold()
     other.sink.hold()
@@ -89,7 +89,7 @@ describe('streams', () => {
     other.stream.close()
   })
 
-  test('count what a producer sends, and of comments, heartbeats and openings the bytes alone', async () => {
+  test('count the messages of a producer, and only the bytes of comments, heartbeats and openings', async () => {
     const bytes = await bytesOver((req, res) => {
       const stream = openEventStream(req, res, { retry: 5, heartbeat: 10 })
       stream.send('Grüße 🙂')
@@ -107,7 +107,7 @@ describe('streams', () => {
     expect(streams().bytes - before.streams.bytes).toBe(Buffer.byteLength(bytes))
   })
 
-  test('count what a channel has them write, once for each of them', async () => {
+  test('count the messages of a channel, once for each stream', async () => {
     const channel = createChannel()
     for (const word of ['eins', 'zwei', 'drei €']) channel.publish(word)
     const bodies = await Promise.all(
@@ -138,7 +138,7 @@ describe('streams', () => {
 })
 
 describe('channels', () => {
-  test('count their subscribers, and what they publish', async () => {
+  test('count their subscribers, and the messages that they publish', async () => {
     const { channel, join } = openChannel()
     const [one, other] = [join(), join()]
     expect(subscribers()).toBe(2)
@@ -152,7 +152,7 @@ describe('channels', () => {
     expect(other.stream.closed).toBe(true)
   })
 
-  test('count what was not kept, by the code of its error', async () => {
+  test('count messages that were not kept, by the code of the error', async () => {
     const away = machine(new Store(), { publishTimeout: 50 })
     away.engine.cut()
     await away.channel.publish('a').catch(() => {})
@@ -169,7 +169,7 @@ describe('channels', () => {
     expect(channels().published).toBe(before.channels.published)
   })
 
-  test('count who comes back, and what of before they came they are given', async () => {
+  test('count clients that resume, and the earlier messages that they get', async () => {
     const { channel, join, id } = openChannel()
     for (const word of ['a', 'b', 'c']) channel.publish(word)
     join({}, id(1))
@@ -187,7 +187,7 @@ describe('channels', () => {
     channel.close()
   })
 
-  test('count what they had to say is gone, by its reason', async () => {
+  test('count resets by their reason', async () => {
     const { channel, join, id } = openChannel({ history: { messages: 2 } })
     const [told, cut] = [join(), join({ lag: 'close' })]
     for (const { sink } of [told, cut]) sink.hold()
@@ -204,7 +204,7 @@ describe('channels', () => {
     channel.close()
   })
 
-  test('count what an engine has lost', async () => {
+  test('count resets after an engine has lost messages', async () => {
     const store = new Store()
     const { channel, join } = machine(store)
     const { lines } = join()
@@ -216,7 +216,7 @@ describe('channels', () => {
     channel.close()
   })
 
-  test('tell how far behind the last of their readers is', async () => {
+  test('give the number of messages that the slowest reader is behind', async () => {
     const { channel, join } = openChannel()
     const [slow, slower, topical] = [join(), join(), join({ topics: ['one'] })]
     slower.sink.hold()

@@ -45,7 +45,7 @@ async function raw(port: number, bytes: string): Promise<{ socket: Socket; until
   return { socket, until }
 }
 
-test('openEventStream() refuses what is no request with its response', async () => {
+test('openEventStream() refuses arguments that are not a request and its response', async () => {
   const { port } = await serve((req, res) => {
     for (const [first, second] of [[], [req], [res, req]])
       expect(() => openEventStream(first as never, second as never)).toThrow(expect.objectContaining({ code: 'ERR_SSE_INVALID_OPTION' }))
@@ -54,7 +54,7 @@ test('openEventStream() refuses what is no request with its response', async () 
   expect(await text(await response(port))).toBe('refused')
 })
 
-describe('H10 a body that nobody reads when the stream opens', () => {
+describe('H10 an unread body when the stream opens', () => {
   const post = (body: string, path = '/'): string => `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`
   const dropped = expect.objectContaining({ code: 'ERR_SSE_BODY_DROPPED', message: expect.stringContaining('read it first') })
 
@@ -68,7 +68,7 @@ describe('H10 a body that nobody reads when the stream opens', () => {
   }
   const cases = Object.entries(ways).flatMap(([name, read]) => [10, 1_000_000].map((length) => [name, length, read] as const))
 
-  test.each(cases)('is told of by %s, where it had %i bytes', async (_, length, read) => {
+  test.each(cases)('is reported by %s if it had %i bytes', async (_, length, read) => {
     const caught = new Promise<unknown>((resolve) => {
       serve(async (req, res) => {
         const stream = openEventStream(req, res)
@@ -86,7 +86,7 @@ describe('H10 a body that nobody reads when the stream opens', () => {
     expect(await caught).toEqual(dropped)
   })
 
-  test('leaves the connection to the next request, also when it arrives after the end', async () => {
+  test('leaves the connection to the next request, even if that arrives after the end', async () => {
     const { port } = await serve((req, res) => {
       if (req.method === 'GET') return void res.end('next')
       const stream = openEventStream(req, res)
@@ -113,7 +113,7 @@ describe('H10 a body that nobody reads when the stream opens', () => {
 })
 
 describe('openEventStream over HTTP/1.1', () => {
-  test('L2 sees the end of a connection also for a stream whose turn on it has not come', async () => {
+  test('L2 notices the end of a connection for a pipelined stream whose turn has not come', async () => {
     const streams: EventStream[] = []
     let bothOpen!: () => void
     const opened = new Promise<void>((resolve) => {
@@ -145,7 +145,7 @@ describe('openEventStream over HTTP/1.1', () => {
     socket.destroy()
   })
 
-  test('C1 a pipelined stream gets what a channel publishes, before and after its turn has come', async () => {
+  test('C1 a pipelined stream gets the messages of a channel from before and after its turn has come', async () => {
     const channel = createChannel()
     const streams: EventStream[] = []
     const { port } = await serve((req, res) => {
@@ -166,7 +166,7 @@ describe('openEventStream over HTTP/1.1', () => {
     socket.destroy()
   })
 
-  test('C1 L8 a channel writes nothing behind a response that the app has ended itself', async () => {
+  test('C1 L8 a channel writes nothing after a response that the app has ended', async () => {
     const channel = createChannel()
     const { port } = await serve(async (req, res) => {
       if (req.url === '/next') return void res.end('next')
@@ -186,7 +186,7 @@ describe('openEventStream over HTTP/1.1', () => {
     socket.destroy()
   })
 
-  test('C1 L8 nor behind one that a filter has ended while others are written to', async () => {
+  test('C1 L8 a channel writes nothing after a response that a filter has ended during a delivery', async () => {
     const channel = createChannel()
     let end = (): void => {}
     const { port } = await serve((req, res) => {
@@ -215,7 +215,7 @@ describe('openEventStream over HTTP/1.1', () => {
     for (const { socket } of [filtering, ended]) socket.destroy()
   })
 
-  test('C1 what the app has corked in the response comes before what a channel writes later', async () => {
+  test('C1 bytes that the app has corked in the response come before later messages of a channel', async () => {
     const channel = createChannel()
     const { port } = await serve(async (req, res) => {
       const stream = openEventStream(req, res)
@@ -237,7 +237,7 @@ describe('openEventStream over HTTP/1.1', () => {
     socket.destroy()
   })
 
-  test('C1 a response of which the app has wrapped one method goes the ordinary way', async () => {
+  test('C1 a response with one wrapped method is written to in the ordinary way', async () => {
     const channel = createChannel()
     const ordinary = vi.spyOn(ServerResponse.prototype, 'write')
     const { port } = await serve((req, res) => {
@@ -302,7 +302,7 @@ describe('openEventStream over HTTP/1.1', () => {
     expect(body.slice(-60)).toMatch(/y\nid: .+\n\n$/)
   })
 
-  test('L6 C7 a response that throws when it is ended keeps no other open', async () => {
+  test('L6 C7 a response that throws at its end does not keep other responses open', async () => {
     const shutdown = new AbortController()
     const streams: EventStream[] = []
     const errors: unknown[] = []
@@ -343,7 +343,7 @@ describe('openEventStream over HTTP/1.1', () => {
     expect(listeners).toEqual([listeners[0], listeners[0], listeners[0]])
   })
 
-  test('B1 a response that tells of room while its socket has none settles nothing', async () => {
+  test('B1 a drain event of a response whose socket is full settles nothing', async () => {
     const opened: Array<{ stream: EventStream; res: ServerResponse }> = []
     const { port } = await serve((req, res) => {
       opened.push({ res, stream: openEventStream(req, res, { heartbeat: false, maxBufferedBytes: 100_000_000 }) })
@@ -365,7 +365,7 @@ describe('openEventStream over HTTP/1.1', () => {
     socket.destroy()
   })
 
-  test('B3 cuts a peer that takes nothing also where the server was given a stream that is no socket', async () => {
+  test('B3 cuts a peer that takes nothing even if the connection is a stream that is not a socket', async () => {
     const { server } = await serve((req, res) => {
       const stream = openEventStream(req, res, { stallTimeout: 100, heartbeat: false })
       reason = reasonOf(stream)
@@ -406,7 +406,7 @@ describe('openEventStream over HTTP/1.1', () => {
     agent.destroy()
   })
 
-  test('L6 lets a slow peer have the rest, though server.close() destroys connections whose response was ended', async () => {
+  test('L6 sends the rest to a slow peer, although server.close() destroys connections whose response was ended', async () => {
     const shutdown = new AbortController()
     const data = 'x'.repeat(20_000_000)
     const { server, port } = await serve((req, res) => {
@@ -422,7 +422,7 @@ describe('openEventStream over HTTP/1.1', () => {
     expect(body.slice(-30)).toMatch(/x\n\nretry: 1\d\d\d\n\n$|x\n\nretry: 2000\n\n$/)
   })
 
-  test('L2 leaves a socket alone whose side Node has ended, as it does after the peer’s FIN', async () => {
+  test('L2 does not write to a socket whose side Node has ended after the peer’s FIN', async () => {
     const channel = createChannel()
     const failed: unknown[] = []
     const reason = new Promise((resolve) => {
@@ -439,7 +439,7 @@ describe('openEventStream over HTTP/1.1', () => {
     expect(failed).toEqual([])
   })
 
-  test('H6 lastEventIdOf tells before a stream opens what the stream tells', async () => {
+  test('H6 lastEventIdOf gives before a stream opens the id that the stream gives later', async () => {
     const told: string[] = []
     const { port } = await serve((req, res) => {
       told.push(lastEventIdOf(req))
@@ -454,7 +454,7 @@ describe('openEventStream over HTTP/1.1', () => {
 })
 
 describe('openEventStream over HTTP/2', () => {
-  test('L2 the streams of a session that is gone have ended by their peer, also one that was sent to before it was told', async () => {
+  test('L2 the streams of a closed session end with the reason peer, even one that was sent to just before', async () => {
     const streams: EventStream[] = []
     const reasons: Promise<TidingsError['reason']>[] = []
     const server = createHttp2Server((req, res) => {

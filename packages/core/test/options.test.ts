@@ -105,18 +105,18 @@ describe('a bad value is refused by name', () => {
     expect(error.message).toMatch(new RegExp(`^${name}\\b`))
   })
 
-  test.each([null, true, 0, '15'])('heartbeat: %o, with all that it could be', (heartbeat) => {
+  test.each([null, true, 0, '15'])('heartbeat: %o, and the error names all valid values', (heartbeat) => {
     expect(refusal({ heartbeat }).message).toBe(
       `heartbeat must be a number of milliseconds above 0 and at most ${LONGEST}, false, or { interval, event }, got ${JSON.stringify(heartbeat)}`,
     )
   })
 
-  test.each(each)('%s: %o, also over a layer where it is good', (name, value) => {
+  test.each(each)('%s: %o, even over a layer with a good value', (name, value) => {
     const inherited = resolveOptions({ heartbeat: 10, retry: 10, maxDuration: 10, headers: {}, status: 200, negotiate: true })
     expect(refusal({ [name]: value }, inherited)).toMatchObject({ code: 'ERR_SSE_INVALID_OPTION' })
   })
 
-  test.each(['heartBeat', 'interval', 'keepAlive', 'constructor', '__proto__x', ''])('refuses the unknown name %j, and says which there are', (name) => {
+  test.each(['heartBeat', 'interval', 'keepAlive', 'constructor', '__proto__x', ''])('refuses the unknown name %j, and lists the known ones', (name) => {
     const error = refusal({ [name]: 1 })
     expect(error).toMatchObject({ code: 'ERR_SSE_INVALID_OPTION' })
     expect(error.message).toContain(`"${name}" is not an option; there are heartbeat, retry, maxBufferedBytes`)
@@ -175,7 +175,7 @@ describe('good values', () => {
     expect(resolved.headers).toEqual([['x-a', ['1']]])
   })
 
-  test('H1 headers come after ours, and so win', () => {
+  test('H1 headers come after our own, so they win', () => {
     expect(responseHeaders(resolveOptions({}))).toEqual([
       ['Content-Type', 'text/event-stream'],
       ['Cache-Control', 'no-cache, no-transform'],
@@ -189,7 +189,7 @@ describe('good values', () => {
 describe('layers', () => {
   const app = resolveOptions({ heartbeat: 1_000, retry: 2_000, status: 201, headers: { 'x-app': '1' }, negotiate: false })
 
-  test('the nearest wins, option by option', () => {
+  test('the nearest value of each option wins', () => {
     const route = resolveOptions({ heartbeat: 50, stallTimeout: 7_000 }, app)
     const call = resolveOptions({ retry: 5, headers: { 'x-call': '1' } }, route)
     expect(call).toMatchObject({
@@ -219,11 +219,11 @@ describe('layers', () => {
     })
   })
 
-  test('a layer without options is the one further out', () => {
+  test('a layer without options equals the outer layer', () => {
     expect(resolveOptions(undefined, app)).toBe(app)
   })
 
-  test('the layer further out stays as it was', () => {
+  test('the outer layer does not change', () => {
     resolveOptions({ heartbeat: 50 }, app)
     expect(app.heartbeat).toEqual({ interval: 1_000, frame: new SharedText(':\n\n', 0) })
     expect(app.given).toMatchObject({ heartbeat: 1_000 })
@@ -245,7 +245,7 @@ describe('the layers of a framework', () => {
     expect(route(branded(() => {}, optionLayer({ retry: 7 })(undefined)))).toMatchObject({ heartbeat: { interval: 50 }, retry: 7 })
   })
 
-  test('say what to write where the middleware was mounted without a call', () => {
+  test('say what to write if the middleware was mounted without a call', () => {
     class IncomingMessage {
       url = '/'
     }
@@ -259,7 +259,7 @@ describe('the layers of a framework', () => {
     expect(optionLayer(new Mine())(undefined).retry).toBe(7)
   })
 
-  test('H9 refuse a helper that is somebody else’s', () => {
+  test('H9 refuse a helper of another library', () => {
     for (const foreign of [() => {}, {}, 'sse', 0]) {
       expect(() => optionLayer()(foreign)).toThrow(expect.objectContaining({ code: 'ERR_SSE_NAME_TAKEN' }))
     }

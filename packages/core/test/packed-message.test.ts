@@ -7,7 +7,7 @@ import { codePoint } from './support/code-point.ts'
 const packed = (message: Parameters<typeof toLogMessage>[0], options = {}): string => packMessage(toLogMessage(message, options, undefined, new Set()))
 
 describe('a message as an engine keeps it', () => {
-  test('G1 W10 what a channel publishes is what comes out, whatever its fields', () => {
+  test('G1 W10 is the published message with all its fields after packing and unpacking', () => {
     const text = fc.string({ unit: codePoint })
     const line = text.map((value) => value.replace(/[\r\n]/g, ' '))
     const message = fc.record(
@@ -53,7 +53,7 @@ describe('a message as an engine keeps it', () => {
     ['an event that its block does not say', JSON.stringify(['data: x\n', 1, null, null, 'x', 'b\nid: 7'])],
     ['other data than its block says', JSON.stringify(['data: x\n', 1, null, null, 'y', 'message'])],
     ['data that is no text', JSON.stringify(['data: x\n', 1, null, null, 7, 'message'])],
-  ])('G7 %s makes it none', (_, text) => {
+  ])('G7 %s makes it invalid', (_, text) => {
     expect(unpackMessage(text)).toBeUndefined()
   })
 

@@ -7,7 +7,7 @@ import { flushed, openChannel } from './support/joined-channel.ts'
 const reads = (): SubscribeOptions => ({ filter: ({ data }) => data !== undefined })
 
 describe('C8 the values of data', () => {
-  test('C8 are shared by all who ask in one turn, and kept no longer', async () => {
+  test('C8 are shared by all readers in one turn, and kept no longer', async () => {
     const parse = vi.fn(JSON.parse)
     const { channel, join } = openChannel({ parse })
     join(reads())
@@ -22,7 +22,7 @@ describe('C8 the values of data', () => {
     expect(parse).toHaveBeenCalledTimes(2)
   })
 
-  test('C8 are shared for a million characters of text, and made anew for each reader beyond that', async () => {
+  test('C8 are shared for a million characters of text, and parsed again for each reader beyond that', async () => {
     const parse = vi.fn(JSON.parse)
     const { channel, join } = openChannel({ parse })
     // Each has 100,000 characters.
@@ -37,7 +37,7 @@ describe('C8 the values of data', () => {
     expect(parse).toHaveBeenCalledTimes(50 + 30)
   })
 
-  test('C8 larger than that are made once for all filters that ask one after the other', async () => {
+  test('C8 of a larger text are parsed once for all filters that run one after the other', async () => {
     const parse = vi.fn(JSON.parse)
     const { channel, join } = openChannel({ parse })
     join(reads())
@@ -92,7 +92,7 @@ describe('C6 data of any depth', () => {
     for (const text of [arrays(depth), objects(depth)]) expect(await depthsSeen({}, () => text)).toEqual([depth, depth])
   })
 
-  test.each(DEPTHS)('C6 C12 %i deep is read where JSON.stringify takes it, and refused at the call where it does not', async (depth) => {
+  test.each(DEPTHS)('C6 C12 %i deep is read if JSON.stringify takes it, and refused at the call if not', async (depth) => {
     for (const wrap of [(inner: unknown) => [inner], (inner: unknown) => ({ inner })]) {
       const seen = await depthsSeen(nested(depth, wrap))
       if (depth <= 1_000) expect(seen).toEqual([depth, depth])
@@ -100,7 +100,7 @@ describe('C6 data of any depth', () => {
     }
   })
 
-  test('C6 is frozen where another parser makes circles, and bytes are left as they are', async () => {
+  test('C6 is frozen if another parser makes circles, and bytes are left as they are', async () => {
     interface Part {
       next?: Part
       others: unknown[]

@@ -61,7 +61,7 @@ test('a channel shows its public names and no others', () => {
   channel.close()
 })
 
-test('a memory log shows what MessageLog names, and a tail to read', () => {
+test('a memory log shows the names of MessageLog, and a tail to read', () => {
   const log = memoryLog()
   expect(namesOf(log)).toEqual(['append', 'close', 'end', 'follow', 'idOf', 'locate', 'read', 'tail'])
   expect(namesOf(log.tail)).toEqual(['agedFloor', 'at', 'floor', 'hasGap', 'head', 'trimAged', 'walk'])

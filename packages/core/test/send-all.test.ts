@@ -83,7 +83,7 @@ describe('every kind of source', () => {
     ['a ReadableStream', () => webStream([...ABC])],
     ['a Node Readable', () => Readable.from(ABC)],
     ['a Node Readable that decodes', () => Readable.from(ABC.map((each) => Buffer.from(each))).setEncoding('utf8')],
-  ])('B5 sends each item of %s, answers true, and leaves the stream open', async (_, source) => {
+  ])('B5 sends each item of %s, resolves to true, and leaves the stream open', async (_, source) => {
     const { stream, sink } = openStream()
     await expect(stream.sendAll(source())).resolves.toBe(true)
     expect(sink.frames.join('')).toBe(ABC_FRAMES.join(''))
@@ -91,7 +91,7 @@ describe('every kind of source', () => {
     stream.close()
   })
 
-  test('B5 sends messages as they are, and what map makes of anything else', async () => {
+  test('B5 sends messages as they are, and other items through map', async () => {
     const { stream, sink } = openStream()
     await stream.sendAll([{ event: 'e', data: 1, id: '1' }, 'text', { retry: 5 }])
     await stream.sendAll([1, 2], (item) => ({ data: item * 2, id: String(item) }))
@@ -106,13 +106,13 @@ describe('every kind of source', () => {
     ])
   })
 
-  test('B5 answers true for a source that is empty', async () => {
+  test('B5 resolves to true for a source that is empty', async () => {
     const { stream } = openStream()
     await expect(stream.sendAll([])).resolves.toBe(true)
     await expect(stream.sendAll(webStream([]))).resolves.toBe(true)
   })
 
-  test('B5 asks no source to return that has ended by itself', async () => {
+  test('B5 does not stop a source that has ended by itself', async () => {
     const { stream } = openStream()
     const source = new Producer(ABC)
     await stream.sendAll(source)
@@ -137,7 +137,7 @@ describe('the pace', () => {
     expect(sink.frames).toEqual(ABC_FRAMES)
   })
 
-  test('B5 never reaches maxBufferedBytes, however much the source has', async () => {
+  test('B5 never reaches maxBufferedBytes, for a source of any length', async () => {
     const { stream, sink } = openStream({ maxBufferedBytes: 10 })
     sink.hold()
     let most = 0
@@ -152,7 +152,7 @@ describe('the pace', () => {
     expect(most).toBe('data: \n\n'.length + 100)
   })
 
-  test('L4 keeps nothing of the items that were sent', async () => {
+  test('L4 keeps no sent item in memory', async () => {
     const { stream, sink } = openStream()
     const kept: WeakRef<object>[] = []
     async function* source(): AsyncGenerator<{ data: string }> {
@@ -179,7 +179,7 @@ describe('the peer leaves', () => {
   ]
 
   describe.each(leavings)('while the source is pending: %s', (_, leave) => {
-    test('B5 an async iterator is asked to return, at once', async () => {
+    test('B5 return() of an async iterator is called at once', async () => {
       const opened = openStream()
       const source = new Producer(['a'], pending)
       const all = opened.stream.sendAll(source)
@@ -243,7 +243,7 @@ describe('the peer leaves', () => {
     })
   })
 
-  describe('while it is another server’s answer that is relayed', () => {
+  describe('while the source is the answer of another server', () => {
     /** A server that says one word and then takes its time. */
     async function upstream(): Promise<{ url: string; left: Promise<unknown>; close(): void }> {
       const server = createServer()
@@ -256,7 +256,7 @@ describe('the peer leaves', () => {
       return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, left, close: () => void server.close() }
     }
 
-    test('B5 fetch’s body lets go of its connection', async () => {
+    test('B5 the body of fetch closes its connection', async () => {
       const { stream, sink } = openStream()
       const server = await upstream()
       const response = await fetch(server.url)
@@ -269,7 +269,7 @@ describe('the peer leaves', () => {
       server.close()
     })
 
-    test('B5 an IncomingMessage lets go of its connection', async () => {
+    test('B5 an IncomingMessage closes its connection', async () => {
       const { stream, sink } = openStream()
       const server = await upstream()
       const [response] = (await once(get(server.url), 'response')) as [IncomingMessage]
@@ -329,7 +329,7 @@ describe('the peer leaves', () => {
     expect(sink.frames).toEqual([':\n\n', 'data: a\n\n'])
   })
 
-  test('B5 a source that fails, or whose stop fails, once it is not wanted any more reaches nobody', async () => {
+  test('B5 an error of a source, or of its stop, is ignored after the peer has left', async () => {
     const { stream, sink } = openStream()
     let fail = (_: Error): void => {}
     const late = new Producer<string>(
@@ -364,7 +364,7 @@ describe('the peer leaves', () => {
     await expect(all).resolves.toBe(false)
   })
 
-  test('L4 takes its listener back from the stream', async () => {
+  test('L4 removes its listener from the stream', async () => {
     const { stream } = openStream()
     let listeners = 0
     const { onClose } = stream
@@ -411,14 +411,14 @@ describe('errors', () => {
     await expect(stream.send('still open')).resolves.toBe(true)
   })
 
-  test('B5 a map that is none is refused, and the source not begun', async () => {
+  test('B5 a map that is not a function is refused, and the source is not begun', async () => {
     const { stream } = openStream()
     const source = new Producer(['a'])
     await expect(stream.sendAll(source, 5 as never)).rejects.toMatchObject({ code: 'ERR_SSE_INVALID_OPTION', message: 'map must be a function, got 5' })
     expect(source.pulls).toBe(0)
   })
 
-  test('B5 a map that throws stops the source, and rejects with what it threw', async () => {
+  test('B5 a map that throws stops the source, and sendAll rejects with the error', async () => {
     const { stream } = openStream()
     const broken = new Error('broken')
     const map = (): Message => {
@@ -443,7 +443,7 @@ describe('errors', () => {
     expect(readable.destroyed).toBe(true)
   })
 
-  test('B5 W11 an item that is no message stops the source, and rejects with its code', async () => {
+  test('B5 W11 an item that is not a message stops the source, and sendAll rejects with its code', async () => {
     const { stream } = openStream()
     for (const item of [{ foo: 1 }, 7, ['a'], null, undefined, new Map(), Promise.resolve('a')]) {
       const source = new Producer<unknown>(['a', item])
@@ -452,17 +452,20 @@ describe('errors', () => {
     }
   })
 
-  test.each([Buffer.from('a'), new Uint8Array(1), new ArrayBuffer(1)])('B5 bytes without a map are refused, with what decodes them: %o', async (chunk) => {
-    const { stream, sink } = openStream()
-    const source = new Producer<unknown>([chunk])
-    await expect(stream.sendAll(source as AsyncIterable<Message>)).rejects.toMatchObject({
-      name: 'TidingsError',
-      code: 'ERR_SSE_INVALID_SOURCE',
-      message: expect.stringMatching(/TextDecoderStream.*setEncoding.*map/),
-    })
-    expect(source.returns).toBe(1)
-    expect(sink.frames).toEqual([':\n\n'])
-  })
+  test.each([Buffer.from('a'), new Uint8Array(1), new ArrayBuffer(1)])(
+    'B5 bytes without a map are refused with advice on how to decode them: %o',
+    async (chunk) => {
+      const { stream, sink } = openStream()
+      const source = new Producer<unknown>([chunk])
+      await expect(stream.sendAll(source as AsyncIterable<Message>)).rejects.toMatchObject({
+        name: 'TidingsError',
+        code: 'ERR_SSE_INVALID_SOURCE',
+        message: expect.stringMatching(/TextDecoderStream.*setEncoding.*map/),
+      })
+      expect(source.returns).toBe(1)
+      expect(sink.frames).toEqual([':\n\n'])
+    },
+  )
 
   test.each<[string, unknown, string]>([
     ['a string', 'hello', 'got "hello"; send one message with send()'],
@@ -473,7 +476,7 @@ describe('errors', () => {
     ['null', null, 'got null; send one message with send()'],
     ['undefined', undefined, 'got undefined; send one message with send()'],
     ['a number', 7, 'got 7; send one message with send()'],
-  ])('B5 %s is no source, and the error says what to do', async (_, source, says) => {
+  ])('B5 %s is not a source, and the error says what to do', async (_, source, says) => {
     const { stream, sink } = openStream()
     await expect(stream.sendAll(source as never)).rejects.toMatchObject({
       name: 'TidingsError',

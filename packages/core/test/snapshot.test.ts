@@ -20,7 +20,7 @@ function held() {
 const timeout = expect.objectContaining({ code: 'ERR_SSE_SNAPSHOT_TIMEOUT', message: expect.stringContaining('longer than 20 ms') })
 
 describe('C7 a snapshot that hangs', () => {
-  test('C7 cuts the streams that wait for it after snapshotTimeout, tells onError what to do, and leaves the others alone', async () => {
+  test('C7 after snapshotTimeout cuts the streams that wait for it, and tells onError what to do, and other streams go on', async () => {
     const { channel, join, errors, id } = openChannel({ snapshotTimeout: 20 })
     const { snapshot, runs } = held()
     const sound = join({ snapshot: () => 'state' })
@@ -33,7 +33,7 @@ describe('C7 a snapshot that hangs', () => {
     expect([sound.stream.closed, sound.text, channel.subscribers]).toEqual([false, `data: state\n\nid: ${id(0)}\n\n`, 1])
   })
 
-  test('C7 is followed by a run of its own for those who come later, and what it gives then is for nobody', async () => {
+  test('C7 is followed by a new run for later clients, and its own late result is dropped', async () => {
     const { channel, join, errors, id } = openChannel({ snapshotTimeout: 20 })
     const { snapshot, runs } = held()
     await ended(join({ snapshot }).stream)
@@ -45,7 +45,7 @@ describe('C7 a snapshot that hangs', () => {
     expect([channel.subscribers, errors.length]).toEqual([1, 1])
   })
 
-  test('C7 has no deadline any more once it is taken, has failed, or nobody waits for it', async () => {
+  test('C7 has no deadline once it was taken, has failed, or no client waits for it', async () => {
     const timers = watchTimers()
     const { join } = openChannel()
     const { snapshot, runs } = held()
@@ -59,7 +59,7 @@ describe('C7 a snapshot that hangs', () => {
     timers.stop()
   })
 
-  test('C7 keeps nothing of those who have left', async () => {
+  test('C7 keeps no client in memory that has left', async () => {
     const { channel, join } = openChannel()
     const { snapshot, runs } = held()
     const streams: WeakRef<SinkStream>[] = []
@@ -76,7 +76,7 @@ describe('C7 a snapshot that hangs', () => {
     expect([snapshot.mock.calls.length, channel.subscribers, stays.stream.closed, runs.length]).toEqual([1, 1, false, 1])
   })
 
-  test('C7 keeps nothing of those who were cut', async () => {
+  test('C7 keeps no client in memory that was cut', async () => {
     const { join } = openChannel({ snapshotTimeout: 20 })
     const { snapshot, runs } = held()
     const streams: WeakRef<SinkStream>[] = []
@@ -107,7 +107,7 @@ describe('C5 the signal of a snapshot', () => {
     ['the peer leaves', ({ sink }) => sink.leave()],
     ['the stream is closed', ({ stream }) => stream.close()],
     ['the subscription is closed', ({ subscription }) => subscription.close()],
-  ])('C5 is aborted when the last who waits for the run has left: %s', async (_, leave) => {
+  ])('C5 is aborted when the last client that waits for the run has left: %s', async (_, leave) => {
     const { join, errors } = openChannel()
     const { snapshot, runs } = held()
     const [first, last] = [join({ snapshot }), join({ snapshot })]
@@ -126,7 +126,7 @@ describe('C5 the signal of a snapshot', () => {
     expect([runs.length, next.text.startsWith('data: state\n'), runs[1]?.signal.aborted]).toEqual([2, true, false])
   })
 
-  test('C5 is aborted where the snapshot itself ends the only stream that waits for it', () => {
+  test('C5 is aborted if the snapshot function ends the only stream that waits for it', () => {
     const { channel, errors } = openChannel()
     const { snapshot, runs } = held()
     const { stream, sink } = openStream()
@@ -146,7 +146,7 @@ describe('C5 the signal of a snapshot', () => {
     expect(runs[0]?.signal.aborted).toBe(true)
   })
 
-  test('C5 types: a snapshot is given its signal, and need not take it', () => {
+  test('C5 types: a snapshot gets a signal, and need not use it', () => {
     const { join } = openChannel()
     join({ snapshot: ({ signal }) => `${expectTypeOf(signal).toEqualTypeOf<AbortSignal>()}` })
     join({ snapshot: () => [] })

@@ -29,7 +29,7 @@ function waitingStream(stallTimeout: number): { stream: SinkStream; sink: HeldSi
   return { stream, sink }
 }
 
-describe('B3 a process that was not run', () => {
+describe('B3 a process that was blocked or stopped', () => {
   test(
     'B3 cuts a peer that takes nothing after stallTimeout, a turn later',
     onDrivenClock((clock) => {
@@ -42,7 +42,7 @@ describe('B3 a process that was not run', () => {
   )
 
   test(
-    'B3 gives the time that it was held to the peer, up to one stallTimeout',
+    'B3 gives the peer the time of the block in addition, up to one stallTimeout',
     onDrivenClock((clock) => {
       const { stream } = waitingStream(1_000)
       clock.hold(60_000)
@@ -123,7 +123,7 @@ describe('B3 a process that was not run', () => {
   })
 })
 
-describe('L9 timers that a test framework has faked and taken back', () => {
+describe('L9 timers that a test framework has faked and restored', () => {
   test('L9 change nothing for later streams: they have their heartbeats', async () => {
     vi.useFakeTimers()
     const faked = new SinkStream(resolveOptions({ heartbeat: 50 }), '')
@@ -137,7 +137,7 @@ describe('L9 timers that a test framework has faked and taken back', () => {
     stream.close()
   })
 
-  test('L9 change nothing either where node:test fakes them around a stream, and one was open before', async () => {
+  test('L9 change nothing either if node:test fakes them around a stream while another one is open', async () => {
     const open = (): { stream: SinkStream; sink: HeldSink } => {
       const stream = new SinkStream(resolveOptions({ heartbeat: 50 }), '')
       const sink = new HeldSink(stream)

@@ -42,7 +42,7 @@ function filled(count: number, keyOf = (number: number): string | undefined => `
   return log
 }
 
-test('C8 a batch is let go of when the head moves, of either kind, by whichever is asked for next', async () => {
+test('C8 a batch of either kind is dropped when the head moves and the next batch is made', async () => {
   if (!global.gc) throw new Error('run with --expose-gc')
   const log = memoryLog()
   const view = viewOf(log)
@@ -55,8 +55,8 @@ test('C8 a batch is let go of when the head moves, of either kind, by whichever 
   expect(old.map((batch) => batch.deref())).toEqual([undefined, undefined])
 })
 
-describe('C9 what conflation costs', () => {
-  test('C9 each message is read twice at most, however many batches it takes', () => {
+describe('C9 the cost of conflation', () => {
+  test('C9 each message is read at most twice, for any number of batches', () => {
     const log = filled(2_000)
     const at = vi.spyOn(KeptTail.prototype, 'at')
     const { offsets, batches } = readAll(viewOf(log), log, {})
@@ -68,7 +68,7 @@ describe('C9 what conflation costs', () => {
     at.mockRestore()
   })
 
-  test('C9 a filter is asked once about each message, for all readers that are behind, wherever they stand', () => {
+  test('C9 a filter is called once for each message, for all readers that are behind, at any position', () => {
     const log = filled(2_000, (number) => (number % 4 === 0 ? undefined : `key ${number % 1_500}`))
     const filter = vi.fn(() => true)
     const view = viewOf(log, filter)
@@ -88,7 +88,7 @@ describe('C9 what conflation costs', () => {
     expect(filter).toHaveBeenCalledTimes(10)
   })
 
-  test('C9 nothing of it is kept once no reader is behind, nor for a view of which the log has changed', () => {
+  test('C9 nothing is kept once no reader is behind, or after the log of a view has changed', () => {
     const log = filled(100)
     const filter = vi.fn(() => true)
     const view = viewOf(log, filter)
@@ -114,7 +114,7 @@ describe('C9 what conflation costs', () => {
     expect(asks(next(one))).toBe(105)
   })
 
-  test('C9 all views together keep so much and no more: who began first looks again', () => {
+  test('C9 all views together keep a bounded number of keys, and the views that began first look again', () => {
     const count = 100_000
     const log = filled(count)
     const filters = [0, 1, 2].map(() => vi.fn(() => true))
@@ -136,7 +136,7 @@ describe('C9 what conflation costs', () => {
     for (const [index, view] of views.entries()) view.caughtUp(readers[index] as object)
   })
 
-  test('C9 keys of which nothing is kept any more are forgotten, and take no room', () => {
+  test('C9 keys without a kept message are forgotten, and take no room', () => {
     const [small, log] = [filled(100), memoryLog({ messages: 100 })]
     const filter = vi.fn(() => true)
     const [first, view] = [viewOf(small, filter), viewOf(log)]
@@ -154,7 +154,7 @@ describe('C9 what conflation costs', () => {
   })
 })
 
-describe('C9 what conflation gives', () => {
+describe('C9 the result of conflation', () => {
   type Step = { do: 'append'; key: string | undefined; topic: string; size: number; value: number } | { do: 'read' | 'join'; reader: number; share: number }
   const step: fc.Arbitrary<Step> = fc.oneof(
     {
@@ -176,7 +176,7 @@ describe('C9 what conflation gives', () => {
     got: number[]
   }
 
-  test(`C9 in batches, at several places, while messages come and go: all that no newer one supersedes (seed ${SEED})`, () => {
+  test(`C9 is every message that no newer one supersedes, in batches, at several positions, while messages come and go (seed ${SEED})`, () => {
     let [batches, skipped] = [0, 0]
     fc.assert(
       fc.property(

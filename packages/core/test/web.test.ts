@@ -82,7 +82,7 @@ describe('the response', () => {
     expect((await opened({ retry: 7, padding: 5 })).first).toBe(':  \n\nretry: 7\n\n')
   })
 
-  test('H2 has the first frame before what the callback sends at once', async () => {
+  test('H2 has the first frame before messages that the callback sends at once', async () => {
     const response = respond((stream) => {
       stream.send('a')
       stream.send('b')
@@ -103,7 +103,7 @@ describe('the response', () => {
     expect(ran).toBe(false)
   })
 
-  test('runs no callback, and holds nothing, where nobody reads the body', async () => {
+  test('runs no callback, and keeps nothing in memory, if the body is never read', async () => {
     let ran = false
     const shutdown = new AbortController()
     const leaving = new AbortController()
@@ -133,14 +133,14 @@ describe('the request', () => {
     expect(respond(() => {}, {}, new Request(request)).status).toBe(200)
   })
 
-  test('H10 a body that nobody reads is drained, from the next turn on', async () => {
+  test('H10 an unread body is drained, from the next turn on', async () => {
     const request = new Request(URL_OF_ALL, { method: 'POST', body: 'unread' })
     await opened({}, request)
     expect(request.bodyUsed).toBe(false)
     await expect.poll(() => request.bodyUsed).toBe(true)
   })
 
-  test('H10 each way to read a body that was dropped says to read it first', async () => {
+  test('H10 each way to read a dropped body fails with the advice to read it first', async () => {
     const request = new Request(URL_OF_ALL, { method: 'POST', body: 'unread' })
     await opened({}, request)
     await expect.poll(() => request.bodyUsed).toBe(true)
@@ -151,7 +151,7 @@ describe('the request', () => {
     expect(() => request.clone()).toThrow(expect.objectContaining(dropped))
   })
 
-  test('H10 a body that is read is left alone, whether it was read before or is from then on', async () => {
+  test('H10 a body that was read, or is read in that turn, is left alone', async () => {
     const before = new Request(URL_OF_ALL, { method: 'POST', body: 'before' })
     expect(await before.text()).toBe('before')
     expect((await opened({}, before)).stream.closed).toBe(false)
@@ -169,7 +169,7 @@ describe('the request', () => {
     expect(await reader.read()).toBe('data: a\n\n')
   })
 
-  test('H10 a body that fails while it is drained is nobody’s error', async () => {
+  test('H10 a body that fails while it is drained causes no error', async () => {
     const body = new ReadableStream({ pull: (controller) => controller.error(new Error('reset')) })
     const request = new Request(URL_OF_ALL, { method: 'POST', body, duplex: 'half' } as RequestInit)
     const { stream } = await opened({}, request)
@@ -205,13 +205,13 @@ describe('H5 negotiation', () => {
     'text/html, */*;q=0.8',
     'text/*;q=0.1, application/json',
     'text/html;q=0, text/event-stream',
-  ])('H5 Accept %j has the stream', (accept) => {
+  ])('H5 Accept %j gets the stream', (accept) => {
     for (const method of ['GET', 'HEAD', 'POST', 'PUT']) expect(statusFor(accept, method).response.status).toBe(200)
     expect(statusFor(accept, 'POST', true).response.status).toBe(200)
   })
 
   test.each(['application/json', 'text/html', 'text/event-stream;q=0', '*/*;q=0', 'text/event-stream;q=0, */*', 'text/*;q=0, */*', 'application/*, image/*'])(
-    'H5 Accept %j has 406 on GET and HEAD, and elsewhere only where it is asked for',
+    'H5 Accept %j gets 406 on GET and HEAD, and on other methods only with negotiate',
     async (accept) => {
       for (const method of ['GET', 'HEAD']) {
         const { response, ran } = statusFor(accept, method)
@@ -228,7 +228,7 @@ describe('H5 negotiation', () => {
 })
 
 describe('the body', () => {
-  test('has what one turn sends as one chunk', async () => {
+  test('has the messages of one turn as one chunk', async () => {
     const { stream, reader } = await opened()
     const chunk = reader.read()
     stream.send('a')
@@ -237,7 +237,7 @@ describe('the body', () => {
     expect(await chunk).toBe('data: a\n\nevent: b\ndata: ä\uFFFD\n\n: c\n\n')
   })
 
-  test('has what was sent while nobody read as one chunk, too', async () => {
+  test('has the messages that were sent before a read as one chunk, too', async () => {
     const { stream, reader } = await opened()
     stream.send('a')
     await turn()
@@ -274,7 +274,7 @@ describe('the body', () => {
     expect(await reader.read()).toBeUndefined()
   })
 
-  test('L1 ends at once where there is no rest, for the reason that was given', async () => {
+  test('L1 ends at once if no bytes wait, with the given reason', async () => {
     const { stream, reader } = await opened()
     const rest = reader.read()
     stream.close()
@@ -282,7 +282,7 @@ describe('the body', () => {
     expect(stream.signal.reason).toMatchObject({ reason: 'local' })
   })
 
-  test('L1 ends where the callback closes at once', async () => {
+  test('L1 ends if the callback closes at once', async () => {
     const reader = new Reader(
       respond((stream) => {
         stream.send('all')
@@ -308,7 +308,7 @@ describe('the body', () => {
     expect(stream.signal.reason).toMatchObject({ reason: 'shutdown' })
   })
 
-  test('L6 ends at once the same way where it opens after the shutdown', async () => {
+  test('L6 ends at once in the same way if it opens after the shutdown', async () => {
     const { stream, reader, first } = await opened({ signal: AbortSignal.abort(), retry: 1_000 })
     expect(first).toMatch(/^retry: 1000\n\nretry: (1\d\d\d|2000)\n\n$/)
     expect(await reader.read()).toBeUndefined()
@@ -320,7 +320,7 @@ describe('a slow reader', () => {
   const LARGE = 'x'.repeat(20_000)
   const LARGE_FRAME = `data: ${LARGE}\n\n`
 
-  test('B1 has a send wait until it reads', async () => {
+  test('B1 makes a send wait until it reads', async () => {
     const { stream, reader } = await opened()
     let settled = false
     const sent = stream.send(LARGE).then((answer) => {
@@ -333,7 +333,7 @@ describe('a slow reader', () => {
     expect(await sent).toBe(true)
   })
 
-  test('B1 has no send wait that is read at once', async () => {
+  test('B1 makes no send wait if it reads at once', async () => {
     const { stream, reader } = await opened()
     const chunk = reader.read()
     expect(await stream.send(LARGE)).toBe(true)
@@ -349,7 +349,7 @@ describe('a slow reader', () => {
     await expect(reader.read()).rejects.toBe(stream.signal.reason)
   })
 
-  test('B2 has one message larger than the limit', async () => {
+  test('B2 gets one message larger than the limit', async () => {
     const { stream, reader } = await opened({ maxBufferedBytes: 1_000 })
     const sent = stream.send(LARGE)
     expect(await reader.read()).toBe(LARGE_FRAME)
@@ -419,7 +419,7 @@ describe('L2 the peer leaves', () => {
     expect(reasons).toHaveLength(1)
   })
 
-  test('L2 by an aborted request, once, also where the body is cancelled too, and leaves no listener', async () => {
+  test('L2 by an aborted request, once, even if the body is cancelled too, and leaves no listener', async () => {
     const leaving = new AbortController()
     const request = new Request(URL_OF_ALL, { signal: leaving.signal })
     const { stream, reader } = await opened({}, request)
@@ -465,7 +465,7 @@ describe('L2 the peer leaves', () => {
     expect(getEventListeners(request.signal, 'abort')).toHaveLength(0)
   })
 
-  test('L4 after the end the request has no listener, however it ended', async () => {
+  test('L4 after any end the request has no listener', async () => {
     for (const end of [
       ({ stream }: Awaited<ReturnType<typeof opened>>) => stream.close(),
       ({ reader }: Awaited<ReturnType<typeof opened>>) => reader.cancel(),
@@ -500,7 +500,7 @@ describe('L7 a callback that fails', () => {
         throw secret
       },
     ],
-  ])('L7 that %s ends the stream as error, and tells onError alone', async (_, fail) => {
+  ])('L7 that %s ends the stream as error, and tells only onError', async (_, fail) => {
     let stream: EventStream | undefined
     const told: unknown[] = []
     const response = respond(
@@ -521,7 +521,7 @@ describe('L7 a callback that fails', () => {
     expect(stream?.signal.reason).toMatchObject({ reason: 'error', cause: secret })
   })
 
-  test('L2 by what was given the signal, because the peer left, is no error', async () => {
+  test('L2 because a call got the signal and the peer left is no error', async () => {
     const told: unknown[] = []
     let returned: Promise<unknown> | undefined
     const response = respond(
@@ -556,11 +556,11 @@ describe('H6 the last event id', () => {
     expect(idOf('a\xff')).toBe('a\uFFFD')
   })
 
-  test('H6 is the header’s as it is where the platform has decoded it', () => {
+  test('H6 is the header’s, unchanged if the platform has decoded it', () => {
     expect(readLastEventId('\u{1F3C0}ü', undefined)).toBe('\u{1F3C0}ü')
   })
 
-  test('H6 is the query’s where the header is absent, and the header wins', () => {
+  test('H6 is the query’s if the header is absent, and the header wins', () => {
     expect(idOf(undefined, '?lastEventId=7')).toBe('7')
     expect(idOf(undefined, '?a=b&lastEventId=gr%C3%BCn%20%26')).toBe('grün &')
     expect(idOf('8', '?lastEventId=7')).toBe('8')
@@ -568,7 +568,7 @@ describe('H6 the last event id', () => {
     expect(idOf(undefined, '?lasteventid=7')).toBe('')
   })
 
-  test('H6 is empty where there is none', () => {
+  test('H6 is empty if there is none', () => {
     expect(idOf(undefined)).toBe('')
     expect(idOf(undefined, '?')).toBe('')
     expect(idOf(undefined, '?lastEventId=')).toBe('')
@@ -593,7 +593,7 @@ describe('H6 the last event id', () => {
     expect(readLastEventId(undefined, `/?${query}`)).toBe('')
   })
 
-  test('H6 is what the stream says', async () => {
+  test('H6 is the stream’s lastEventId', async () => {
     const { stream } = await opened({}, new Request(URL_OF_ALL, { headers: { 'Last-Event-ID': latin1('ä') } }))
     expect(stream.lastEventId).toBe('ä')
   })

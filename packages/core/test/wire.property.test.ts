@@ -88,7 +88,7 @@ function compare(pieces: Uint8Array[], expected: Expected): void {
 
 const encoded = (messages: Fields[]) => utf8.encode(messages.map((each) => encodeMessage(each as Message)).join(''))
 
-describe('W10 what is encoded comes back from any parser', () => {
+describe('W10 any parser decodes an encoded message', () => {
   test('split at every byte', () => {
     fc.assert(
       fc.property(message(8), (fields) => {
@@ -128,7 +128,7 @@ describe('W10 what is encoded comes back from any parser', () => {
     )
   })
 
-  test('as bytes and as JSON just as it does as text', () => {
+  test('as bytes and as JSON, with the same result as text', () => {
     fc.assert(
       fc.property(text(30), fc.jsonValue(), (data, value) => {
         expect(received(encodeMessage({ data: utf8.encode(data) })).events[0]?.data).toBe(lineFeedsOnly(data))
@@ -141,7 +141,7 @@ describe('W10 what is encoded comes back from any parser', () => {
 })
 
 describe('nothing can be injected', () => {
-  test('W4 any text as event or id is refused or comes back, and is nothing else', () => {
+  test('W4 any text as event or id is refused, or comes back as that field and nothing else', () => {
     fc.assert(
       fc.property(text(12), text(12), text(12), (event, id, data) => {
         const allowed = !/[\r\n]/.test(event) && !/[\r\n\0]/.test(id)
@@ -171,7 +171,7 @@ describe('nothing can be injected', () => {
     )
   })
 
-  test('W9 a frame has one blank line, at its end, whatever it says', () => {
+  test('W9 any frame has one blank line, at its end', () => {
     fc.assert(
       fc.property(message(20), (fields) => {
         const frame = encodeMessage(fields as Message)
@@ -206,7 +206,7 @@ describe('the parsers themselves', () => {
     ['an event without data', 'event: e\n\ndata: x\n\n', { events: [{ type: 'message', data: 'x', lastEventId: '' }] }],
     ['an end in the middle', 'id: 1\ndata: x\n', { events: [], lastEventId: '' }],
     ['unknown fields', 'foo: bar\nDATA: x\n\n', { events: [] }],
-  ])('read %s as the standard says', (_, stream, seen) => {
+  ])('read %s by the standard', (_, stream, seen) => {
     expect(received(stream)).toMatchObject(seen)
     const whole = received(stream)
     const bytes = typeof stream === 'string' ? utf8.encode(stream) : stream
