@@ -23,7 +23,7 @@ function notesWrites(): string[] {
   return names
 }
 
-/** Whether what a request had is still held once its turn is over. */
+/** Whether the data of a request is still in memory after its turn. */
 async function isHeld(store: WeakRef<object>): Promise<boolean> {
   for (let tries = 0; tries < 20 && store.deref(); tries++) {
     await new Promise((resolve) => setTimeout(resolve, 5))
@@ -32,7 +32,7 @@ async function isHeld(store: WeakRef<object>): Promise<boolean> {
   return store.deref() !== undefined
 }
 
-/** Runs something in a context of its own that nothing else refers to. */
+/** Runs a function in a new context to which nothing else refers. */
 function inLargeRequest(run: () => unknown): WeakRef<object> {
   const store = { name: 'large', bytes: new Uint8Array(1_000_000) }
   requests.run(store, run)

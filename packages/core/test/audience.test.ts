@@ -17,12 +17,12 @@ beforeAll(() => {
 
 const MUCH_LATER = 1_000_000
 
-/** What the clock does when so much time has passed. */
+/** Runs the checks of the clock that are due after this time. */
 function lookIn({ stream }: Joined, milliseconds: number): void {
   stream.look(now() + milliseconds)
 }
 
-/** Has the socket under a reader answer so. */
+/** Sets the answer of the socket under a reader. */
 function answering({ sink }: Joined, write: SharedWriter['write']): SharedWriter['write'] & { mock: { calls: [SharedFrames][] } } {
   const spy = vi.fn(write)
   ;(sink.shared as { write: SharedWriter['write'] }).write = spy

@@ -22,7 +22,7 @@ async function collect(): Promise<void> {
 
 let visits = 0
 
-/** A stream that joins, gets something or not, and leaves in one of several ways. */
+/** A stream that subscribes, may get a message, and leaves in one of several ways. */
 function visit(channel: Channel, cycle: number): SinkStream {
   const stream = new SinkStream(OPTIONS, cycle % 5 === 0 ? 'unknown' : '')
   const sink = new HeldSink(stream)
@@ -30,7 +30,7 @@ function visit(channel: Channel, cycle: number): SinkStream {
   const filter = cycle % 4 === 0 ? () => cycle % 8 === 0 : undefined
   const snapshot = cycle % 3 === 0 ? async () => ({ event: 'state', data: cycle }) : undefined
   const subscription = channel.subscribe(stream, { topics: [`t${cycle % 1_000}`], filter, snapshot })
-  // Of a name that nobody has had before.
+  // With a name that is new.
   subscription.add(`u${++visits}`)
   if (cycle % 7 === 0) sink.hold()
   void channel.publish('x', { topic: `t${cycle % 1_000}` })

@@ -13,7 +13,7 @@ const PART = countOf(10) === 10 ? 1 : 1 / 4
 const BYTES = ALL_BYTES * PART
 const HISTORY = { messages: Number.POSITIVE_INFINITY, bytes: BYTES }
 
-/** The bytes of living objects and of what they hold outside the heap. */
+/** The bytes of living objects, with their memory outside the heap. */
 async function living(): Promise<number> {
   for (let round = 0; round < 3; round++) {
     await turn()
@@ -24,7 +24,7 @@ async function living(): Promise<number> {
   return heapUsed + external
 }
 
-/** How many bytes more there are of what this leaves behind. */
+/** The memory of the objects that a function makes, in bytes. */
 async function heldBy(make: () => Promise<unknown>): Promise<number> {
   const before = await living()
   const made = await make()
@@ -51,7 +51,7 @@ async function repeat(times: number, act: (index: number) => void): Promise<void
   }
 }
 
-/** A text of this length in one piece, as it comes from a socket. */
+/** A flat text of this length, like text from a socket. */
 function text(index: number, length: number, letter = 'x'): string {
   return Buffer.from(`${index}`.padEnd(length, letter)).toString()
 }

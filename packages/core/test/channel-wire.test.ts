@@ -88,13 +88,13 @@ const gunzipped = async (port: number): Promise<{ body: Readable }> => {
   return { body: body.pipe(createGunzip()) }
 }
 
-/** As a middleware does that logs or counts. */
+/** Wraps the response like middleware that logs or counts. */
 function wrapWrite(res: NodeResponse): void {
   const { write } = res as ServerResponse
   ;(res as ServerResponse).write = ((...args: Parameters<typeof write>) => write.apply(res as ServerResponse, args)) as typeof write
 }
 
-/** As `compression` does: what is written waits until `flush`, and `drain` is its own. */
+/** Wraps the response like `compression`: bytes wait until `flush`, and it has its own `drain`. */
 function compress(response: NodeResponse): void {
   const res = response as ServerResponse & { flush?: () => void }
   const gzip = createGzip()

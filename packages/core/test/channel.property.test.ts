@@ -124,7 +124,7 @@ describe('C2 in any course of events', () => {
       ),
       { numRuns: RUNS, seed: SEED },
     )
-    // A run of such lengths that shows little would prove little.
+    // Runs of this length must show enough cases to prove something.
     expect(total.messages).toBeGreaterThan(RUNS * 10)
     expect(total.resets).toBeGreaterThan(RUNS)
     expect(total.snapshots).toBeGreaterThan(RUNS / 4)
@@ -183,7 +183,7 @@ describe('C9 conflation', () => {
             return next
           }
           let joined = connect()
-          /** Reads a share of what waits. */
+          /** Reads a share of the waiting bytes. */
           const receive = (share: number): void => {
             const before = parser.events.length
             const bytes = new TextEncoder().encode(joined.text)
@@ -218,7 +218,7 @@ describe('C9 conflation', () => {
           const wanted = published.filter(({ topic, value }) => (!topics || topics.includes(topic)) && (!filter || value % 3 !== 0))
           expect(got).toEqual([...new Set(got)].sort((a, b) => a - b))
           expect(got.filter((offset) => !wanted.some((price) => price.offset === offset))).toEqual([])
-          // Whatever it did not get, it got a newer one of that key instead.
+          // For each message that it did not get, it got a newer one of that key.
           for (const { offset, key } of wanted) {
             if (got.includes(offset)) continue
             skipped++
@@ -255,7 +255,7 @@ describe('C9 conflation', () => {
     expect(sink.frames.slice(3)).toEqual([`data: y1\nid: ${id(3)}\n\ndata: none\nid: ${id(4)}\n\ndata: x2\nid: ${id(5)}\n\n`])
     plain.sink.take()
     expect(plain.sink.frames.slice(3).join('').split('data: ')).toHaveLength(6)
-    // At the head again, it gets all that happens.
+    // At the head again, it gets all messages.
     await channel.publish('y3', { topic: 'a', key: 'y' })
     await channel.publish('y4', { topic: 'a', key: 'y' })
     await flushed()
@@ -321,12 +321,12 @@ describe('C17 ends by topic', () => {
           const wanted = [...published.entries()].filter(
             ([n, { topic, value }]) => (!topics || (topic !== undefined && topics.includes(topic))) && (filter?.({ data: { n, value } }) ?? true),
           )
-          // One that left before it had an id is new when it comes back.
+          // A client that left before it had an id reconnects as a new client.
           if (resets === 0 && isKnown) expect(got).toEqual(wanted.map(([n]) => n))
           expect(errors).toEqual([])
         },
       ),
-      // Few of them come back, so these are not a tenth.
+      // Few clients reconnect, so these are less than a tenth.
       { numRuns: 400, seed: SEED },
     )
     expect(returns).toBeGreaterThan(400 / 20)

@@ -20,7 +20,7 @@ import { received } from './support/parsers.ts'
 const coded = (code: ErrorCode) => expect.objectContaining({ code })
 const RETRY = /^retry: [0-9]+\n\n$/
 
-/** What the clock does when the interval of an idle stream has passed. */
+/** Runs the check of the clock that is due after the interval of an idle stream. */
 function beat(stream: { look(present: number): number }): void {
   stream.look(performance.now() + 1_000_000)
 }

@@ -3,13 +3,13 @@ import { clock, type Watched } from '../src/lib/clock.ts'
 import { onDrivenClock } from './support/driven-clock.ts'
 import { watchTimers } from './support/timers.ts'
 
-/** Watched by the clock, it notes when it is looked at. */
+/** An object that the clock checks. It notes the times. */
 class Patient implements Watched {
   slot = 0
   readonly looks: number[] = []
   readonly #delays: number[]
   #tell = (): void => {}
-  /** Resolves when the last look has come. */
+  /** Resolves after the last check. */
   readonly done: Promise<void>
 
   constructor(...delays: number[]) {

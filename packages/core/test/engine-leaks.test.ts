@@ -17,7 +17,7 @@ afterEach(async () => {
 
 type Visit = (cycle: number) => void
 
-/** How many bytes each visit leaves behind. */
+/** The growth of memory by each visit, in bytes. */
 async function left(visit: Visit, count = LEAVERS): Promise<number> {
   const round = async (): Promise<void> => {
     for (let cycle = 0; cycle < count; cycle++) visit(cycle)

@@ -34,14 +34,14 @@ async function far(keyOf = (_index: number): string | undefined => undefined, ta
   return { here, ids, store }
 }
 
-/** How many bytes of blocks the process has in its memory. */
+/** The bytes of blocks in the memory of the process. */
 function keptBytes({ log }: Machine): number {
   let bytes = 0
   for (let offset = 1; offset <= log.tail.head; offset++) bytes += (log.tail.at(offset) ?? log.older?.(offset - 1)?.at(offset))?.block.length ?? 0
   return bytes
 }
 
-/** What a subscribed client was written, by the numbers of the messages. Its position, and what it was told, first. */
+/** The writes to a subscribed client: its position and resets first, then the numbers of the messages. */
 function numbersOf({ lines }: { lines(): string[] }): (number | string)[] {
   return lines().map((line) => (/^\d/.test(line) ? Number.parseInt(line, 10) : line))
 }
@@ -91,7 +91,7 @@ describe('G5 a log with more messages before its tail than a process may hold', 
     const clients = Array.from({ length: 200 }, (_, index) => ({ offset: 100 + (index % 3), ...here.join({}, ids[99 + (index % 3)]) }))
     await untilAllAre(() => clients.every(({ sink }) => sink.frames.at(-1)?.endsWith(`id: ${ids.at(-1)}\n\n`) === true))
     for (const client of clients) expect(hasAll(client, client.offset)).toBe(true)
-    // Each page once, and the look for where the log stands.
+    // Each page once, and one read of the position.
     expect(read.mock.calls.length).toBeLessThanOrEqual((COUNT - 100) / PAGE + 2)
     expect(keptBytes(here)).toBeLessThan(MOST_BYTES)
   })
@@ -262,7 +262,7 @@ describe('G5 a log with more messages before its tail than a process may hold', 
     const answered: Promise<EnginePage>[] = []
     const asks: number[] = []
     vi.spyOn(here.engine, 'read').mockImplementation(async (direction, position, limit) => {
-      // The look for where the log stands.
+      // The read of the position.
       if (position.offset === COUNT) return read(direction, position, limit)
       asks.push(position.offset)
       await held

@@ -11,7 +11,7 @@ import { closeMachines, machine } from './support/machine.ts'
 
 const never = () => 0.999
 
-/** Appends by a process of its own, which follows nothing. */
+/** Appends by a separate process, which follows nothing. */
 async function fill(store: Store, count: number, topics: readonly string[] = []): Promise<string[]> {
   const { channel } = machine(store)
   const published = Array.from({ length: count }, (_, index) => channel.publish(`${index + 1}`, { topic: topics[index % topics.length] }))
@@ -20,7 +20,7 @@ async function fill(store: Store, count: number, topics: readonly string[] = [])
   return ids
 }
 
-/** Has calls of an engine wait. Returns what lets them go on. */
+/** Makes the calls of an engine wait. Returns a function that lets them go on. */
 function hold(engine: FaultyEngine, name: 'read' | 'append'): () => void {
   const call = engine[name].bind(engine) as (...args: never[]) => Promise<unknown>
   let goOn = (): void => {}
@@ -34,7 +34,7 @@ function hold(engine: FaultyEngine, name: 'read' | 'append'): () => void {
   return goOn
 }
 
-/** What a process reads by `messages()`, as it comes. */
+/** Collects the messages that a process reads by `messages()`. */
 function collected(channel: Channel): string[] {
   const read: string[] = []
   const collect = async (): Promise<void> => {
@@ -102,7 +102,7 @@ describe('a channel whose log is on an engine', () => {
       const from = index * 10 + 1
       expect(lines()).toEqual([`@${from}`, ...Array.from({ length: 2_500 - from }, (_, at) => `${from + at + 1}@${from + at + 1}`)])
     }
-    // Three pages, and the look for where the log stands.
+    // Three pages, and one read of the position.
     expect(read.mock.calls.length).toBeLessThanOrEqual(6)
   })
 

@@ -10,7 +10,7 @@ import { onDrivenClock } from './support/driven-clock.ts'
 import { ended, HeldSink, openStream, turn } from './support/held-sink.ts'
 import { watchTimers } from './support/timers.ts'
 
-/** How a promise stands after this turn. */
+/** The state of a promise after this turn. */
 async function stateOf(promise: Promise<boolean>): Promise<boolean | 'pending'> {
   const pending = Symbol('pending')
   await turn()

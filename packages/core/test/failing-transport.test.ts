@@ -3,7 +3,7 @@ import { SinkStream } from '../src/lib/stream/sink-stream.ts'
 import { resolveOptions, type StreamOptions } from '../src/lib/stream/stream-options.ts'
 import { ended, HeldSink, openStream } from './support/held-sink.ts'
 
-/** As a response whose `write` somebody has wrapped, badly. */
+/** A response with a `write` that was wrapped badly. */
 class ThrowingSink extends HeldSink {
   throws = false
 

@@ -19,7 +19,7 @@ class Machine {
   readonly engine: FaultyEngine
   readonly channel: Channel
   readonly close: () => Promise<void>
-  /** What it has published, and whether the log has it by now. */
+  /** Its published messages, and whether the log has them. */
   readonly published: { data: string; isKept: boolean }[] = []
 
   constructor(store: Store, random: () => number, number: number) {
@@ -55,7 +55,7 @@ interface FromNowOn {
   first: number
   /** Those that were kept at its call. */
   before: Set<string>
-  /** What it has had, and whether it was told that something may be gone. */
+  /** The messages that it has had, and whether it got a reset. */
   read(): { data: string[]; isTold: boolean }
 }
 

@@ -21,7 +21,7 @@ describe('L4 after thousands of opens and closes', () => {
   const timers = watchTimers()
   afterAll(() => timers.stop())
 
-  /** One life with all that can hang on it, and an end of any kind. */
+  /** Opens a stream with all kinds of callbacks and listeners, and ends it in any way. */
   function live(cycle: number): SinkStream {
     const stream = new SinkStream(options, String(cycle))
     const sink = new HeldSink(stream)

@@ -33,7 +33,7 @@ afterEach(async () => {
   expect(measured.size).toBe(idleStreams)
 })
 
-/** Those of some numbers that have changed, and by how much. */
+/** The numbers that have changed, with their differences. */
 function changes<Name extends string>(present: Readonly<Record<Name, number>>, past: Readonly<Record<Name, number>>): Partial<Record<Name, number>> {
   const changed = Object.entries<number>(present).map(([name, value]) => [name, value - past[name as Name]] as const)
   return Object.fromEntries(changed.filter(([, value]) => value !== 0)) as Partial<Record<Name, number>>
@@ -176,7 +176,7 @@ describe('channels', () => {
     join({ after: 'start' })
     const { sink } = join()
     join({}, id(3))
-    // That is the route's word, not the client's.
+    // The route says so, not the client.
     join({ after: id(2) })
     expect(channels().resumed - before.channels.resumed).toBe(2)
     expect(channels().replayed - before.channels.replayed).toBe(6)

@@ -19,7 +19,7 @@ afterEach(async () => {
   expect(unhandled).toEqual([])
 })
 
-/** A source that gives what it is told to, and notes what it is asked. */
+/** A source that the test drives. It notes the calls that it gets. */
 class Producer<Item> implements AsyncIterableIterator<Item> {
   pulls = 0
   returns = 0
@@ -244,7 +244,7 @@ describe('the peer leaves', () => {
   })
 
   describe('while the source is the answer of another server', () => {
-    /** A server that says one word and then takes its time. */
+    /** A server that sends one word, and then waits. */
     async function upstream(): Promise<{ url: string; left: Promise<unknown>; close(): void }> {
       const server = createServer()
       const left = once(server, 'request').then(([, answer]) => {

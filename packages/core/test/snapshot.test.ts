@@ -5,7 +5,7 @@ import { ended, openStream, turn } from './support/held-sink.ts'
 import { type Joined, openChannel } from './support/joined-channel.ts'
 import { watchTimers } from './support/timers.ts'
 
-/** A snapshot that gives nothing until the test says so, and the signal of each run. */
+/** A snapshot that waits for the test, with the signal of each run. */
 function held() {
   const runs: { signal: AbortSignal; give: (text: string) => void; fail: (error: unknown) => void }[] = []
   const snapshot = vi.fn<Snapshot>(

@@ -64,7 +64,7 @@ describe('B3 a process that was blocked or stopped', () => {
       const { stream, sink } = waitingStream(1_000)
       clock.hold(60_000)
       expect(stream.closed).toBe(false)
-      // What the socket tells in the turn after: the peer has read.
+      // In the next turn the socket says that the peer has read.
       sink.take(1)
       clock.advance(600)
       expect(stream.closed).toBe(false)

@@ -21,7 +21,7 @@ function offsetsIn(text: string): number[] {
   return [...text.matchAll(/^id: .*-(\d+)$/gm)].map(([, offset]) => Number(offset))
 }
 
-/** What a reader that conflates gets from one place on, batch by batch. */
+/** The batches of a reader that conflates, from a position on. */
 function readAll(view: View, log: TailedLog, reader: object, from = 0): { offsets: number[]; batches: number } {
   const offsets: number[] = []
   let batches = 0
@@ -35,7 +35,7 @@ function readAll(view: View, log: TailedLog, reader: object, from = 0): { offset
 
 const FILLING = 'x'.repeat(1_000)
 
-/** A log of so many messages, of as many keys. */
+/** A log with a number of messages, of the same number of keys. */
 function filled(count: number, keyOf = (number: number): string | undefined => `key ${number}`): TailedLog {
   const log = memoryLog({ messages: 1_000_000, bytes: 2 ** 40 })
   for (let number = 1; number <= count; number++) void log.append(message(`${number} ${count > 10_000 ? '' : FILLING}`, keyOf(number)))

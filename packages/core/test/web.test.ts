@@ -371,7 +371,7 @@ describe('a slow reader', () => {
       for (let count = 0; count < 20; count++) {
         clock.advance(400)
         expect(await reader.read()).toBe('data: a\n\n')
-        // So that bytes wait whenever somebody looks.
+        // So that bytes wait at each check.
         stream.send('a')
       }
       expect(stream.closed).toBe(false)
@@ -429,7 +429,7 @@ describe('L2 the peer leaves', () => {
     const rest = reader.read()
     leaving.abort()
     expect(stream.closed).toBe(true)
-    // An end and no error: servers log what a body fails with.
+    // An end and not an error, since servers log the error of a body.
     expect(await rest).toBeUndefined()
     await reader.cancel()
     expect(reasons).toEqual([expect.objectContaining({ reason: 'peer', cause: request.signal.reason })])
@@ -543,7 +543,7 @@ describe('L7 a callback that fails', () => {
 })
 
 describe('H6 the last event id', () => {
-  /** As HTTP hands it over: one character for each byte. */
+  /** A header as HTTP gives it: one character for each byte. */
   const latin1 = (id: string) => String.fromCharCode(...new TextEncoder().encode(id))
   const idOf = (header: string | undefined, query = '') =>
     lastEventIdOf(new Request(`${URL_OF_ALL}${query}`, { headers: header === undefined ? {} : { 'Last-Event-ID': header } }))

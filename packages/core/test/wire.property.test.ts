@@ -36,7 +36,7 @@ const message = (maxLength: number) =>
 type Fields = { data?: string; event?: string; id?: string; retry?: number; comment?: string }
 
 const utf8 = new TextEncoder()
-/** What stands on the wire for a string: UTF-8 knows no lone surrogates. */
+/** A string as UTF-8 can write it, which has no lone surrogates. */
 const onTheWire = (value: string) => value.replace(/\p{Surrogate}/gu, '\uFFFD')
 const lineFeedsOnly = (value: string) =>
   onTheWire(value)
@@ -50,7 +50,7 @@ interface Expected {
   text: string
 }
 
-/** What a client must see of these messages, by the words of the contract and not by those of the encoder. */
+/** The events that a client must see for these messages, by the contract and not by the encoder. */
 function expectedOf(messages: Fields[]): Expected {
   const events: Dispatched[] = []
   const parsed: ParsedEvent[] = []

@@ -11,7 +11,7 @@ import request from 'supertest'
 import { describe, expect, test, vi } from 'vitest'
 import { eventStream, lastEventIdOf, sse } from '../src/index.ts'
 
-test('eventStream() needs no middleware, and lastEventIdOf() tells the id before', async () => {
+test('eventStream() needs no middleware, and lastEventIdOf() gives the id before the stream opens', async () => {
   const app = express()
   app.get('/', (req, res) => {
     const id = lastEventIdOf(req)
@@ -23,14 +23,14 @@ test('eventStream() needs no middleware, and lastEventIdOf() tells the id before
   expect(events).toEqual([{ event: 'message', data: '7 7', id: undefined }])
 })
 
-test('H5 eventStream() hands a refusal to the error handlers as well', async () => {
+test('H5 eventStream() passes a refusal to the error handlers, too', async () => {
   const app = express()
   app.set('env', 'test')
   app.get('/', (req, res) => void eventStream(req, res))
   await request(app).get('/').set('Accept', 'application/json').expect(406)
 })
 
-describe('L2 the error handler that a route gets for aborts', () => {
+describe('L2 the error handler for aborts on a route', () => {
   const gone = new DOMException('This operation was aborted', 'AbortError')
 
   /** Told errors of an app whose handlers fail once their client has left. */
@@ -60,17 +60,17 @@ describe('L2 the error handler that a route gets for aborts', () => {
     return told
   }
 
-  test('stands behind handlers of routers, and of all methods', async () => {
+  test('comes after the handlers of routers, and of all methods', async () => {
     expect(await toldWhenLeft((app, handler) => app.use(express.Router().get('/', handler)))).toEqual([])
     expect(await toldWhenLeft((app, handler) => app.all('/', handler))).toEqual([])
     expect(await toldWhenLeft((app, handler) => app.get('/', ((_req, _res, next) => next()) satisfies RequestHandler, handler))).toEqual([])
   })
 
-  test('is not there for a handler without a route, whose error is told', async () => {
+  test('does not exist for a handler without a route, whose error is reported', async () => {
     expect(await toldWhenLeft((app, handler) => app.use('/', handler))).toEqual([gone])
   })
 
-  test('is there once, and leaves OPTIONS, other methods and other errors to Express', async () => {
+  test('is added once, and leaves OPTIONS, other methods and other errors to Express', async () => {
     const app = express()
     app.set('env', 'test')
     app.use(sse())
@@ -87,7 +87,7 @@ describe('L2 the error handler that a route gets for aborts', () => {
   })
 })
 
-test('H10 express.json() behind an open stream hands the error on', async () => {
+test('H10 express.json() after an open stream passes the error on', async () => {
   const errors: unknown[] = []
   const app = express()
   app.use(sse())
@@ -124,7 +124,7 @@ test('H5 Express logs and answers a refusal without a stack', async () => {
   expect(written).not.toContain('    at ')
 })
 
-test('B4 where compression takes the stream, a slow peer has no more made for it than it takes', async () => {
+test('B4 if compression wraps the stream, no more is compressed for a slow peer than it takes', async () => {
   const { createGzip } = zlib
   const made: Gzip[] = []
   const spy = vi.spyOn(zlib, 'createGzip').mockImplementation((options) => {

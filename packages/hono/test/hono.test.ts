@@ -36,7 +36,7 @@ describe.each(Object.entries(paths))('Hono %s', (_, request) => {
     close()
   })
 
-  test('refuses to open a stream for no callback', async () => {
+  test('refuses to open a stream without a callback', async () => {
     const errors: unknown[] = []
     const app = new Hono()
     app.onError((error, c) => {
@@ -50,7 +50,7 @@ describe.each(Object.entries(paths))('Hono %s', (_, request) => {
     close()
   })
 
-  test('opens no stream where a middleware puts another response in its place', async () => {
+  test('opens no stream if a middleware replaces the response', async () => {
     let opened = 0
     const app = new Hono()
     app.use(async (c, next) => {
@@ -65,7 +65,7 @@ describe.each(Object.entries(paths))('Hono %s', (_, request) => {
     close()
   })
 
-  test('eventStream() needs no middleware, and lastEventIdOf() tells the id before', async () => {
+  test('eventStream() needs no middleware, and lastEventIdOf() gives the id before the stream opens', async () => {
     const app = new Hono()
     app.get('/', (c) => {
       const id = lastEventIdOf(c)
@@ -80,25 +80,28 @@ describe.each(Object.entries(paths))('Hono %s', (_, request) => {
   })
 })
 
-test.each<'text' | 'json' | 'formData'>(['text', 'json', 'formData'])('H10 c.req.%s() says to read first what was dropped', async (read) => {
-  const errors: unknown[] = []
-  const app = new Hono()
-  app.use(sse({ onError: (error) => errors.push(error) }))
-  app.post('/', (c) =>
-    c.var.sse(async () => {
-      await new Promise((resolve) => setTimeout(resolve, 20))
-      await (c.req[read] as () => Promise<unknown>)()
-    }),
-  )
-  for (const request of Object.values(paths)) {
-    const form = new URLSearchParams({ prompt: 'hello' })
-    const { response, close } = await request(app, '/', { method: 'POST', body: form })
-    await response.text().catch(() => {})
-    close()
-  }
-  const dropped = { code: 'ERR_SSE_BODY_DROPPED' }
-  expect(errors).toMatchObject([dropped, dropped])
-})
+test.each<'text' | 'json' | 'formData'>(['text', 'json', 'formData'])(
+  'H10 c.req.%s() of a dropped body fails with the advice to read it first',
+  async (read) => {
+    const errors: unknown[] = []
+    const app = new Hono()
+    app.use(sse({ onError: (error) => errors.push(error) }))
+    app.post('/', (c) =>
+      c.var.sse(async () => {
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        await (c.req[read] as () => Promise<unknown>)()
+      }),
+    )
+    for (const request of Object.values(paths)) {
+      const form = new URLSearchParams({ prompt: 'hello' })
+      const { response, close } = await request(app, '/', { method: 'POST', body: form })
+      await response.text().catch(() => {})
+      close()
+    }
+    const dropped = { code: 'ERR_SSE_BODY_DROPPED' }
+    expect(errors).toMatchObject([dropped, dropped])
+  },
+)
 
 test('H10 leaves the rest of a dropped body to the server, for the next request on the connection', async () => {
   const app = new Hono()
@@ -120,7 +123,7 @@ test('H10 leaves the rest of a dropped body to the server, for the next request 
   server.close()
 })
 
-test.each(['GET', 'POST'])('H12 drops hop-by-hop headers that middleware sets after next(), where %s is answered over HTTP/2', async (method) => {
+test.each(['GET', 'POST'])('H12 drops hop-by-hop headers that middleware sets after next(), if %s is answered over HTTP/2', async (method) => {
   const app = new Hono()
   app.use(async (c, next) => {
     await next()
@@ -146,7 +149,7 @@ test.each(['GET', 'POST'])('H12 drops hop-by-hop headers that middleware sets af
   server.close()
 })
 
-test('takes a binding that is only called outgoing for what it is', async () => {
+test('does not take a binding with the name outgoing for a response', async () => {
   const app = new Hono()
   app.get('/', (c) =>
     eventStream(c, (stream) => {

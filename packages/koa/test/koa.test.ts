@@ -4,7 +4,7 @@ import request from 'supertest'
 import { expect, test } from 'vitest'
 import { eventStream, lastEventIdOf } from '../src/index.ts'
 
-test('eventStream() needs no middleware, and lastEventIdOf() tells the id before', async () => {
+test('eventStream() needs no middleware, and lastEventIdOf() gives the id before the stream opens', async () => {
   const app = new Koa()
   app.use((ctx) => {
     const id = lastEventIdOf(ctx)
@@ -16,7 +16,7 @@ test('eventStream() needs no middleware, and lastEventIdOf() tells the id before
   expect(events).toEqual([{ event: 'message', data: '7 7', id: undefined }])
 })
 
-test('L2 eventStream() without the middleware tells no error of what fails because the client has left', async () => {
+test('L2 eventStream() without the middleware reports no error that follows from the client’s leaving', async () => {
   const told: unknown[] = []
   const app = new Koa()
   app.on('error', (error) => told.push(error))
@@ -37,7 +37,7 @@ test('L2 eventStream() without the middleware tells no error of what fails becau
   await expect.poll(() => told).toMatchObject([{ message: 'a bug' }])
 })
 
-test('leaves requests alone that open no stream', async () => {
+test('does not change requests that open no stream', async () => {
   const app = new Koa()
   app.use((ctx) => {
     ctx.body = 'plain'

@@ -47,7 +47,7 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
   })
 
   test.each(['HMGET', 'TIME', 'HSET', 'PTTL', 'PEXPIRE', 'GET', 'SET', 'XADD', 'XTRIM', 'PUBLISH', 'EVALSHA'])(
-    'G8 without the right to %s keeps nothing, says so at once, and works once it is granted',
+    'G8 without the permission for %s keeps nothing, rejects at once, and works once it is granted',
     async (command) => {
       const name = randomUUID()
       const followed: string[] = []
@@ -56,7 +56,7 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
       other.follow({ entry: ({ data }) => void followed.push(data), warned: (error) => void warned.push(error) })
       await other.read(0, 1)
       await other.append(message('first'))
-      // So that it is due to be put off again.
+      // So that the expiry must be extended again.
       await app.run('PERSIST', `{${name}}:m`)
       const before = await stateOf(name)
       await userMay(`-${command}`)
@@ -78,7 +78,7 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
     },
   )
 
-  test.each(['HMGET', 'XREVRANGE', 'XRANGE'])('G8 a follower without the right to %s is told so, once', async (command) => {
+  test.each(['HMGET', 'XREVRANGE', 'XRANGE'])('G8 a follower without the permission for %s is told so once', async (command) => {
     const name = randomUUID()
     await open(app, name).append(message('first'))
     await userMay(`-${command}`)
@@ -99,7 +99,7 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
     channel.close()
   })
 
-  test('G8 a right to publish that is withdrawn: what is kept is told by the next look, and the cause at once', async () => {
+  test('G8 without the permission to publish, kept messages come with the next check, and the cause is reported at once', async () => {
     const name = randomUUID()
     const warned: TidingsError[] = []
     const followed: string[] = []
@@ -126,7 +126,7 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
       ['CONFIG', 'SET', 'min-replicas-to-write', '0'],
       'HSET .*NOREPLICAS .*; too few replicas',
     ],
-  ])('G8 a Redis that is %s keeps nothing of a batch, and the rejection says why', async (_what, refuse, allow, text) => {
+  ])('G8 a Redis that is %s keeps nothing of a batch, and the rejection names the cause', async (_what, refuse, allow, text) => {
     const name = randomUUID()
     const log = open(app, name, { publishTimeout: 400 })
     await log.append(message('first'))
@@ -141,7 +141,7 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
     expect(await log.append(message('second'))).toMatch(/-2$/)
   })
 
-  test('G8 a stream of another type, or a key of an idempotency key that is none, keeps nothing', async () => {
+  test('G8 a stream key or an idempotency key of another type keeps nothing', async () => {
     const name = randomUUID()
     const log = open(app, name)
     await log.append(message('first'))
@@ -156,13 +156,13 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
     expect(await stateOf(name)).toMatchObject({ entries: ['data: first\n', 'data: second\n'] })
   })
 
-  test('G8 the user that the documentation sets up can do all that a log needs', async () => {
+  test('G8 the user in the documentation has all permissions that a log needs', async () => {
     const page = readFileSync(new URL('../../../docs/scaling.md', import.meta.url), 'utf8')
     const [, rules = ''] = /^ACL SETUSER scores ([^`]*)$/m.exec(page) ?? []
     const name = randomUUID()
     const words = rules.trim().replaceAll('scores', name).split(/\s+/)
     expect(words.length).toBeGreaterThan(20)
-    // What the libraries themselves say when they connect.
+    // The commands of the libraries themselves when they connect.
     await app.run('ACL', 'SETUSER', name, ...words, '+hello', '+info', '+client', '+auth')
     const its = await connect(server.url.replace('//', `//${name}:password@`))
     ends.push(
@@ -189,7 +189,7 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
     channel.close()
   })
 
-  test('G1 an append whose answer was lost is announced again when it is sent again, and kept once', async () => {
+  test('G1 an append whose answer was lost is sent and announced again, and kept once', async () => {
     const name = randomUUID()
     const log = open(app, name)
     await log.append(message('first'))
@@ -225,7 +225,7 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
     expect(announced).toEqual([expect.stringMatching(/^1 \d+ 0$/), expect.stringMatching(/^2 \d+ 0$/)])
   })
 
-  test('G1 what Redis keeps after 2.5 s does not reject', async () => {
+  test('G1 a message that Redis keeps after 2.5 s does not reject', async () => {
     const slow = await Switch.start(server.port, 1_250)
     const far = await connect(`redis://127.0.0.1:${slow.port}`)
     ends.push(

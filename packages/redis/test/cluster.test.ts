@@ -24,7 +24,7 @@ describe('on a cluster', () => {
   describe.each(Object.entries(CLUSTER_LIBRARIES))('by way of %s', (name, connect) => {
     let apps: AppClient[]
     const opened: RedisLog[] = []
-    /** A log as two machines have it, and what the second one is told. */
+    /** A log on two machines, and the messages that the second one gets. */
     const openPair = async (id: string, options = {}): Promise<{ log: RedisLog; other: RedisLog; told: string[]; failures: unknown[] }> => {
       const [log, other] = apps.map(({ client }) => redisLog(client, id, { checkInterval: 200, ...options })) as [RedisLog, RedisLog]
       opened.push(log, other)
@@ -70,7 +70,7 @@ describe('on a cluster', () => {
       )
     })
 
-    test('G3 a node that dies and comes back stops its own logs only, and they lose nothing', async () => {
+    test('G3 a node that dies and comes back stops only its own logs, and they lose nothing', async () => {
       const ids = await namesOnAllNodes()
       const pairs = await Promise.all(ids.map((id) => openPair(id)))
       for (const { log } of pairs) await log.append(message('before'))

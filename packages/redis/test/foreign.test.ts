@@ -45,7 +45,7 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
       await server.stop()
     })
 
-    test.each(ENTRIES)('G7 %s that came during a cut is passed over in a few calls, and told of once', async (what) => {
+    test.each(ENTRIES)('G7 %s that came during a cut is skipped in a few calls, and reported once', async (what) => {
       const name = randomUUID()
       const log = open(name)
       const told: string[] = []
@@ -92,7 +92,7 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
       }
     })
 
-    test.each(ENTRIES.filter((what) => !LAST.includes(what)))('G7 %s between messages that are read back is passed over', async (what) => {
+    test.each(ENTRIES.filter((what) => !LAST.includes(what)))('G7 %s between messages that are read back is skipped', async (what) => {
       const name = randomUUID()
       const writer = open(name)
       const ids: string[] = []
@@ -107,7 +107,7 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
       expect(await calls()).toBeLessThan(10)
     })
 
-    test('G7 a client is written nothing that a channel has not encoded, and is told of the gap', async () => {
+    test('G7 a client gets no byte that a channel has not encoded, and gets the reset', async () => {
       const name = randomUUID()
       const told: unknown[] = []
       const channel = createChannel({ log: open(name), onError: (error, { stage }) => void told.push([stage, (error as TidingsError).code]) })
@@ -145,7 +145,7 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
       await reading
     })
 
-    test('G7 announcements that follow nothing cost a few calls, however many there are', async () => {
+    test('G7 any number of announcements without a message cost a few calls', async () => {
       const name = randomUUID()
       const log = open(name)
       const told: string[] = []
@@ -168,7 +168,7 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
       expect(warned).toEqual(['ERR_SSE_FOREIGN_ENTRY'])
     })
 
-    test('G7 a key of another type is told of once, and once it is gone the log goes on', async () => {
+    test('G7 a key of another type is reported once, and the log goes on once the key is gone', async () => {
       const name = randomUUID()
       await open(name).append(message('a'))
       const told: [string, unknown, string][] = []

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Connector, SubscriberConnection, SubscriberEvents } from '../src/lib/connector.ts'
 import { Subscriptions } from '../src/lib/subscriptions.ts'
 
-/** A cluster that says nothing by itself, and what is asked of it. */
+/** A cluster that sends nothing by itself, with the calls that it got. */
 class QuietCluster implements Connector {
   readonly isSharded = true
   readonly prefix = ''
@@ -45,7 +45,7 @@ beforeEach(() => {
 })
 afterEach(() => vi.useRealTimers())
 
-test('G3 a channel whose node has changed without a word is found at the next look, and its old node is not heard any more', async () => {
+test('G3 a channel whose node has changed without notice is found at the next check, and its old node is no longer heard', async () => {
   const { close } = subscriptions.add('c', listener)
   await vi.advanceTimersByTimeAsync(0)
   expect(cluster.calls).toEqual(['a connect', 'a subscribe c'])
@@ -58,7 +58,7 @@ test('G3 a channel whose node has changed without a word is found at the next lo
   close()
 })
 
-test('G3 a node that gives a channel up before its answer was seen is asked no more', async () => {
+test('G3 a node that gives up a channel before its answer came is not asked again', async () => {
   const connect = cluster.connect.bind(cluster)
   cluster.connect = async (node, events) => {
     const connection = await connect(node, events)
@@ -93,7 +93,7 @@ test('G4 a connection is closed when no channel has needed it for 30 seconds', a
   expect(cluster.calls.at(-1)).toBe('a destroy')
 })
 
-test('G4 a connection that nobody uses is closed at the next look when the app has closed its client', async () => {
+test('G4 an idle connection is closed at the next check after the app has closed its client', async () => {
   subscriptions.add('c', listener).close()
   const kept = subscriptions.add('d', listener)
   await vi.advanceTimersByTimeAsync(0)
@@ -105,7 +105,7 @@ test('G4 a connection that nobody uses is closed at the next look when the app h
   expect(cluster.calls.at(-1)).toBe('a destroy')
 })
 
-test('G8 a node that refuses to answer a ping, as one whose disk is full, is not lost; one whose connection is closed is', async () => {
+test('G8 a node that refuses a ping, such as one with a full disk, is not lost, and a node with a closed connection is', async () => {
   const { close } = subscriptions.add('c', listener)
   await vi.advanceTimersByTimeAsync(0)
   for (const says of ['MISCONF Errors writing to the AOF file: No space left on device', "NOPERM this user has no permissions to run the 'ping' command"]) {

@@ -23,7 +23,7 @@ function message(number: number, length: number): LogMessage {
   return { block: `data: ${data}\n`, event: 'message', data, isText: true, topic: undefined, key: undefined }
 }
 
-/** Appends so many, some at a time. Resolves to their ids. */
+/** Appends `count` messages, some at a time. Resolves to their ids. */
 async function fill(log: MessageLog, count: number, length: number): Promise<string[]> {
   const ids: string[] = []
   const atOnce = Math.max(1, Math.floor(4_000_000 / length))
@@ -34,7 +34,7 @@ async function fill(log: MessageLog, count: number, length: number): Promise<str
   return ids
 }
 
-/** How many bytes of messages the process has of a log. */
+/** The bytes of a log's messages in the memory of this process. */
 function keptBytes(log: TailedLog): number {
   let bytes = 0
   for (let offset = 1; offset <= log.tail.head; offset++) bytes += (log.tail.at(offset) ?? log.older?.(offset - 1)?.at(offset))?.block.length ?? 0
@@ -63,7 +63,7 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
     return log
   }
 
-  test('G5 a follower that was cut off while 220 MB were published comes back, in pages', { timeout: 120_000 }, async () => {
+  test('G5 a follower that was cut off while 220 MB were published catches up in pages', { timeout: 120_000 }, async () => {
     const name = randomUUID()
     const way = await Switch.start(server.port)
     const its = await connect(`redis://127.0.0.1:${way.port}`)
@@ -87,7 +87,7 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
     expect(keptBytes(log)).toBeLessThan(2 * TAIL.bytes)
   })
 
-  test('G5 messages() reads 220 MB from the start: no call gives more than a page, and no more is kept than that', { timeout: 120_000 }, async () => {
+  test('G5 messages() reads 220 MB from the start, one page in each call, and keeps no more than that', { timeout: 120_000 }, async () => {
     const name = randomUUID()
     await fill(open(name), COUNT, LENGTH)
     const log = open(name)
@@ -120,7 +120,7 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
     channel.close()
   })
 
-  test('G5 1,000 messages of 60 KB come over a way of 8 MB/s', { timeout: 120_000 }, async () => {
+  test('G5 1,000 messages of 60 KB come over a connection of 8 MB/s', { timeout: 120_000 }, async () => {
     const name = randomUUID()
     const count = countOf(1_000)
     await fill(open(name), count, LENGTH)
@@ -139,7 +139,7 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
     channel.close()
   })
 
-  test('G5 an old id whose client has left is read no further than the page under way', async () => {
+  test('G5 reading for an old id stops after the current page when its client has left', async () => {
     const name = randomUUID()
     const ids = await fill(open(name), countOf(1_000), LENGTH)
     const log = open(name)

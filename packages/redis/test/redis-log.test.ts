@@ -35,7 +35,7 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
   afterEach(async () => {
     for (const end of ended.splice(0).reverse()) await end()
   })
-  /** A client of the test's own. */
+  /** A client for the test itself. */
   const connectTo = async (url: string): Promise<AppClient> => {
     const its = await connect(url)
     ended.push(its.close)
@@ -48,7 +48,7 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
     return { ...(await connectTo(another.url)), url: another.url }
   }
 
-  test('exists once somebody has appended to it or followed it, and not for having been asked', async () => {
+  test('exists after an append or a follower, and not after a call of exists()', async () => {
     const name = randomUUID()
     const log = redisLog(app.client, name)
     expect(await log.exists()).toBe(false)
@@ -59,7 +59,7 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
     await log.close()
   })
 
-  test('is gone when nobody has used it for its expiry, and stays while somebody follows', async () => {
+  test('is gone after its expiry without a use, and stays while it is followed', async () => {
     const [left, followed] = [randomUUID(), randomUUID()]
     // A follower that looks up to 20 times late still keeps its log.
     const options = { expiry: 2_000, checkInterval: 100 }
@@ -78,7 +78,7 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
     await other.close()
   })
 
-  test('lives for its expiry after each use, and a quarter longer at most', async () => {
+  test('lives for its expiry after each use, and at most a quarter longer', async () => {
     const name = randomUUID()
     const log = redisLog(app.client, name, { expiry: 60_000 })
     const lives = async (): Promise<number[]> => Promise.all(['m', 's'].map(async (kind) => Number(await app.run('PTTL', `{${name}}:${kind}`))))
@@ -94,14 +94,14 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
     await age()
     await log.read(0, 1)
     expect(await lives()).toSatisfy((all: number[]) => all.every(isInFull))
-    // Another program's doing: the next stream has a time to live as well.
+    // Made by another program: the next stream has a time to live as well.
     await app.run('DEL', `{${name}}:s`)
     await log.append(message('c'))
     expect(await lives()).toSatisfy((all: number[]) => all.every(isInFull))
     await log.close()
   })
 
-  test('G8 a Redis that is out of memory is read as before, also when the expiry of a log is due to be put off', async () => {
+  test('G8 a Redis that is out of memory is read as before, even when the expiry of a log must be extended', async () => {
     const its = await startAnother('--maxmemory-policy', 'noeviction')
     const name = randomUUID()
     const log = redisLog(its.client, name, { expiry: 60_000 })
@@ -116,7 +116,7 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
     await later.close()
   })
 
-  test('G8 a replica, which takes no writes, is read and followed', async () => {
+  test('G8 a replica, which takes no writes, can be read and followed', async () => {
     const its = await startAnother('--replicaof', `127.0.0.1 ${server.port}`)
     const name = randomUUID()
     const log = redisLog(app.client, name, { expiry: 60_000 })
@@ -137,7 +137,7 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
     await there.close()
   })
 
-  test('G8 a follower that is refused after its connection was cut is told why, once, and goes on when it is let in', async () => {
+  test('G8 a follower that is refused after its connection was cut is told why once, and goes on when it is permitted', async () => {
     const boss = await startAnother()
     await boss.run('ACL', 'SETUSER', 'app', 'on', '>old', '~*', '&*', '+@all')
     const [port] = /\d+$/.exec(boss.url) ?? []
@@ -149,7 +149,7 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
       failed: (error) => void failures.push((error as { code?: string }).code === 'ERR_SSE_LOG_REFUSED' ? String(error) : 'cut'),
     })
     await log.read(0, 1)
-    /** Cuts the connection that follows; what is published then comes when the follower is let in. */
+    /** Cuts the connection that follows. Messages that are published then come when the follower is permitted. */
     const refuse = async (data: string, says: string, letIn: () => unknown): Promise<void> => {
       failures.length = 0
       await boss.run('CLIENT', 'KILL', 'TYPE', 'pubsub')
@@ -173,7 +173,7 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
     await log.close()
   })
 
-  test('G1 an idempotency key that has outlived its log is not known', async () => {
+  test('G1 an idempotency key that is older than its log is not known', async () => {
     const name = randomUUID()
     const log = redisLog(app.client, name)
     const old = await log.append(message('a'), { idempotencyKey: 'k' })
@@ -185,7 +185,7 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
     await log.close()
   })
 
-  test('C8 two processes that keep other histories are told, once', async () => {
+  test('C8 two processes with different histories are told so once', async () => {
     const name = randomUUID()
     const other = await connectTo(server.url)
     const told: unknown[] = []
@@ -238,7 +238,7 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
     for (const { log } of [first, ...copies]) await log.close()
   })
 
-  test('C8 keeps about as many messages as it may, and none that are much too old', async () => {
+  test('C8 keeps about history.messages messages, and none that are much too old', async () => {
     const [many, old] = [randomUUID(), randomUUID()]
     const log = redisLog(app.client, many, { history: { messages: 50 } })
     await Promise.all(Array.from({ length: 1_000 }, (_, index) => log.append(message(`${index}`))))
@@ -254,7 +254,7 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
     await Promise.all([log.close(), aged.close()])
   })
 
-  test('G4 opens one connection for all logs, closes it with the last of them, and leaves the client alone', async () => {
+  test('G4 opens one connection for all logs, closes it with the last log, and does not close the client', async () => {
     // That of the test before.
     await until(
       async () => (await followers()) === 0,
@@ -278,7 +278,7 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
     expect(String(await app.run('PING'))).toBe('PONG')
   })
 
-  test('G2 two logs of one name by way of one client are told the same', async () => {
+  test('G2 two logs of one name on one client get the same messages', async () => {
     const name = randomUUID()
     const [log, same] = [redisLog(app.client, name), redisLog(app.client, name)]
     const told: string[] = []

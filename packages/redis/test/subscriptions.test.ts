@@ -12,14 +12,14 @@ import { RedisCluster } from './support/redis-cluster.ts'
 import { RedisServer } from './support/redis-server.ts'
 
 const describe = describeWith('redis-server')
-// Nothing is found by looking.
+// No check finds a message within this time.
 const DEAF = { checkInterval: 600_000 }
 
 function message(data: string): LogMessage {
   return { block: `data: ${data}\n`, event: 'message', data, isText: true, topic: undefined, key: undefined }
 }
 
-/** What must hold of the connections of any client. */
+/** Tests for the connections of every client. */
 function proveConnections(apps: () => { app: AppClient; writer: AppClient }, received: () => Promise<number>): void {
   const opened: RedisLog[] = []
   const open = (name: string): RedisLog => {
@@ -31,9 +31,9 @@ function proveConnections(apps: () => { app: AppClient; writer: AppClient }, rec
     for (const log of opened.splice(0)) await log.close()
   })
 
-  test('G1 a log that is closed and opened again at once is followed', async () => {
+  test('G1 a log that is closed and at once opened again is followed', async () => {
     const name = randomUUID()
-    // In a cluster on all nodes, so that the connection is in use all the while.
+    // In a cluster these logs are on all nodes, so that the connection stays in use.
     for (let count = 0; count < 12; count++) {
       const other = open(randomUUID())
       other.follow({ entry: () => {} })
@@ -115,7 +115,7 @@ describe.each(Object.entries(LIBRARIES))('by way of %s', (_, connect) => {
 })
 
 describe.each(['redis', 'ioredis'])('a process with a client of %s', (library) => {
-  test('G4 ends once it has closed its channel and its client: the connection that is kept for a while does not hold it', async () => {
+  test('G4 ends once it has closed its channel and its client, although an idle connection is kept for a while', async () => {
     const server = await RedisServer.start()
     const env = { ...process.env, REDIS_PORT: String(server.port), LIBRARY: library }
     const child = fork(fileURLToPath(new URL('./fixtures/closes.mjs', import.meta.url)), { env, execArgv: [] })
@@ -125,7 +125,7 @@ describe.each(['redis', 'ioredis'])('a process with a client of %s', (library) =
       const closedAt = performance.now()
       if (child.exitCode === null) await once(child, 'exit')
       expect(child.exitCode).toBe(0)
-      // It would be held for 3 s or for 30.
+      // Otherwise it would end after 3 s or 30 s.
       expect(performance.now() - closedAt).toBeLessThan(2_500)
     } finally {
       child.kill('SIGKILL')
@@ -160,7 +160,7 @@ describe('on a cluster', () => {
       },
     )
 
-    /** A log as two machines have it, and what the one that follows it is told. */
+    /** A log on two machines, and the messages and errors of the machine that follows it. */
     async function followed() {
       const name = randomUUID()
       const [log, source] = [redisLog(app.client, name, DEAF), redisLog(writer.client, name, DEAF)]

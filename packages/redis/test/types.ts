@@ -1,4 +1,4 @@
-// What users write against, compiled by `npm run typecheck`.
+// Code of users, which `npm run typecheck` compiles.
 import { createChannel, type MessageLog, type TailedLog } from '@tidings/core'
 import { Cluster, Redis } from 'ioredis'
 import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis5'

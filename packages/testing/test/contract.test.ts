@@ -35,7 +35,7 @@ test('the same sentences run under node:test', async () => {
   }
 })
 
-/** What Node writes, whether or not it fails. Vitest's worker goes on while it runs. */
+/** The output of a child Node, even if it fails. The worker of vitest goes on while it runs. */
 function outputOf(args: string[]): Promise<{ stdout: string; stderr: string }> {
   return new Promise((resolve) => {
     execFile(process.execPath, args, { encoding: 'utf8', env: withoutVitest() }, (_error, stdout, stderr) => resolve({ stdout, stderr }))
@@ -43,7 +43,7 @@ function outputOf(args: string[]): Promise<{ stdout: string; stderr: string }> {
 }
 
 function withoutVitest(): NodeJS.ProcessEnv {
-  // A test runner that finds itself inside another one reports to that.
+  // A test runner inside another one would report to it.
   const { NODE_OPTIONS: _, NODE_TEST_CONTEXT: __, ...env } = process.env
   return env
 }
@@ -71,14 +71,14 @@ describe('a case', () => {
     await expect(caseFor(trimming).run()).rejects.toThrow(/^W3\/leading-spaces: A value's leading space MUST survive: .+ \(WHATWG HTML 9\.2\.5\)\n/)
   })
 
-  test('that the platform cannot keep passes while it does not hold, and fails once it does', async () => {
+  test('that the platform cannot keep is expected to fail, and a pass is a failure', async () => {
     const cannot = { [`HTTP/1.1 ${id}`]: 'https://platform.example/issues/1' }
     expect(caseFor({ cannot }).name).toBe(`${id} [cannot: https://platform.example/issues/1]`)
     await caseFor({ ...trimming, cannot }).run()
     await expect(caseFor({ cannot }).run()).rejects.toThrow(`${id} holds now: remove it from \`cannot\` (https://platform.example/issues/1)`)
   })
 
-  test('that hangs tells what it waits for', async () => {
+  test('that hangs says what it waits for', async () => {
     const never = new Promise<never>(() => {})
     const proof = withinItsTime(() => within(never, 'the head of the response'), 20)
     await expect(proof).rejects.toThrow('the proof did not end within 20 ms. It waits for: the head of the response')

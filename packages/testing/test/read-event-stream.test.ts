@@ -14,7 +14,7 @@ const sources: Record<string, (run: Run, options?: ReadOptions) => Promise<Event
 }
 
 describe.each(Object.entries(sources))('readEventStream of %s', (_, read) => {
-  test('reads to the end and tells all of it', async () => {
+  test('reads to the end and returns everything', async () => {
     const recording = await read((stream) => {
       stream.send({ event: 'goal', data: { minute: 12 }, id: '7' })
       stream.send({ data: 'ü\nb', retry: 1_500, comment: 'c' })
@@ -34,7 +34,7 @@ describe.each(Object.entries(sources))('readEventStream of %s', (_, read) => {
     })
   })
 
-  test('stops after so many events, and leaves as a client does', async () => {
+  test('stops after the given number of events, and leaves as a client does', async () => {
     const left = deferred<string | undefined>()
     const recording = await read(
       (stream) => {
@@ -48,12 +48,12 @@ describe.each(Object.entries(sources))('readEventStream of %s', (_, read) => {
     expect(await left.promise).toBe('peer')
   })
 
-  test('stops when a condition of its own holds', async () => {
+  test('stops when a function returns true', async () => {
     const { comments, ended } = await read((stream) => stream.comment('here'), { until: ({ comments }) => comments.includes('here') })
     expect({ comments, ended }).toEqual({ comments: ['', 'here'], ended: false })
   })
 
-  test('rejects with what it has read when the time is over', async () => {
+  test('rejects after the timeout, with the text that it has read', async () => {
     await expect(read((stream) => stream.send('only one'), { until: 2, timeout: 100 })).rejects.toThrow(/within 100 ms.*only one/)
   })
 })
@@ -66,7 +66,7 @@ function deferred<Value>(): { promise: Promise<Value>; resolve: (value: Value) =
   return { promise, resolve }
 }
 
-test('says what it takes where it was given something else', async () => {
+test('says which arguments it takes if it gets another one', async () => {
   const response = () => eventStreamResponse(new Request('http://localhost/'), (stream) => stream.close())
   await expect(readEventStream(response(), { untill: 1 } as never)).rejects.toThrow('untill is not an option of readEventStream; there are until, timeout')
   for (const wrong of ['http://localhost/', () => {}, {}, undefined])

@@ -18,7 +18,7 @@ import { type Dispatched, EventStreamParser } from './parsers.ts'
 const utf8 = new TextEncoder()
 const STREAM_OPTIONS = resolveOptions({ heartbeat: false })
 
-/** What was published, by the test's own books. */
+/** The published messages, as the test records them. */
 export interface Published {
   offset: number
   id: string
@@ -28,7 +28,7 @@ export interface Published {
   text: string
 }
 
-/** A channel that restarts, and what was published since. */
+/** A channel that restarts, and the messages that were published since. */
 export class World {
   readonly #history: HistoryBounds
   readonly #position: ChannelOptions['position']
@@ -36,7 +36,7 @@ export class World {
   channel!: Channel
   published: Published[] = []
   readonly errors: unknown[] = []
-  /** What the clients of this world saw, to tell a run that shows something from one that does not. */
+  /** Counts of the cases that the clients of this world saw, to know that a run shows enough. */
   readonly seen = { messages: 0, resets: 0, snapshots: 0, drops: 0 }
 
   constructor(history: HistoryBounds, position: ChannelOptions['position'] = true) {
@@ -45,7 +45,7 @@ export class World {
     this.restart()
   }
 
-  /** As a process that starts anew: its log has another epoch, and nothing in it. */
+  /** Restarts the process: its log has a new epoch, and no message. */
   restart(): void {
     this.channel?.close()
     this.log = memoryLog(this.#history)
@@ -68,7 +68,7 @@ export class World {
     return this.published.length
   }
 
-  /** The offset that an id of the present epoch stands for. */
+  /** The offset of an id of the current epoch. */
   offsetOf(id: string): number | undefined {
     const [epoch, offset] = id.split('-')
     return this.log.idOf(0) === `${epoch}-0` && offset !== undefined ? Number(offset) : undefined
@@ -181,11 +181,11 @@ export class BookkeepingClient {
   #subscription: Subscription | undefined
   #parser = new EventStreamParser()
   #seen = 0
-  /** What it would return as `Last-Event-ID`. */
+  /** The id that it would send as `Last-Event-ID`. */
   #lastEventId = ''
   /** Everything of its own up to here it has had, or was told that it may be gone. */
   #has = 0
-  /** What the first block of this connection must be. */
+  /** The expected first block of this connection. */
   #mustSay: 'unknown' | 'trimmed' | undefined
   /** From a snapshot's first message to the position that follows it: what the state has that it shows. */
   #snapshot: { upTo: number; parts: number } | undefined
@@ -218,14 +218,14 @@ export class BookkeepingClient {
     this.#subscription = world.channel.subscribe(stream, { topics, filter, after, lag, snapshot: this.#snapshotFunction() })
   }
 
-  /** Reads so many bytes of what waits. */
+  /** Reads a number of the waiting bytes. */
   take(bytes: number): void {
     const wire = this.#wire
     wire?.take(bytes, (piece, floor) => this.#receive(piece, floor))
     if (wire?.state === 'ended' && wire.bufferedAmount === 0) this.#onEnd()
   }
 
-  /** Reads so many bytes and leaves in the middle of whatever that was. */
+  /** Reads a number of bytes and leaves, perhaps in the middle of a block. */
   drop(bytes: number): void {
     if (!this.#wire) return
     this.#world.seen.drops++
@@ -234,7 +234,7 @@ export class BookkeepingClient {
     this.#wire = undefined
   }
 
-  /** What the server did of its own accord. */
+  /** Reads, and handles an end by the server. */
   poll(): void {
     if (this.#options.capacity === Number.POSITIVE_INFINITY) this.take(Number.POSITIVE_INFINITY)
     if (this.#wire?.state !== 'cut') return
@@ -242,7 +242,7 @@ export class BookkeepingClient {
     this.#wire = undefined
   }
 
-  /** Throws unless it has had all that was published for it. */
+  /** Throws unless it has had all messages that were published for it. */
   isComplete(): void {
     if (!this.isConnected) throw new Error('not connected')
     if (this.#snapshot) throw new Error('the snapshot never came')
@@ -267,7 +267,7 @@ export class BookkeepingClient {
     return this.#world.published.slice(after, Math.max(after, floor)).some(({ topic }) => !topics || (topic !== undefined && topics.includes(topic)))
   }
 
-  /** Throws when something before `offset` was for it and never came. */
+  /** Throws if a message for it before `offset` never came. */
   #skips(offset: number, where: string): void {
     const missed = this.#world.published.slice(this.#has, offset - 1).find((message) => this.#wants(message))
     if (missed) throw new Error(`${where} skips ${missed.offset}; it had ${this.#has}`)

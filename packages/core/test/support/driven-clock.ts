@@ -16,7 +16,7 @@ export class DrivenClock {
     return this.#present
   }
 
-  /** Goes on, timer by timer. */
+  /** Moves on, timer by timer. */
   advance(milliseconds: number): void {
     const end = this.#present + milliseconds
     for (;;) {

@@ -26,7 +26,7 @@ type IdsByKey = Map<string, string>
 /** The last batch of each writer. */
 type Writers = Map<string, { sequence: number; receipt: EngineReceipt }>
 
-/** A store that keeps a log, in memory, and may lose what it has. */
+/** A store that keeps a log in memory, and may lose messages. */
 export class Store {
   readonly lineages: Lineage[] = [{ epoch: randomEpoch(), entries: [] }]
   readonly connections = new Set<FaultyEngine>()
@@ -36,7 +36,7 @@ export class Store {
   clock = 1_000
   #idsByKey: IdsByKey = new Map()
   #writers: Writers = new Map()
-  /** What there was after each batch of this life. */
+  /** The state after each batch of this life. */
   #states: { length: number; trimmed: number; idsByKey: IdsByKey; writers: Writers }[] = []
 
   get present(): Lineage {
@@ -89,7 +89,7 @@ export class Store {
     return { ...this.page(end < 0 ? most : most.slice(0, end)), present: this.clock }
   }
 
-  /** Keeps the newest so many. */
+  /** Keeps the newest `keep` messages. */
   trim(keep: number): void {
     this.#trimmed = Math.max(this.#trimmed, this.present.entries.length - keep)
   }
@@ -138,9 +138,9 @@ export class FaultyEngine implements Engine {
   #connection = 0
   /** The share of calls, and of news, that something happens to. */
   faults = 0
-  /** How many entries it gives in one page, where the limit allows more. */
+  /** The most entries in one page, even if the limit allows more. */
   mostEntries = 1_000
-  /** How often it was asked to subscribe anew. */
+  /** The number of calls of `renew`. */
   renewals = 0
 
   constructor(store: Store, random: Random) {
@@ -184,7 +184,7 @@ export class FaultyEngine implements Engine {
     if (!this.#isDeaf) for (const listener of this.#listeners) listener.restored()
   }
 
-  /** Calls work, and nothing is heard until `hear`. */
+  /** Calls work, but no news come until `hear`. */
   deafen(): void {
     this.#isDeaf = true
   }

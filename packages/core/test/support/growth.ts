@@ -3,7 +3,7 @@ import { turn } from './held-sink.ts'
 // On a busy machine, code is compiled rounds later.
 const MOST_ROUNDS = 10
 
-/** The bytes of living objects, when what can go is gone. */
+/** The bytes of living objects after a garbage collection. */
 export async function livingHeap(): Promise<number> {
   if (!global.gc) throw new Error('run with --expose-gc')
   for (let collected = 0; collected < 3; collected++) {

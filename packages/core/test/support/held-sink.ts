@@ -17,13 +17,13 @@ export class HeldSink implements Sink {
   readonly shared: SharedWriter | undefined = HeldSink.takesShared ? { write: ({ bare }) => (this.#full ? undefined : this.write(bare)) } : undefined
   /** Every frame that was written, taken or not. */
   readonly frames: string[] = []
-  /** When each was written, in milliseconds of the streams' clock. */
+  /** The time of each write, in milliseconds of the streams' clock. */
   readonly times: number[] = []
   state: 'open' | 'ended' | 'ended as the last' | 'destroyed' = 'open'
-  /** Why it was destroyed, if it was. */
+  /** The reason why it was destroyed, if it was. */
   destroyedFor: CloseReason | undefined
   bufferedAmount = 0
-  /** Above so many waiting bytes, `write` asks to wait. */
+  /** Above this number of waiting bytes, `write` asks to wait. */
   highWaterMark = 0
   readonly #owner: SinkOwner
   readonly #checks = new Set<() => void>()
@@ -66,7 +66,7 @@ export class HeldSink implements Sink {
     return this.#passed
   }
 
-  /** The peer reads no more. */
+  /** The peer stops reading. */
   hold(): void {
     this.#held = true
   }
@@ -83,12 +83,12 @@ export class HeldSink implements Sink {
     else if (full) this.#owner.drained()
   }
 
-  /** The peer leaves, and what waited stays with nobody. */
+  /** The peer leaves, and the waiting bytes are lost. */
   leave(cause?: unknown): void {
     this.#owner.gone('peer', cause)
   }
 
-  /** Resolves when the check holds, which is asked at each write and each end. */
+  /** Resolves when the check returns true. It runs at each write and at each end. */
   until(check: (sink: this) => boolean): Promise<void> {
     return new Promise((resolve) => {
       const ask = (): void => {
@@ -121,7 +121,7 @@ export function ended(stream: EventStream): Promise<TidingsError> {
   })
 }
 
-/** Runs what is already due: every microtask, and one turn of the loop. */
+/** Runs everything that is due: every microtask, and one turn of the event loop. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve)

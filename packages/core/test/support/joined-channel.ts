@@ -14,11 +14,11 @@ export interface Joined {
   stream: SinkStream
   sink: HeldSink
   subscription: Subscription
-  /** All that was written since it opened, without the opening comment. */
+  /** All bytes since it opened, without the opening comment. */
   readonly text: string
 }
 
-/** A channel of a test, and what went wrong in it. */
+/** A channel of a test, with the errors that it reported. */
 export interface Opened<Events extends object> {
   channel: Channel<Events>
   log: TailedLog
@@ -32,7 +32,7 @@ export interface Opened<Events extends object> {
   join(options?: SubscribeOptions<Events>, lastEventId?: string, streamOptions?: StreamOptions, before?: (sink: HeldSink) => void): Joined
 }
 
-/** Opens a channel over a log that the test can ask. */
+/** Opens a channel over a log that the test can read. */
 export function openChannel<Events extends object = Record<string, unknown>>({ history, ...options }: ChannelOptions = {}): Opened<Events> {
   const log = memoryLog(history)
   const errors: Opened<Events>['errors'] = []

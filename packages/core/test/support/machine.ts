@@ -8,19 +8,19 @@ import { type EngineLogOptions, engineLog } from '../../src/log.ts'
 import { FaultyEngine, type Store } from './faulty-engine.ts'
 import { HeldSink } from './held-sink.ts'
 
-/** A process of several that share a store. */
+/** One of several processes that share a store. */
 export interface Machine {
   engine: FaultyEngine
   log: TailedLog
   channel: Channel
   errors: { code: unknown; message: string; stage: ChannelErrorStage }[]
-  /** Subscribes a client, and gives what it is written. */
+  /** Subscribes a client, and returns its writes. */
   join(options?: SubscribeOptions, lastEventId?: string): { sink: HeldSink; stream: SinkStream; subscription: Subscription; lines(): string[] }
 }
 
 const machines: Machine[] = []
 
-/** Starts one, on an engine that never fails by itself. `closeMachines` ends them all. */
+/** Starts a machine on an engine that never fails by itself. `closeMachines` ends all machines. */
 export function machine(store: Store, logOptions: EngineLogOptions = {}, channelOptions: ChannelOptions = {}): Machine {
   const engine = new FaultyEngine(store, () => 0)
   const log = engineLog(engine, { checkInterval: 60_000, ...logOptions })

@@ -7,7 +7,7 @@ export interface Dispatched {
   lastEventId: string
 }
 
-/** What a client has made of a stream's bytes. */
+/** The result of a client that has read the bytes of a stream. */
 export interface Received {
   events: Dispatched[]
   /** The id that the client would return as `Last-Event-ID`. */
@@ -112,7 +112,7 @@ export class PopularParser {
 
 const utf8 = new TextEncoder()
 
-/** What a page sees of a whole stream. */
+/** The events that a page sees of a whole stream. */
 export function received(stream: string | Uint8Array): Received {
   const parser = new EventStreamParser()
   parser.feed(typeof stream === 'string' ? utf8.encode(stream) : stream)

@@ -1,6 +1,6 @@
 import type { Random } from './faulty-engine.ts'
 
-// So many runs beside each other, since each mostly waits.
+// The number of runs at the same time. Each run mostly waits.
 const AT_ONCE = 60
 
 /** The seed of a property test's first run; each next run has the next one. `TIDINGS_SEED` repeats a run. */
@@ -10,7 +10,7 @@ export const SEED: number = Number(process.env['TIDINGS_SEED'] ?? Date.now() % 2
 // appended later, so none does.
 export const LONGEST_WAIT = 120_000
 
-/** How many runs a property test makes: `TIDINGS_RUNS`, or else `count`. */
+/** The number of runs of a property test: `TIDINGS_RUNS`, or else `count`. */
 export function runsOf(count: number): number {
   return Number(process.env['TIDINGS_RUNS'] ?? count)
 }
@@ -20,7 +20,7 @@ export function pickerOf(random: Random): <Item>(items: readonly Item[]) => Item
   return <Item>(items: readonly Item[]) => items[Math.floor(random() * items.length)] as Item
 }
 
-/** Makes so many runs, each with a seed of its own. Adds up what they have seen. */
+/** Makes a number of runs, each with its own seed. Adds up their counts. */
 export async function totalOf<Name extends string>(runs: number, run: (seed: number) => Promise<Record<Name, number>>): Promise<Record<Name, number>> {
   const total = {} as Record<Name, number>
   for (let first = 0; first < runs; first += AT_ONCE) {

@@ -16,7 +16,7 @@ export function watchTimers(): { alive(): Promise<number>; stop(): void } {
   }).enable()
   return {
     async alive() {
-      // Node tells of what was cleared once the turn is over.
+      // Node reports cleared timers after the turn.
       for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
       return timers.size
     },

@@ -4,15 +4,15 @@ import { createClient, createCluster, createSentinel } from 'redis'
 import { createClient as createClient4, createCluster as createCluster4 } from 'redis4'
 import type { RedisClient } from '../../src/index.ts'
 
-/** A client of the app's, and how the app closes it. */
+/** A client of the app, and a function that closes it. */
 export interface AppClient {
   readonly client: RedisClient
-  /** Runs a command of the test's own. */
+  /** Runs a command for the test. */
   run(...command: string[]): Promise<unknown>
   close(): void
 }
 
-/** The libraries that a log takes clients of, each in the ways of speaking that it has. */
+/** The libraries whose clients a log takes, in each version of the protocol. */
 export const LIBRARIES: Readonly<Record<string, (url: string) => Promise<AppClient>>> = {
   'redis 6 with RESP3': (url) => nodeRedis(createClient({ url, RESP: 3 })),
   'redis 6 with RESP2': (url) => nodeRedis(createClient({ url, RESP: 2 })),
@@ -30,7 +30,7 @@ export const CLUSTER_LIBRARIES: Readonly<Record<string, (urls: readonly string[]
   'ioredis 5': async (urls) => ioRedis(new Cluster5([...urls])),
 }
 
-/** The same behind Sentinel: its port, and what it calls the master. */
+/** The same with Sentinel: its port, and its name of the master. */
 export const SENTINEL_LIBRARIES: Readonly<Record<string, (port: number, name: string) => Promise<AppClient>>> = {
   'redis 6': (port, name) => nodeRedisSentinel(createSentinel({ name, sentinelRootNodes: [{ host: '127.0.0.1', port }] })),
   'ioredis 6': async (port, name) => ioRedis(new Redis({ name, sentinels: [{ host: '127.0.0.1', port }] })),
@@ -46,7 +46,7 @@ interface NodeRedis {
 }
 
 async function nodeRedis(client: NodeRedis): Promise<AppClient> {
-  // The app's own business, and not the log's.
+  // The app handles errors of its client, not the log.
   client.on('error', () => {})
   await client.connect()
   return { client: client as never, run: (...command) => client.sendCommand(command), close: () => end(client) }

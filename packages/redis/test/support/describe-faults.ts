@@ -7,10 +7,10 @@ import { Switch } from './switch.ts'
 import { World } from './world.ts'
 
 const READERS = 12
-/** `TIDINGS_FAULTS=20 npx vitest run faults` has each fault happen so often. */
+/** `TIDINGS_FAULTS=20 npx vitest run faults` repeats each fault 20 times. */
 const ROUNDS = Number(process.env['TIDINGS_FAULTS'] ?? 1)
 
-/** What may happen to Redis, to a connection or to a process, with machines that use this library. */
+/** Faults of Redis, of a connection or of a process, with machines that use this library. */
 export function describeFaults(library: 'redis' | 'ioredis'): void {
   const describe = describeWith('redis-server')
   const ended: (() => Promise<unknown>)[] = []
@@ -27,7 +27,7 @@ export function describeFaults(library: 'redis' | 'ioredis'): void {
     ended.push(() => world.end())
     return world
   }
-  /** Runs one of the test's own commands on a Redis. */
+  /** Runs a command for the test on a Redis. */
   const command = async (redis: RedisServer, ...words: string[]): Promise<unknown> => {
     const { run, close } = await (LIBRARIES['ioredis 6'] as (typeof LIBRARIES)[string])(redis.url)
     try {
@@ -81,7 +81,7 @@ export function describeFaults(library: 'redis' | 'ioredis'): void {
       expect(world.rejected).toEqual([])
     })
 
-    test('G3 Redis killed and started again with its data: streams stay open, and nothing is lost or said to be', async () => {
+    test('G3 Redis killed and started again with its data: streams stay open, no message is lost, and there is no reset', async () => {
       await outlast(async (redis, { machines, readers }) => {
         await redis.kill()
         const heartbeats = readers.map((reader) => reader.heartbeats)
@@ -91,7 +91,7 @@ export function describeFaults(library: 'redis' | 'ioredis'): void {
       })
     })
 
-    test('G3 Redis killed and started again without its data: a reset, and on from there', async () => {
+    test('G3 Redis killed and started again without its data: a reset, then new messages', async () => {
       const startAnew = async (redis: RedisServer): Promise<void> => {
         await redis.kill()
         redis.loseData()
@@ -110,19 +110,19 @@ export function describeFaults(library: 'redis' | 'ioredis'): void {
       })
     })
 
-    test('G3 its connections cut again and again: nothing is lost, and nothing comes twice', async () => {
+    test('G3 connections cut again and again: nothing is lost, and nothing comes twice', async () => {
       const { readers } = await outlast(async (redis) => {
         for (let cuts = 0; cuts < 20; cuts++) {
           await pause(40)
           await command(redis, 'CLIENT', 'KILL', 'TYPE', cuts % 2 === 0 ? 'normal' : 'pubsub', 'SKIPME', 'yes')
         }
       })
-      // What was sent again after a cut was kept once.
+      // A message that was sent again after a cut was kept once.
       const datas = readers[0]?.messages.map(({ data }) => data) ?? []
       expect(new Set(datas).size).toBe(datas.length)
     })
 
-    test('G3 FLUSHALL, which tells nobody: said at the next message, or at the next look where none comes', async () => {
+    test('G3 FLUSHALL, which Redis does not announce: a reset at the next message, or at the next check if none comes', async () => {
       const redis = await startRedis()
       const world = await startWorld(redis.port)
       await world.read(READERS)
@@ -138,7 +138,7 @@ export function describeFaults(library: 'redis' | 'ioredis'): void {
       world.expectNoFaults()
     })
 
-    test('G1 G3 Redis out of memory: publishing says so, and goes on when there is some', async () => {
+    test('G1 G3 Redis out of memory: publish rejects with the cause, and works again when there is memory', async () => {
       const redis = await startRedis('--maxmemory-policy', 'noeviction')
       const world = await startWorld(redis.port, { publishTimeout: 1_000 })
       await world.read(READERS)
@@ -173,7 +173,7 @@ export function describeFaults(library: 'redis' | 'ioredis'): void {
       world.expectNoFaults()
     })
 
-    test('G3 a replica promoted that lacks the newest entries: a reset for whoever had them, and never a wrong message', async () => {
+    test('G3 a promoted replica that lacks the newest entries: a reset for clients that had them, and never a wrong message', async () => {
       const master = await startRedis()
       const replica = await startRedis('--replicaof', `127.0.0.1 ${master.port}`)
       const way = await Switch.start(master.port)
@@ -186,7 +186,7 @@ export function describeFaults(library: 'redis' | 'ioredis'): void {
       await world.allHaveTheLast()
       expect(await command(master, 'WAIT', '1', '5000')).toBe(1)
       const kept = world.confirmed.length
-      // From here on the replica hears nothing.
+      // From here on the replica gets nothing.
       await command(replica, 'REPLICAOF', 'NO', 'ONE')
       world.publish()
       await world.confirmMore(30)
@@ -207,13 +207,13 @@ export function describeFaults(library: 'redis' | 'ioredis'): void {
       }
     })
 
-    test('G2 G3 a machine killed while 200 pages read: each goes on elsewhere, exactly', async () => {
+    test('G2 G3 a machine killed while 200 pages read: each page goes on at another machine, and misses nothing', async () => {
       const redis = await startRedis()
       const world = await startWorld(redis.port)
       await world.read(200)
       world.publish()
       await world.confirmMore(50)
-      // What the one that dies had not confirmed is nobody's to expect.
+      // Messages that the dying machine had not confirmed do not count.
       await world.stopPublishing()
       const [doomed, other] = world.machines
       const burst = other?.burst(0, 500)

@@ -1,13 +1,13 @@
-/** Where the parts of a log are, and how a program that is no log reaches them. */
+/** The keys of a log, and access to them for a program that is not a log. */
 export interface LogInRedis {
   readonly name: string
-  /** What the client puts before a channel's name. */
+  /** The prefix of the client for a channel's name. */
   readonly prefix?: string
   readonly isSharded?: boolean
   run(...command: string[]): Promise<unknown>
 }
 
-/** What another program, or somebody by hand, may do to a log in Redis. */
+/** Changes that another program, or a person by hand, may make to a log in Redis. */
 export const FOREIGN: Readonly<Record<string, (log: LogInRedis) => Promise<unknown>>> = {
   'an entry of other fields': (log) => add(log, '*', 'user', '7'),
   'an entry without a message': (log) => add(log, '*', 'b', '1'),

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 
-/** Keeps both sockets of a proxy's way in a set while they are open, and has either end with the other. */
+/** Joins the sockets of a proxied connection: each ends with the other. Keeps them in a set while they are open. */
 export function joinSockets(open: Set<Socket>, socket: Socket, target: Socket): void {
   for (const [one, other] of [
     [socket, target],

@@ -2,13 +2,13 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
-/** What `publish` of a machine answers: an id, or the code of the rejection. */
+/** The answer of a machine's `publish`: an id, or the code of the rejection. */
 export interface Published {
   readonly id?: string
   readonly code?: string
 }
 
-/** A server process of a test's own. */
+/** A server process of one test. */
 export class Machine {
   readonly port: number
   readonly #process: ChildProcess
@@ -47,7 +47,7 @@ export class Machine {
     return this.#ask('publish', { data, ...options })
   }
 
-  /** Publishes so many in one turn: `from`, `from + 1` and so on. Gives ids, and codes where one was rejected. */
+  /** Publishes `count` messages in one turn: `from`, `from + 1` and so on. Resolves to ids or codes of rejections. */
   async burst(from: number, count: number): Promise<string[]> {
     const { ids } = await this.#ask<{ ids: string[] }>('burst', { from, count })
     return ids
@@ -61,7 +61,7 @@ export class Machine {
     return this.#ask('subscribers')
   }
 
-  /** The share of a core that it takes for so many milliseconds. */
+  /** The share of a core that it uses during a time, in milliseconds. */
   async cpuShare(milliseconds: number): Promise<number> {
     const used = ({ user, system }: NodeJS.CpuUsage): number => (user + system) / 1_000
     const before = used(await this.#ask('cpu'))

@@ -1,18 +1,18 @@
 import { type ClientRequest, get, type IncomingMessage } from 'node:http'
 import { createParser } from 'eventsource-parser'
 
-/** What a page saw, in order: a message with its id, or the word that something may be gone. */
+/** The events of a page in order: a message with its id, or a reset. */
 export type Seen = { readonly id: string; readonly data: string } | { readonly reset: string }
 
-/** A page: reads a stream, and comes back with the last id it has had whenever the stream is gone. */
+/** Stands in for a page: reads a stream, and reconnects with its last id whenever the stream ends. */
 export class Reader {
   readonly seen: Seen[] = []
-  /** How many connections it has had. */
+  /** The number of its connections. */
   opened = 0
-  /** How often one of them was gone. */
+  /** The number of connections that ended. */
   drops = 0
   heartbeats = 0
-  /** The id of its position; `''` until it knows one. */
+  /** The id of its position, or `''` before the first. */
   lastEventId = ''
   readonly #ports: () => readonly number[]
   readonly #path: string
@@ -34,7 +34,7 @@ export class Reader {
     return this.seen.flatMap((each) => ('reset' in each ? [each.reset] : []))
   }
 
-  /** Loses its connection, in the middle of whatever it reads. */
+  /** Cuts its connection at any byte. */
   drop(): void {
     this.#request?.destroy()
   }
@@ -82,7 +82,7 @@ export class Reader {
   }
 }
 
-/** The place that an id stands for. */
+/** The epoch and the offset of an id. */
 export function placeOf(id: string): { epoch: string; offset: number } {
   const [epoch = '', , offset] = id.split('-')
   return { epoch, offset: Number(offset) }
@@ -114,7 +114,7 @@ export function faultsOf(seen: readonly Seen[], publishedById: ReadonlyMap<strin
 // is missing.
 const LONGEST = 90_000
 
-/** Waits until something holds, or says what did not within so many milliseconds. */
+/** Waits until `holds` is true. Rejects after a time, in milliseconds, and says what was missing. */
 export async function until(holds: () => boolean | Promise<boolean>, what: () => string, milliseconds = LONGEST): Promise<void> {
   const end = performance.now() + milliseconds
   while (!(await holds())) {

@@ -34,14 +34,14 @@ export class RedisCluster {
     return (this.#clients[node] as Redis).call(name, ...args)
   }
 
-  /** Which of the nodes has a key. */
+  /** The number of the node that has a key. */
   async nodeOf(key: string): Promise<number> {
     const slot = Number(await this.run(0, 'CLUSTER', 'KEYSLOT', key))
     for (const node of this.servers.keys()) if (await this.#serves(node, slot)) return node
     throw new Error(`No node has the slot ${slot}`)
   }
 
-  /** Moves the slot of a key, and what is in it, to another node, as a cluster does that grows. */
+  /** Moves the slot of a key, with all its keys, to another node, as in a cluster that grows. */
   async moveSlotOf(key: string, to: number): Promise<void> {
     const slot = String(await this.run(0, 'CLUSTER', 'KEYSLOT', key))
     const from = await this.nodeOf(key)

@@ -8,10 +8,10 @@ import { BINARIES } from '../../../../scripts/requirements.ts'
 import { until } from './reader.ts'
 import { freePort, RedisServer } from './redis-server.ts'
 
-/** What the sentinel calls its master. */
+/** The sentinel's name of its master. */
 export const MASTER = 'main'
 
-/** A master, its replica, and a sentinel that has the replica take over. */
+/** A master, its replica, and a sentinel that promotes the replica. */
 export class RedisSentinel {
   readonly port: number
   readonly servers: readonly [RedisServer, RedisServer]
@@ -55,7 +55,7 @@ export class RedisSentinel {
     return this.#client.call(name, ...args)
   }
 
-  /** The port of the present master. */
+  /** The port of the current master. */
   async master(): Promise<number> {
     const [, port] = (await this.run('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER)) as [string, string]
     return Number(port)

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { BINARIES } from '../../../../scripts/requirements.ts'
 
-/** A Redis of the test's own, on a free port, with a folder for its data. */
+/** A Redis for one test, on a free port, with a folder for its data. */
 export class RedisServer {
   readonly port: number
   readonly #options: readonly string[]
@@ -20,7 +20,7 @@ export class RedisServer {
     this.#folder = mkdtempSync(join(tmpdir(), 'tidings-redis-'))
   }
 
-  /** Starts one that writes each command to disk before it answers, so that what it confirmed outlives it. */
+  /** Starts a Redis that writes each command to disk before it answers, so that confirmed messages survive it. */
   static async start(...options: string[]): Promise<RedisServer> {
     const server = new RedisServer(await freePort(), options)
     await server.start()
@@ -47,7 +47,7 @@ export class RedisServer {
     await once(child, 'exit')
   }
 
-  /** Stops it without a word to whoever is connected. */
+  /** Stops it without notice to its clients. */
   freeze(): void {
     this.#process?.kill('SIGSTOP')
   }
@@ -56,7 +56,7 @@ export class RedisServer {
     this.#process?.kill('SIGCONT')
   }
 
-  /** Drops what it wrote to disk. */
+  /** Deletes its data on disk. */
   loseData(): void {
     rmSync(join(this.#folder, 'appendonlydir'), { recursive: true, force: true })
     rmSync(join(this.#folder, 'dump.rdb'), { force: true })

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { joinSockets } from './joined-sockets.ts'
 
-/** A way to a Redis that carries so many bytes a second back. */
+/** A proxy to a Redis that limits the bytes a second of its answers. */
 export class SlowWay {
   readonly port: number
   readonly #server: Server

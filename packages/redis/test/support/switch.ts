@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { joinSockets } from './joined-sockets.ts'
 
-/** An address behind which one Redis takes the place of another, as behind a Sentinel's or a cloud's. */
+/** An address at which one Redis can replace another, as with Sentinel or in a cloud. */
 export class Switch {
   readonly port: number
   readonly #server: Server
@@ -25,7 +25,7 @@ export class Switch {
     return new Switch(server, (server.address() as { port: number }).port, target, delay)
   }
 
-  /** Leads to another Redis from now on, and cuts whoever is connected. */
+  /** Leads to another Redis from now on, and cuts all connections. */
   lead(target: number): void {
     this.#target = target
     for (const socket of this.#sockets) socket.destroy()

@@ -3,12 +3,12 @@ import { expect } from 'vitest'
 import { Machine } from './machine.ts'
 import { faultsOf, Reader, until } from './reader.ts'
 
-/** Two machines on one Redis, pages that read from either, and somebody who publishes. */
+/** Two machines on one Redis, pages that read from them, and a publisher. */
 export class World {
   readonly machines: Machine[] = []
   readonly readers: Reader[] = []
   readonly publishedById = new Map<string, string>()
-  /** What was published and confirmed, in the order of the calls. */
+  /** The messages that were published and confirmed, in the order of the calls. */
   readonly confirmed: { id: string; data: string }[] = []
   readonly rejected: (string | undefined)[] = []
   #count = 0
@@ -22,7 +22,7 @@ export class World {
     return world
   }
 
-  /** Has so many pages read, and waits until each knows its position. */
+  /** Starts `count` pages, and waits until each knows its position. */
   async read(count: number): Promise<void> {
     const ports = () => this.machines.filter(({ isAlive }) => isAlive).map(({ port }) => port)
     const readers = Array.from({ length: count }, () => new Reader(ports))
@@ -33,7 +33,7 @@ export class World {
     )
   }
 
-  /** Publishes from here on, one message after the other by each machine in turn, until told to stop. */
+  /** Publishes one message after the other, by each machine in turn, until it is stopped. */
   publish(): void {
     this.#stops = false
     this.#publishing = this.#publishAll()
@@ -44,7 +44,7 @@ export class World {
     await this.#publishing
   }
 
-  /** One message more by a machine that is alive. */
+  /** Publishes one message more by a machine that is alive. */
   async publishOne(): Promise<void> {
     const machines = this.machines.filter(({ isAlive }) => isAlive)
     const data = `message ${++this.#count}`
@@ -56,7 +56,7 @@ export class World {
     }
   }
 
-  /** Waits until so many more messages were confirmed. */
+  /** Waits until `count` more messages were confirmed. */
   async confirmMore(count: number, milliseconds?: number): Promise<void> {
     const enough = this.confirmed.length + count
     await until(
@@ -76,7 +76,7 @@ export class World {
     )
   }
 
-  /** Each page has seen the messages as they follow each other, and each once; where one is missing it was told. */
+  /** Checks that each page has the messages in order and once, with a reset wherever one is missing. */
   expectNoFaults(): void {
     for (const { seen } of this.readers) expect(faultsOf(seen, this.publishedById)).toEqual([])
     for (const machine of this.machines) expect(machine.stderr).toBe('')
