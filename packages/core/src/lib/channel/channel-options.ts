@@ -1,3 +1,4 @@
+import { checkChannelName } from '../delivery/joined-id.ts'
 import { describe } from '../describe.ts'
 import type { HistoryBounds } from '../log/history-bounds.ts'
 import type { TailedLog } from '../log/message-log.ts'
@@ -35,7 +36,13 @@ export interface ChannelOptions<Own extends string = string> {
   /** The log that keeps the messages. @default memoryLog(history) */
   log?: TailedLog | undefined
   /**
-   * The event that tells a page that messages for it may be gone. Its data is `{ reason, lastEventId }`.
+   * The name of the channel on streams that several channels feed, where `subscribe` gives no `name`. 1 to 32
+   * characters of `[A-Za-z0-9._-]`. Unset: the channel feeds a stream alone.
+   */
+  name?: string | undefined
+  /**
+   * The event that tells a page that messages for it may be gone. Its data is `{ reason, lastEventId }`, with
+   * `channel` where the subscription has a name.
    * @default 'reset'
    */
   resetEvent?: NoInfer<Own> | undefined
@@ -85,15 +92,16 @@ export type PublishedEvents<Events extends object, Own extends string> = string 
 
 /** The name of the event that tells a client its position, with `position: 'message'`. */
 export const POSITION_EVENT = 'position'
-const NAMES = ['history', 'log', 'resetEvent', 'position', 'maxTopics', 'snapshotTimeout', 'serialize', 'parse', 'onError']
+const NAMES = ['history', 'log', 'name', 'resetEvent', 'position', 'maxTopics', 'snapshotTimeout', 'serialize', 'parse', 'onError']
 
 /** Checks the options of a channel, except `history`, which `memoryLog` checks. @throws `ERR_SSE_INVALID_OPTION` */
 export function checkChannelOptions(options: ChannelOptions): void {
   checkNames('createChannel', options, NAMES)
   if (options.history !== undefined && options.log !== undefined)
     throw invalidOption('history sets the bounds of the default log; give them to your log instead')
-  const { log, position, resetEvent, maxTopics, snapshotTimeout, serialize, parse, onError } = options
+  const { log, name, position, resetEvent, maxTopics, snapshotTimeout, serialize, parse, onError } = options
   if (log !== undefined && !('tail' in Object(log))) throw invalidOption(`log must be what memoryLog(), redisLog() or engineLog() makes, got ${describe(log)}`)
+  checkChannelName(name)
   if (position !== undefined && typeof position !== 'boolean' && position !== 'message')
     throw invalidOption(`position must be true, false or 'message', got ${describe(position)}`)
   if (maxTopics !== undefined) checkedInteger('maxTopics', maxTopics, 1)

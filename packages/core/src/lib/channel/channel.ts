@@ -1,3 +1,5 @@
+import { joinStream } from '../delivery/joined-channels.ts'
+import { checkChannelName, JoinedId } from '../delivery/joined-id.ts'
 import { Reader } from '../delivery/reader.ts'
 import { isNow, neededBy, offsetOf, type Start, startOf } from '../delivery/reader-start.ts'
 import type { ChannelMessage, View } from '../delivery/view.ts'
@@ -34,7 +36,8 @@ export interface Channel<Events extends object = AnyEvents> {
    * Sends published messages to a stream, in order and each message once. A client that reconnects with its last
    * event id gets the messages that it missed, or the reset event tells it that some may be gone.
    *
-   * @throws `ERR_SSE_ID_OWNED` for a stream that a channel feeds already, `ERR_SSE_INVALID_OPTION`
+   * @throws `ERR_SSE_ID_OWNED` for a stream that a channel feeds already, unless both subscriptions have a `name`;
+   * `ERR_SSE_INVALID_OPTION`
    */
   subscribe(stream: FeedableStream<Events>, options?: SubscribeOptions<Events>): Subscription
   /**
@@ -50,14 +53,15 @@ export interface Channel<Events extends object = AnyEvents> {
    */
   end(): void
   /**
-   * Whether the channel has ended and the client has got all its messages. Give the same `topics`, `filter` and
-   * `after` as to `subscribe`. A route that asks before it opens a stream can answer 204, which stops an
-   * `EventSource`. For a client without an id (`''`) and without `after`, it is true once the channel has ended. It is
-   * false if the log's engine does not answer within two seconds. The client's stream then waits for the engine.
+   * Whether the channel has ended and the client has got all its messages. Give the same `topics`, `filter`,
+   * `after` and `name` as to `subscribe`. A route that asks before it opens a stream can answer 204, which stops an
+   * `EventSource`; a route with several channels asks them all. For a client without an id (`''`) and without `after`,
+   * it is true once the channel has ended. It is false if the log's engine does not answer within two seconds. The
+   * client's stream then waits for the engine.
    *
    * @throws `ERR_SSE_INVALID_OPTION`, as a rejection
    */
-  ended(lastEventId: string, options?: Pick<SubscribeOptions<Events>, 'topics' | 'filter' | 'after'>): Promise<boolean>
+  ended(lastEventId: string, options?: Pick<SubscribeOptions<Events>, 'topics' | 'filter' | 'after' | 'name'>): Promise<boolean>
   /**
    * Ends all subscriptions and their streams, at once and without a `retry`. Closes the log where the channel made it.
    * Idempotent.
@@ -68,7 +72,7 @@ export interface Channel<Events extends object = AnyEvents> {
 }
 
 const MESSAGES_OPTIONS = ['after', 'topics', 'signal']
-const ENDED_OPTIONS = ['topics', 'filter', 'after']
+const ENDED_OPTIONS = ['topics', 'filter', 'after', 'name']
 // Milliseconds. A route that calls `ended` must answer, even while the log's engine does not.
 const LONGEST_ASKING = 2_000
 const MOST_TOPICS = 256
@@ -131,20 +135,22 @@ class LogChannel implements Channel {
   subscribe(stream: FeedableStream, options: SubscribeOptions = {}): Subscription {
     checkSubscribeOptions(options)
     const hub = this.#hub
-    const { filter, snapshot, lag = 'reset' } = options
+    const { filter, snapshot, lag = 'reset', name = this.#options.name } = options
     if (typeof (stream as unknown as Partial<Feedable> | undefined)?.[FEED] !== 'function')
       throw invalidOption(`subscribe takes a stream that Tidings opened, got ${describe(stream)}; write channel.subscribe(res.sse())`)
     const topics = topicsOf(options.topics, this.#maxTopics)
     const start = startOf(stream.lastEventId, options.after)
     hub.trimAged()
     const reader = new Reader(hub, hub.audiences.find(topics, filter), snapshot, lag)
-    const fed = (stream as unknown as Feedable)[FEED](reader)
+    const feedable = stream as unknown as Feedable & { lastEventId: string }
+    const lane = name === undefined ? undefined : joinStream(feedable, name, reader, (id) => hub.log.locate(id) !== undefined)
+    const fed = lane ?? feedable[FEED](reader)
     if (!stream.closed) {
       hub.add(reader)
-      reader.begin(fed, start)
+      reader.begin(fed, lane ? startOf(lane.lastEventId, options.after) : start)
       if (hub.isClosed) reader.end()
     }
-    return subscriptionOf(reader, hub.audiences, this.#maxTopics)
+    return subscriptionOf(reader, lane, hub.audiences, this.#maxTopics)
   }
 
   messages(options: MessagesOptions = {}): AsyncIterableIterator<ChannelMessage> {
@@ -186,13 +192,14 @@ class LogChannel implements Channel {
     })
   }
 
-  async ended(lastEventId: string, options: Pick<SubscribeOptions, 'topics' | 'filter' | 'after'> = {}): Promise<boolean> {
+  async ended(lastEventId: string, options: Pick<SubscribeOptions, 'topics' | 'filter' | 'after' | 'name'> = {}): Promise<boolean> {
     checkNames('ended', options, ENDED_OPTIONS)
-    const { filter } = options
+    const { filter, name = this.#options.name } = options
     checkFunctions({ filter })
+    checkChannelName(name)
     const hub = this.#hub
     const { view } = hub.audiences.find(topicsOf(options.topics, this.#maxTopics), filter)
-    const start = startOf(lastEventId, options.after)
+    const start = startOf(name === undefined ? lastEventId : new JoinedId(lastEventId).of(name), options.after)
     const leaving = new AbortController()
     const hasAll = await settledWithin(this.#hasAll(view, start, leaving), LONGEST_ASKING, () => false)
     leaving.abort()

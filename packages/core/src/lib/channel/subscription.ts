@@ -1,4 +1,5 @@
 import type { Audiences } from '../delivery/audiences.ts'
+import { checkChannelName } from '../delivery/joined-id.ts'
 import type { Lag, Reader } from '../delivery/reader.ts'
 import type { Snapshot } from '../delivery/snapshot.ts'
 import type { Filter } from '../delivery/view.ts'
@@ -6,6 +7,7 @@ import { describe } from '../describe.ts'
 import type { AnyEvents, Message } from '../message/message.ts'
 import { checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
 import type { EventStream } from '../stream/event-stream.ts'
+import type { Lane } from '../stream/feeder.ts'
 import { checkCount, topicsOf } from './topics.ts'
 
 /**
@@ -46,6 +48,13 @@ export interface SubscribeOptions<Events extends object = AnyEvents> {
    * @default 'reset'
    */
   lag?: Lag | undefined
+  /**
+   * The name of the channel on this stream, which lets up to eight named channels feed the stream. It is a part of the
+   * ids that clients get, `name~id~name~id`: give it the same name in each version of the app. 1 to 32 characters of
+   * `[A-Za-z0-9._-]`.
+   * @default the channel's name
+   */
+  name?: string | undefined
 }
 
 /** The subscription of a stream to a channel. It ends with the stream. */
@@ -59,14 +68,15 @@ export interface Subscription {
   remove(...topics: string[]): void
   /**
    * The id of its position. A client that reconnects with it misses nothing and gets nothing twice. `''` while the
-   * channel waits for a log on an engine.
+   * channel waits for a log on an engine. With a `name`, it is the id that the client has of this channel: the one
+   * that it came with, or `''`, until it has the snapshot.
    */
   readonly lastEventId: string
   /** Ends the subscription. The stream stays open. */
   close(): void
 }
 
-const NAMES = ['topics', 'filter', 'after', 'snapshot', 'lag']
+const NAMES = ['topics', 'filter', 'after', 'snapshot', 'lag', 'name']
 const LAGS: readonly unknown[] = [undefined, 'reset', 'close', 'conflate']
 
 /**
@@ -75,13 +85,14 @@ const LAGS: readonly unknown[] = [undefined, 'reset', 'close', 'conflate']
  */
 export function checkSubscribeOptions(options: SubscribeOptions): void {
   checkNames('subscribe', options, NAMES)
-  const { filter, snapshot, lag } = options
+  const { filter, snapshot, lag, name } = options
   if (!LAGS.includes(lag)) throw invalidOption(`lag must be 'reset', 'close' or 'conflate', got ${describe(lag)}`)
   checkFunctions({ filter, snapshot })
+  checkChannelName(name)
 }
 
 /** Makes the subscription of a reader. `maxTopics` is the number of topics that it may have. */
-export function subscriptionOf(reader: Reader, audiences: Audiences, maxTopics: number): Subscription {
+export function subscriptionOf(reader: Reader, lane: Lane | undefined, audiences: Audiences, maxTopics: number): Subscription {
   const change = (edit: (topics: Set<string>) => void): void => {
     if (!reader.isOpen) return
     const { topics } = reader.audience.view
@@ -101,7 +112,7 @@ export function subscriptionOf(reader: Reader, audiences: Audiences, maxTopics: 
         for (const topic of less) next.delete(topic)
       }),
     get lastEventId() {
-      return reader.lastEventId
+      return (lane ?? reader).lastEventId
     },
     close: () => reader.release(),
   }

@@ -227,6 +227,7 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
 
   snapshotTaken(result: SnapshotResult): void {
     this.#leaveSnapshot = undefined
+    if (this.#stream?.['~waitsItsTurn']?.(() => this.snapshotTaken(result))) return
     try {
       // Where the log has lost messages since, the snapshot's position would stand for others.
       if (this.#lostId === undefined) this.#writeSnapshot(result)
@@ -389,11 +390,17 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
   }
 
   #tellReset(reason: ResetReason, lastEventId: string, id: string | undefined): void {
-    this.#stream?.['~write'](encodeMessage({ event: this.#hub.resetEvent, data: { reason, lastEventId }, id }), 1)
+    this.#stream?.['~write'](encodeMessage({ event: this.#hub.resetEvent, data: { reason, lastEventId, channel: this.#stream['~channel'] }, id }), 1)
   }
 
   #takeSnapshot(take: Snapshot): void {
     this.#phase = 'waiting'
+    const takeLater = (): void => {
+      // A later state has what was published by then.
+      this.#cursor = this.#hub.tail.head
+      this.#takeSnapshot(take)
+    }
+    if (this.#stream?.['~waitsItsTurn']?.(takeLater)) return
     const leave = this.#hub.snapshots.take(take, this.#cursor, this)
     // The snapshot may have closed the subscription.
     if (this.#stream) this.#leaveSnapshot = leave
@@ -435,6 +442,6 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
     const knows = this.#told === this.#hub.tail.head
     this.#cursor = this.#hub.tail.head
     const id = knows || this.#tellPosition() ? undefined : this.#hub.log.idOf(this.#cursor)
-    stream['~end'](true, id, this.#findsNothing ? PAUSE_AT_THE_END : undefined)
+    stream['~end'](true, id, this.#findsNothing ? PAUSE_AT_THE_END : 0)
   }
 }

@@ -15,7 +15,7 @@ export interface LogMessage {
 
 /** A message in a log. */
 export interface LogEntry extends LogMessage {
-  /** At most 128 characters of `[A-Za-z0-9._~-]`. Only its log knows what they mean. */
+  /** At most 80 characters of `[A-Za-z0-9._-]`. Only its log knows what they mean. */
   readonly id: string
   /** Its number in the log. The first message has 1, and no number is left out. */
   readonly offset: number

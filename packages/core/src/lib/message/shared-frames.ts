@@ -1,5 +1,7 @@
 /** Whole frames that many streams share. They are encoded once in each of the two forms that transports take. */
 export interface SharedFrames {
+  /** The frames as text. */
+  readonly text: string
   /** The frames and nothing else. */
   readonly bare: Uint8Array
   /** The frames as one chunk of HTTP/1.1's chunked coding (RFC 9112 7.1). */

@@ -11,7 +11,7 @@ export class PublicStream implements EventStream {
 
   static {
     // `isolatedDeclarations` allows no method with a computed name.
-    const feed = function (this: PublicStream, feeder: Feeder): FedStream {
+    const feed = function (this: PublicStream, feeder?: Feeder): FedStream {
       return this.#stream.feed(feeder)
     }
     Object.defineProperty(PublicStream.prototype, FEED, { value: feed })

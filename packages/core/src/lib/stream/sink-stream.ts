@@ -146,10 +146,14 @@ export class SinkStream implements EventStream, SinkOwner, Watched, FedStream, M
 
   // Calls of the channel that feeds the stream.
 
-  feed(feed: Feeder): FedStream {
-    if (this.#feed) throw idOwned('a second channel cannot feed it; use topics of one channel')
-    if (!this.#ending) this.#feed = feed
+  feed(feed?: Feeder): FedStream {
+    if (feed && this.#feed) throw idOwned('give each of several channels a name')
+    if (feed && !this.#ending) this.#feed = feed
     return this
+  }
+
+  get '~feeder'(): Feeder | undefined {
+    return this.#feed
   }
 
   get '~ready'(): boolean {

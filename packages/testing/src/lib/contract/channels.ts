@@ -41,6 +41,19 @@ function serve(
   return start({ options: { heartbeat: false, stallTimeout }, run: (stream) => void channel.subscribe(stream, subscribe(stream)) })
 }
 
+/** An app whose streams several channels feed, subscribed one by one, with an await between them. */
+function serveAll(start: Start, channels: () => readonly Channel[]): Promise<RunningApp> {
+  return start({
+    options: { heartbeat: false },
+    run: async (stream) => {
+      for (const channel of channels()) {
+        channel.subscribe(stream)
+        await delay(1)
+      }
+    },
+  })
+}
+
 const FILLING = 'x'.repeat(20_000)
 
 /** What was published, a megabyte at a time as these readers have had it, until it is enough. */
@@ -301,15 +314,16 @@ export const channels: readonly AdapterSentence[] = [
   ),
   sentence(
     'C10',
-    '`end()`: subscribers get the rest, a final id, `retry` and a clean end. `ended(id)` is true for one who ' +
-      'has had all, and on an ended channel for one without an id and without `after`; a route that asks it ' +
-      'before it opens the stream answers 204. A reader never creates an unknown run.',
+    '`end()`: subscribers get the rest, a final id, `retry` and a clean end. On a stream of several channels it ' +
+      "freezes that channel's part, and the stream ends when all have ended, one turn after the last `subscribe`. " +
+      '`ended(id)` is true for one who has had all, and on an ended channel for one without an id and without ' +
+      '`after`; a route that asks it before it opens the stream answers 204. A reader never creates an unknown run.',
     'Tidings',
-    { provedIn: 'packages/core/test/channel.test.ts' },
+    { provedIn: ['packages/core/test/channel.test.ts', 'packages/core/test/joined-channels.test.ts'] },
   ),
   sentence(
     'C11',
-    'On a subscribed stream `send` with `id`, a second channel, and `publish` with `id` MUST throw ' +
+    'On a subscribed stream `send` with `id`, a second channel without a name, and `publish` with `id` MUST throw ' +
       "`ERR_SSE_ID_OWNED`; publishing the reset or position event's name throws `ERR_SSE_RESERVED_EVENT` and " +
       "is absent from the types. Shared bytes use the channel's `serialize`.",
     'Tidings',
@@ -336,6 +350,143 @@ export const channels: readonly AdapterSentence[] = [
     },
   ),
   sentence('C12', '`messages()` rejects with `ERR_SSE_GAP` when its reader fell off.', 'Tidings', { provedIn: 'packages/core/test/channel.test.ts' }),
+  sentence(
+    'C13',
+    'Several named channels on one stream: each holds C1-C5, C9 and C11 for its own messages as if it were alone; a ' +
+      'reconnect with the joined id resumes each exactly, in any order of subscription, also where the connection ' +
+      'was cut while the channels were being subscribed, with awaits between; a part whose channel is absent or has ' +
+      'not begun is carried unchanged; a channel new to the client begins as for a new client. Two subscriptions ' +
+      'without names, with one name, or a ninth: `ERR_SSE_ID_OWNED` with what to write.',
+    'Tidings',
+    {
+      // Resumes each channel exactly where a client left, at any byte, in any order, and with a channel fewer.
+      'cut-anywhere': {
+        also: ['C1', 'C2'],
+        proof: async ({ start }) => {
+          const three = ['a', 'b', 'c'].map((name) => createChannel({ name }))
+          let opened = 0
+          const app = await serveAll(start, () => {
+            const first = opened++ % 3
+            // Now and then without one of them.
+            return [...three.slice(first), ...three.slice(0, first)].slice(opened % 5 === 0 ? 1 : 0)
+          })
+          const begun = await ask(app)
+          let lastEventId = lastIdIn(await begun.until('c~'))
+          begun.leave()
+          const published = (async () => {
+            for (const number of numbers(60)) {
+              for (const [index, channel] of three.entries()) channel.publish(`${'abc'[index]}${number}`)
+              await delay(2)
+            }
+          })()
+          const had: string[] = []
+          for (let times = 1; had.length < 180; times++) {
+            // Mostly in the middle of a message, and often before all channels are subscribed. Without one of them,
+            // before the end of the first block that is sure to come.
+            const cut = (times * 61) % ((opened + 1) % 5 === 0 ? 150 : 1_500)
+            const client = await ask(app, after(lastEventId))
+            await client.until((text) => text.length >= cut || had.length + dataIn(text).length === 180)
+            const text = client.text.slice(0, cut)
+            client.leave()
+            had.push(...dataIn(text).map(String))
+            lastEventId = lastIdIn(text) || lastEventId
+          }
+          await published
+          for (const name of ['a', 'b', 'c']) {
+            const own = had.filter((data) => data.startsWith(name))
+            deepEqual(
+              own,
+              numbers(60).map((number) => `${name}${number}`),
+            )
+          }
+        },
+      },
+      // Tells the gap of one channel, by its name, and goes on with the others.
+      'gap-of-one': {
+        also: ['C3'],
+        proof: async ({ start }) => {
+          const [short, whole] = [createChannel({ name: 'short', history: { messages: 2 } }), createChannel({ name: 'whole' })]
+          const app = await serveAll(start, () => [short, whole])
+          const client = await ask(app)
+          await client.until('whole~')
+          client.leave()
+          for (const number of numbers(5)) for (const channel of [short, whole]) channel.publish(number)
+          const back = await ask(app, after(lastIdIn(client.text)))
+          await back.until((text) => dataIn(text).length === 8)
+          const [reset, ...rest] = messagesIn(back.text)
+          const { reason, channel } = JSON.parse(reset?.data ?? '')
+          deepEqual([reset?.event, reason, channel], ['reset', 'trimmed', 'short'])
+          deepEqual(
+            rest.map(({ data }) => data),
+            ['4', '5', '1', '2', '3', '4', '5'],
+          )
+        },
+      },
+      // Carries the part of a channel that is not subscribed, and begins a channel that is new to the client.
+      'one-fewer-one-more': async ({ start }) => {
+        const [a, b, c] = [createChannel({ name: 'a' }), createChannel({ name: 'b' }), createChannel({ name: 'c' })]
+        let subscribed = [a, b]
+        const app = await serveAll(start, () => subscribed)
+        const client = await ask(app)
+        await client.until('b~')
+        client.leave()
+        for (const channel of [a, b, c]) channel.publish('missed')
+        subscribed = [b, c]
+        const fewer = await ask(app, after(lastIdIn(client.text)))
+        await fewer.until('c~')
+        c.publish('new')
+        await fewer.until('data: new\n')
+        fewer.leave()
+        deepEqual(dataIn(fewer.text), ['missed', 'new'])
+        subscribed = [a, c, b]
+        const more = await ask(app, after(lastIdIn(fewer.text)))
+        await more.until('data: missed\n')
+        deepEqual(dataIn(more.text), ['missed'])
+      },
+      // Goes on with the channels that have not ended.
+      ends: {
+        also: ['C10'],
+        proof: async ({ start }) => {
+          const [run, room] = [createChannel({ name: 'run' }), createChannel({ name: 'room' })]
+          const app = await serveAll(start, () => [run, room])
+          const client = await ask(app)
+          await client.until('room~')
+          run.publish('last')
+          run.end()
+          await client.until('data: last\n')
+          room.publish('goes on')
+          await client.until('data: goes on\n')
+          room.end()
+          const text = await within(client.ended, 'the end')
+          deepEqual(dataIn(text), ['last', 'goes on'])
+          match(text, /\nretry: \d+\nid: .+\n\n$/)
+          deepEqual(await Promise.all([run, room].map((channel) => channel.ended(lastIdIn(text)))), [true, true])
+        },
+      },
+      // Refuses a channel without a name beside others, two of one name, and a ninth.
+      refused: {
+        also: ['C11'],
+        proof: async ({ start }) => {
+          const channel = createChannel()
+          const app = await start({ options: { heartbeat: false }, run: (stream) => void channel.subscribe(stream, { name: 'first' }) })
+          const client = await joined(app)
+          const [stream] = app.streams as [EventStream]
+          const codeFor = (name?: string): string | undefined => codeOf(() => channel.subscribe(stream, { name }))
+          deepEqual([codeFor(), codeFor('first')], ['ERR_SSE_ID_OWNED', 'ERR_SSE_ID_OWNED'])
+          for (let count = 2; count <= 8; count++) channel.subscribe(stream, { name: `${count}` })
+          equal(codeFor('ninth'), 'ERR_SSE_ID_OWNED')
+          await client.until('8~')
+          const id = lastIdIn(client.text)
+          equal(id.split('~').length, 16)
+          client.leave()
+          // An id that was joined by hand is unknown to each channel.
+          const back = await ask(app, after(`${id}~${id}`.slice(0, 1_000)))
+          const text = await back.until('\nid: ')
+          equal(JSON.parse(messagesIn(text)[0]?.data ?? '').reason, 'unknown')
+        },
+      },
+    },
+  ),
   sentence(
     'C16',
     '"From now on" is fixed at the call of `subscribe` and `messages`: on every log, what is published in that ' +

@@ -20,7 +20,7 @@ export interface LogWorld extends LogUnderTest {
 }
 
 const AMPLE = 1_000
-const ID = /^[A-Za-z0-9._~-]{1,128}$/
+const ID = /^[A-Za-z0-9._-]{1,80}$/
 
 function message(data: string, topic?: string, key?: string): LogMessage {
   return { block: `event: note\ndata: ${data}\n`, event: 'note', data, isText: true, topic, key }
