@@ -28,10 +28,10 @@ const SUITES = {
 }
 
 const INTRODUCTION = [
-  'These sentences say what Tidings does, in the words of [RFC 2119](https://www.rfc-editor.org/rfc/rfc2119). Each has an id, and each',
-  'test bears the id of the sentence that it proves: `H5/refuses-head` is a case of H5. The suites of [`@tidings/testing`](testing.md) run',
-  'the cases against every adapter, over real connections, and against every log. A file after a sentence has the tests that those suites',
-  'cannot have.',
+  'These sentences define the behaviour of Tidings, in the words of [RFC 2119](https://www.rfc-editor.org/rfc/rfc2119). Each sentence',
+  'has an id, and a test is named after the sentence that it proves: `H5/refuses-head` is a case of H5. The suites of',
+  '[`@tidings/testing`](testing.md) run the cases against every adapter, over real connections, and against every log. Some sentences',
+  'need other tests. Then their files stand after the sentence.',
 ]
 
 export const parts: readonly Part[] = [
