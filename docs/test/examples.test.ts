@@ -16,7 +16,7 @@ interface Result {
 
 const vitest = `${dirname(createRequire(import.meta.url).resolve('vitest/package.json'))}/vitest.mjs`
 // One sentence of the contract shows that the page's adapter runs it. The adapters of the packages run all of it.
-const PART = ' W4/|the clock ticks|a client that returns'
+const PART = ' W4/|the clock ticks|a client that reconnects'
 const files = ['docs/testing.md', 'docs/express.md', 'docs/koa.md', 'docs/hono.md']
   .flatMap(blocksOf)
   .filter(({ language, code }) => language === 'ts' && /from 'vitest'|describeAdapter\(/.test(code))
