@@ -15,7 +15,7 @@ export type { ChannelMessage, Filter } from './lib/delivery/view.ts'
 export { type CloseReason, type ErrorCode, type ErrorDetails, type ResetReason, TidingsError } from './lib/errors.ts'
 export type { HistoryBounds } from './lib/log/history-bounds.ts'
 export { memoryLog } from './lib/log/memory-log.ts'
-export type { AppendOptions, LogEntry, LogFollower, LogMessage, LogPage, MessageLog, Tail, TailedLog, Walk } from './lib/log/message-log.ts'
+export type { AppendOptions, LogEntry, LogFollower, LogMessage, LogPage, LogStatus, MessageLog, Tail, TailedLog, Walk } from './lib/log/message-log.ts'
 export {
   type AnyEvents,
   type EncodeOptions,

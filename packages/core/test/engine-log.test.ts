@@ -724,6 +724,56 @@ describe('a channel whose log is on an engine', () => {
     expect(lost()).toBe(2)
   })
 
+  test('G10 the channel tells when following is lost, and when it has all messages again', async () => {
+    const told: string[] = []
+    const { engine, channel } = machine(new Store(), {}, { onStatus: (status) => told.push(status) })
+    expect(channel.status).toBe('catching up')
+    await expect.poll(() => channel.status).toBe('live')
+    engine.cut()
+    expect(channel.status).toBe('away')
+    engine.connect()
+    expect(channel.status).toBe('catching up')
+    await expect.poll(() => channel.status).toBe('live')
+    expect(told).toEqual(['live', 'away', 'catching up', 'live'])
+  })
+
+  test('G10 a channel is live only once it has read what it missed', async () => {
+    const store = new Store()
+    const { channel } = machine(store)
+    const atLive: number[] = []
+    const here = machine(store, {}, { onStatus: (status) => status === 'live' && atLive.push(here.log.tail.head) })
+    await expect.poll(() => atLive).toEqual([0])
+    here.engine.cut()
+    for (const data of ['a', 'b', 'c']) await channel.publish(data)
+    here.engine.connect()
+    await expect.poll(() => atLive).toEqual([0, 3])
+  })
+
+  test('G10 onStatus that throws stops nothing, and is reported', async () => {
+    const failure = new Error('of the app')
+    const { engine, channel, errors, join } = machine(
+      new Store(),
+      {},
+      {
+        onStatus: () => {
+          throw failure
+        },
+      },
+    )
+    const { lines } = join()
+    await channel.publish('a')
+    await expect.poll(lines).toEqual(['@0', 'a@1'])
+    expect(errors).toEqual([{ code: undefined, message: 'of the app', stage: 'status' }])
+    engine.cut()
+    expect(errors.filter(({ stage }) => stage === 'status')).toHaveLength(2)
+  })
+
+  test('G10 a channel in memory is always live', () => {
+    const channel = createChannel()
+    expect(channel.status).toBe('live')
+    channel.close()
+  })
+
   test('G3 a check finds messages whose announcements never came, and then subscribes again', async () => {
     const store = new Store()
     const here = machine(store, { checkInterval: 20 })

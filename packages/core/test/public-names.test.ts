@@ -57,7 +57,7 @@ test.each([
 
 test('a channel shows its public names and no others', () => {
   const channel = createChannel()
-  expect(namesOf(channel)).toEqual(['close', 'end', 'ended', 'messages', 'publish', 'subscribe', 'subscribers'])
+  expect(namesOf(channel)).toEqual(['close', 'end', 'ended', 'messages', 'publish', 'status', 'subscribe', 'subscribers'])
   channel.close()
 })
 

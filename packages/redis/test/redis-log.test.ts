@@ -59,6 +59,66 @@ describe.each(Object.entries(LIBRARIES).filter(([name]) => ['redis 6 with RESP3'
     await log.close()
   })
 
+  test('G10 the channel tells when following is lost and when it is restored', async () => {
+    const another = await RedisServer.start()
+    ended.push(() => another.stop())
+    const its = await connectTo(another.url)
+    const told: string[] = []
+    const channel = createChannel({ log: redisLog(its.client, randomUUID()), onStatus: (status) => told.push(status), onError: () => {} })
+    ended.push(() => channel.close())
+    const wait = (status: string): Promise<void> =>
+      until(
+        () => channel.status === status,
+        () => told.join(),
+      )
+    await wait('live')
+    await another.kill()
+    await wait('away')
+    await another.start()
+    await wait('live')
+    expect(told).toEqual(['live', 'away', 'catching up', 'live'])
+  })
+
+  test('G9 destroy() removes it with its name, which begins anew', async () => {
+    const name = randomUUID()
+    const log = redisLog(app.client, name)
+    const old = await log.append(message('a'), { idempotencyKey: 'k' })
+    await log.destroy()
+    expect(await log.exists()).toBe(false)
+    expect(await keysOf(name)).toEqual([`{${name}}:k:k`])
+    const anew = await log.append(message('b'), { idempotencyKey: 'k' })
+    expect(anew.split('-')[0]).not.toBe(old.split('-')[0])
+    expect((await log.read(0, 10)).entries.map(({ data }) => data)).toEqual(['b'])
+    expect(log.locate(old)).toBeUndefined()
+    await log.close()
+  })
+
+  test('G9 destroy() is a reset for those who follow it elsewhere, and they get what comes then', async () => {
+    const name = randomUUID()
+    const other = await connectTo(server.url)
+    const [here, there] = [redisLog(app.client, name), redisLog(other.client, name)]
+    const followed: string[] = []
+    there.follow({ entry: ({ data }) => followed.push(data), breaking: (upTo) => followed.push(`reset from ${upTo}`) })
+    await there.read(0, 1)
+    await here.append(message('a'))
+    await until(
+      () => followed.length === 1,
+      () => followed.join(),
+    )
+    await here.destroy()
+    await until(
+      () => followed.length === 2,
+      () => followed.join(),
+    )
+    await here.append(message('b'))
+    await until(
+      () => followed.length === 3,
+      () => followed.join(),
+    )
+    expect(followed).toEqual(['a', 'reset from -1', 'b'])
+    await Promise.all([here.close(), there.close()])
+  })
+
   test('is gone after its expiry without a use, and stays while it is followed', async () => {
     const [left, followed] = [randomUUID(), randomUUID()]
     // A follower that looks up to 20 times late still keeps its log.

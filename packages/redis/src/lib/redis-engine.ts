@@ -14,7 +14,7 @@ import {
 } from '@tidings/core/log'
 import type { Connector } from './connector.ts'
 import { explained, refusalOf } from './refusals.ts'
-import { APPEND, READ, runScript, type Script } from './scripts.ts'
+import { APPEND, DESTROY, READ, runScript, type Script } from './scripts.ts'
 import type { Subscriptions } from './subscriptions.ts'
 
 // Milliseconds. Idempotency keys serve a caller's retries, which come soon.
@@ -38,7 +38,7 @@ export class RedisEngine implements Engine {
   }
 
   async append({ writer, sequence, messages, ends, history }: EngineBatch): Promise<EngineReceipt> {
-    const keys = [this.#key('s'), this.#key('m'), this.#key('c') + (await this.#connector.tag())]
+    const keys = await this.#keys()
     const texts: string[] = []
     const numbers: string[] = []
     for (const [index, { packed, idempotencyKey }] of messages.entries()) {
@@ -47,7 +47,7 @@ export class RedisEngine implements Engine {
       keys.push(this.#key(`k:${idempotencyKey}`))
       numbers.push(String(index + 1))
     }
-    const publish = this.#connector.isSharded ? 'SPUBLISH' : 'PUBLISH'
+    const publish = this.#publish
     const bounds = [String(Math.ceil(history.messages)), String(Math.ceil(history.age ?? 0)), ends ? '1' : '0', String(texts.length), KEYS_KNOWN]
     const args = [randomEpoch(), this.#expiry, writer, String(sequence), publish, ...bounds, ...texts, ...numbers]
     const [outcome = '', untold] = String(await this.#run(APPEND, keys, args)).split('\n')
@@ -82,9 +82,23 @@ export class RedisEngine implements Engine {
     })
   }
 
+  /** Removes the log, and makes its followers look. */
+  async destroy(): Promise<void> {
+    await this.#run(DESTROY, await this.#keys(), [randomEpoch(), this.#publish])
+  }
+
   /** Whether the log exists. The first append or read makes it. */
   async exists(): Promise<boolean> {
     return Number(await this.#connector.send(this.#key('m'), ['EXISTS', this.#key('m')])) === 1
+  }
+
+  /** The keys of the stream and of its metadata, and the channel. */
+  async #keys(): Promise<string[]> {
+    return [this.#key('s'), this.#key('m'), this.#key('c') + (await this.#connector.tag())]
+  }
+
+  get #publish(): string {
+    return this.#connector.isSharded ? 'SPUBLISH' : 'PUBLISH'
   }
 
   async #run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {

@@ -22,6 +22,12 @@ export interface RedisLog extends TailedLog {
    * before it makes a channel, and answers 404 if there is none. Rejects when the client rejects.
    */
   exists(): Promise<boolean>
+  /**
+   * Removes the log and its name from Redis. Await your last `publish` first, since a later message begins the log
+   * anew. Clients of channels that still follow the log get a reset, and the log begins anew for them. Rejects with
+   * `ERR_SSE_LOG_REFUSED` or `ERR_SSE_LOG_UNAVAILABLE` where Redis refuses it, and when the client rejects.
+   */
+  destroy(): Promise<void>
 }
 
 // All logs of one client share its connections.
@@ -62,5 +68,5 @@ export function redisLog(client: RedisClient, name: string, options: RedisLogOpt
     throw invalidOption(
       `expiry must be at least twice checkInterval, which is ${checkInterval} ms, so that a log that is followed does not expire; got ${expiry}`,
     )
-  return Object.assign(log, { exists: () => engine.exists() })
+  return Object.assign(log, { exists: () => engine.exists(), destroy: () => engine.destroy() })
 }

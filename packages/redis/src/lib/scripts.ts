@@ -236,6 +236,23 @@ if isDone then return page end
 return refused(page)
 `)
 
+/**
+ * KEYS: stream, meta, channel. ARGV: an epoch that no log has, publishing command. Removes a log. The announcement
+ * makes its followers look, and the first of them makes a log with a new epoch.
+ */
+export const DESTROY: Script = script(`${STAND}
+local function destroy()
+  -- It fails here if the user may not publish.
+  call(ARGV[2], KEYS[3], ARGV[1] .. ' 0 0 0 0')
+  call('DEL', KEYS[1], KEYS[2])
+  return 1
+end
+
+local isDone, outcome = pcall(destroy)
+if isDone then return outcome end
+return refused(outcome)
+`)
+
 /** Runs a script on the node of its first key. Sends the source if the node does not have it yet. */
 export async function runScript(connector: Connector, { source, hash }: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
   const [first = ''] = keys

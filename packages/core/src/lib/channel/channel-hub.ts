@@ -8,7 +8,7 @@ import { RunningSnapshots } from '../delivery/snapshot.ts'
 import type { Source } from '../delivery/view.ts'
 import { TidingsError } from '../errors.ts'
 import { memoryLog } from '../log/memory-log.ts'
-import type { LogEntry, LogFollower, Tail, TailedLog } from '../log/message-log.ts'
+import type { LogEntry, LogFollower, LogStatus, Tail, TailedLog } from '../log/message-log.ts'
 import { encodeMessage, type Message } from '../message/message.ts'
 import { counts } from '../metrics.ts'
 import { type ChannelErrorStage, type ChannelOptions, POSITION_EVENT } from './channel-options.ts'
@@ -105,6 +105,14 @@ export class ChannelHub implements Hub, Source, MessageSource, Flushable, LogFol
 
   warned(error: unknown): void {
     this.report(error, 'log')
+  }
+
+  statusChanged(status: LogStatus): void {
+    try {
+      this.#options.onStatus?.(status)
+    } catch (error) {
+      this.report(error, 'status')
+    }
   }
 
   flush(): void {

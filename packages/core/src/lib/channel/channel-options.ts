@@ -1,7 +1,7 @@
 import { checkChannelName } from '../delivery/joined-id.ts'
 import { describe } from '../describe.ts'
 import type { HistoryBounds } from '../log/history-bounds.ts'
-import type { TailedLog } from '../log/message-log.ts'
+import type { LogStatus, TailedLog } from '../log/message-log.ts'
 import { checkedEvent, type Serialize } from '../message/message.ts'
 import { checkedDelay, checkedInteger, checkedOption, checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
 
@@ -25,6 +25,8 @@ export type ChannelErrorStage =
    * for each cause.
    */
   | 'log'
+  /** `onStatus` threw. */
+  | 'status'
 
 /** The options of a channel. `Own` are the names of the channel's own events. */
 export interface ChannelOptions<Own extends string = string> {
@@ -79,6 +81,8 @@ export interface ChannelOptions<Own extends string = string> {
    * @default console.error
    */
   onError?: ((error: unknown, context: { stage: ChannelErrorStage }) => void) | undefined
+  /** Called with the channel's `status` each time it has changed. */
+  onStatus?: ((status: LogStatus) => void) | undefined
 }
 
 /**
@@ -92,14 +96,14 @@ export type PublishedEvents<Events extends object, Own extends string> = string 
 
 /** The name of the event that tells a client its position, with `position: 'message'`. */
 export const POSITION_EVENT = 'position'
-const NAMES = ['history', 'log', 'name', 'resetEvent', 'position', 'maxTopics', 'snapshotTimeout', 'serialize', 'parse', 'onError']
+const NAMES = ['history', 'log', 'name', 'resetEvent', 'position', 'maxTopics', 'snapshotTimeout', 'serialize', 'parse', 'onError', 'onStatus']
 
 /** Checks the options of a channel, except `history`, which `memoryLog` checks. @throws `ERR_SSE_INVALID_OPTION` */
 export function checkChannelOptions(options: ChannelOptions): void {
   checkNames('createChannel', options, NAMES)
   if (options.history !== undefined && options.log !== undefined)
     throw invalidOption('history sets the bounds of the default log; give them to your log instead')
-  const { log, name, position, resetEvent, maxTopics, snapshotTimeout, serialize, parse, onError } = options
+  const { log, name, position, resetEvent, maxTopics, snapshotTimeout, serialize, parse, onError, onStatus } = options
   if (log !== undefined && !('tail' in Object(log))) throw invalidOption(`log must be what memoryLog(), redisLog() or engineLog() makes, got ${describe(log)}`)
   checkChannelName(name)
   if (position !== undefined && typeof position !== 'boolean' && position !== 'message')
@@ -109,5 +113,5 @@ export function checkChannelOptions(options: ChannelOptions): void {
   const taken = ['', 'message', ...(position === 'message' ? [POSITION_EVENT] : [])]
   if (resetEvent !== undefined && taken.includes(checkedOption('resetEvent', () => checkedEvent(resetEvent))))
     throw invalidOption(`resetEvent must be a name that no other event has, got ${describe(resetEvent)}`)
-  checkFunctions({ serialize, parse, onError })
+  checkFunctions({ serialize, parse, onError, onStatus })
 }

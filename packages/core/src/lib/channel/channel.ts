@@ -5,6 +5,7 @@ import { isNow, neededBy, offsetOf, type Start, startOf } from '../delivery/read
 import type { ChannelMessage, View } from '../delivery/view.ts'
 import { describe } from '../describe.ts'
 import { channelEnded, type TidingsError } from '../errors.ts'
+import type { LogStatus } from '../log/message-log.ts'
 import type { AnyEvents, Message, PublishedMessage } from '../message/message.ts'
 import { countFailed, counts } from '../metrics.ts'
 import { checkedSignal, checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
@@ -69,6 +70,12 @@ export interface Channel<Events extends object = AnyEvents> {
   close(): void
   /** The number of streams that are subscribed. */
   readonly subscribers: number
+  /**
+   * How the channel stands to its log's engine. `'live'`: it follows, and has all messages. `'catching up'`: it
+   * follows, and reads the messages that it missed. `'away'`: the engine cannot be reached, and streams stay open. A
+   * channel in the memory of this process is always live.
+   */
+  readonly status: LogStatus
 }
 
 const MESSAGES_OPTIONS = ['after', 'topics', 'signal']
@@ -212,6 +219,10 @@ class LogChannel implements Channel {
 
   get subscribers(): number {
     return this.#hub.subscribers
+  }
+
+  get status(): LogStatus {
+    return this.#hub.log.status ?? 'live'
   }
 
   /** Whether the channel has ended, and no message of the view follows the start, nor is gone that followed it. */

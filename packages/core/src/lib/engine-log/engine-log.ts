@@ -1,7 +1,7 @@
 import { runOutside } from '../async-context.ts'
 import { channelEnded, foreignEntry } from '../errors.ts'
 import type { KeptTail } from '../log/kept-tail.ts'
-import type { AppendOptions, LogEntry, LogFollower, LogMessage, LogPage, Tail, TailedLog } from '../log/message-log.ts'
+import type { AppendOptions, LogEntry, LogFollower, LogMessage, LogPage, LogStatus, Tail, TailedLog } from '../log/message-log.ts'
 import { ReadableTail } from '../log/readable-tail.ts'
 import { now } from '../time-source.ts'
 import { startTimer } from '../timer.ts'
@@ -44,6 +44,7 @@ class EngineLog implements TailedLog {
   readonly #pages: PageReader
   readonly #back: ReadBack
   #subscription: EngineSubscription | undefined
+  #status: LogStatus = 'catching up'
   /** Whether news of the engine reach this process. */
   #isFollowing = false
   /** Whether the log has read the engine's position. */
@@ -126,6 +127,10 @@ class EngineLog implements TailedLog {
     }
   }
 
+  get status(): LogStatus {
+    return this.#status
+  }
+
   get start(): number {
     return this.#back.start
   }
@@ -178,12 +183,14 @@ class EngineLog implements TailedLog {
     return this.#engine.follow({
       restored: () => {
         this.#isFollowing = true
-        this.#sync()
+        this.#setStatus('catching up')
+        this.#syncAnew()
       },
       news: (page) => this.#receive(page),
       strange: (what) => this.#tellOfForeign(what),
       lost: (error) => {
         this.#isFollowing = false
+        this.#setStatus('away')
         this.#tellOut(error)
       },
     })
@@ -193,6 +200,7 @@ class EngineLog implements TailedLog {
     this.#subscription?.close()
     this.#subscription = undefined
     this.#isFollowing = false
+    this.#setStatus('catching up')
     clearTimeout(this.#check)
     this.#check = undefined
     clearTimeout(this.#dropping)
@@ -250,11 +258,19 @@ class EngineLog implements TailedLog {
 
   async #syncUntilDone(attempt: number): Promise<void> {
     if (attempt > 0) await backOff(attempt, LONGEST_WAIT)
+    const follows = this.#isFollowing
     const page = await this.#untilDone(() => this.#followed.catchUp(this.#pages.read))
     if (page) this.#isKnown = true
     if (page?.ended) this.#finish()
     if (this.#isFollowing) this.#isOut = false
+    if (page && follows && this.#isFollowing) this.#setStatus('live')
     this.#wake()
+  }
+
+  #setStatus(status: LogStatus): void {
+    if (status === this.#status) return
+    this.#status = status
+    for (const follower of this.#followers) follower.statusChanged?.(status)
   }
 
   #finish(): void {

@@ -32,6 +32,12 @@ export interface AppendOptions {
   idempotencyKey?: string | undefined
 }
 
+/**
+ * How a log stands to its engine. `'live'`: it follows, and has all messages. `'catching up'`: it follows, and reads
+ * the messages that it missed. `'away'`: it cannot follow at present. A log without an engine is always live.
+ */
+export type LogStatus = 'live' | 'catching up' | 'away'
+
 /** A follower of a log: the calls that the log makes. */
 export interface LogFollower {
   /** MUST be called once with each entry, in the order of offsets, also with entries that this process appended. */
@@ -51,6 +57,8 @@ export interface LogFollower {
   finished?(): void
   /** MUST be called when the engine of the log is away. The log follows nothing until the engine is back. */
   failed?(error: unknown): void
+  /** MUST be called when the status of the log has changed. */
+  statusChanged?(status: LogStatus): void
   /** MUST be called with a problem of the log or its use that stops nothing, once for each cause. */
   warned?(error: unknown): void
 }
@@ -131,6 +139,8 @@ export interface Tail {
 export interface TailedLog extends MessageLog {
   /** The newest entries. */
   readonly tail: Tail
+  /** Unset: the log is always live. */
+  readonly status?: LogStatus
   /** The offset before the log's oldest entry, as far as this process knows. Unset: the floor of the tail. */
   readonly start?: number
   /**

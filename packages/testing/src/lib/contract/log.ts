@@ -452,6 +452,12 @@ export const logContract: readonly Sentence<LogUnderTest, LogWorld>[] = [
     'Tidings',
     { provedIn: ['packages/redis/test/append.test.ts', 'packages/redis/test/redis-log.test.ts'] },
   ),
+  sentence('G9', '`destroy()` removes a log and its name from the engine; others that follow it say a reset; the name begins anew.', 'Tidings', {
+    provedIn: 'packages/redis/test/redis-log.test.ts',
+  }),
+  sentence('G10', 'The channel tells when following is lost and when it is restored.', 'Tidings', {
+    provedIn: ['packages/core/test/engine-log.test.ts', 'packages/redis/test/redis-log.test.ts'],
+  }),
 ]
 
 /**
