@@ -167,6 +167,7 @@ class LogChannel implements Channel {
     const { view } = hub.audiences.find(topicsOf(options.topics, this.#maxTopics), undefined)
     const signal = checkedSignal(options.signal)
     const start = startOf('', options.after)
+    const recent = isNow(start) ? start.recent : undefined
     hub.trimAged()
     const leaving = new AbortController()
     const load = (after: string | number): Promise<void> | undefined => log.load?.(after, leaving.signal)
@@ -174,11 +175,11 @@ class LogChannel implements Channel {
     // The position is fixed at this call, and not at the first `next`.
     const place = isNow(start) ? log.now?.(leaving.signal) : undefined
     let reaching = place?.then((now) => {
-      from = { now }
+      from = { now, recent }
       return load(neededBy(from))
     })
     reaching ??= load(neededBy(start))
-    if (isNow(start) && !reaching) from = { now: log.idOf(hub.tail.head) }
+    if (isNow(start) && !reaching) from = { now: log.idOf(hub.tail.head), recent }
     const beginning: Beginning = {
       load: () => {
         const begun = reaching
@@ -186,6 +187,7 @@ class LogChannel implements Channel {
         return begun ?? load(neededBy(from))
       },
       cursor: () => offsetOf(from, log),
+      recent,
     }
     return readMessages(hub, view, beginning, leaving, signal)
   }
@@ -232,9 +234,10 @@ class LogChannel implements Channel {
     const load = (): Promise<void> | undefined => log.load?.(neededBy(start), leaving.signal)
     if (!hub.hasEnded && this.#ending) await settledUnless(this.#ending, leaving.signal)
     await load()
-    if (!hub.hasEnded || isNow(start)) return hub.hasEnded
+    const recent = isNow(start) ? start.recent : undefined
+    if (!hub.hasEnded || (isNow(start) && !recent)) return hub.hasEnded
     try {
-      for await (const _ of readMessages(hub, view, { load, cursor: () => offsetOf(start, log) }, leaving, undefined)) return false
+      for await (const _ of readMessages(hub, view, { load, cursor: () => offsetOf(start, log), recent }, leaving, undefined)) return false
       return true
     } catch (error) {
       if ((error as TidingsError).code !== 'ERR_SSE_GAP') hub.report(error, 'filter')

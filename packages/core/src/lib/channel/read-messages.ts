@@ -1,3 +1,5 @@
+import { lookBack, type Recent } from '../delivery/look-back.ts'
+import type { After } from '../delivery/reader-start.ts'
 import type { ChannelMessage, View } from '../delivery/view.ts'
 import { TidingsError } from '../errors.ts'
 import type { LogEntry, Tail, TailedLog } from '../log/message-log.ts'
@@ -5,8 +7,12 @@ import { calledUnless, settledUnless } from '../waiting.ts'
 
 /** The options of `messages`. */
 export interface MessagesOptions {
-  /** Begins after the message with this id, or with all kept messages (`'start'`). Unset: with the next message. */
-  after?: string | undefined
+  /**
+   * Begins after the message with this id, with all kept messages (`'start'`), with the last kept messages of the
+   * topics (`{ last: 50 }`), or with those of the last milliseconds (`{ within: 60_000 }`). Unset: with the next
+   * message.
+   */
+  after?: After | undefined
   /** Only messages of these topics. Unset: all messages, also those without a topic. */
   topics?: Iterable<string> | undefined
   /** Ends the iteration when it is aborted. */
@@ -25,6 +31,8 @@ export interface Beginning {
   load(): Promise<void> | undefined
   /** The offset of the beginning, after `load`; `undefined` where the log does not know it. */
   cursor(): number | undefined
+  /** The recent messages before `cursor` that it begins with. */
+  readonly recent: Recent | undefined
 }
 
 /** The parts of a channel that a reader of `messages()` needs. */
@@ -65,12 +73,23 @@ export function readMessages(
     const here: Place = { cursor: beginning.cursor() }
     const leave = source.enter(here)
     try {
+      if (beginning.recent) await goBack(here, beginning.recent)
       yield* readFrom(here)
     } finally {
       leave()
       leaving.abort()
     }
     return undefined
+  }
+  async function goBack(here: Place, recent: Recent): Promise<void> {
+    const look = here.cursor === undefined ? undefined : lookBack(source.log, here.cursor, recent)
+    while (look && here.cursor !== undefined && !isLeft()) {
+      const { isFound, offset } = look(view.topics)
+      const reaching = isFound ? undefined : source.log.load?.(offset, leaving.signal)
+      if (isFound) here.cursor = offset
+      if (!reaching) return
+      await reached(reaching)
+    }
   }
   async function* readFrom(here: Place): AsyncGenerator<ChannelMessage, undefined> {
     let part: Tail | undefined

@@ -1,6 +1,7 @@
 import type { Audiences } from '../delivery/audiences.ts'
 import { checkChannelName } from '../delivery/joined-id.ts'
 import type { Lag, Reader } from '../delivery/reader.ts'
+import type { After } from '../delivery/reader-start.ts'
 import type { Snapshot } from '../delivery/snapshot.ts'
 import type { Filter } from '../delivery/view.ts'
 import { describe } from '../describe.ts'
@@ -32,10 +33,11 @@ export interface SubscribeOptions<Events extends object = AnyEvents> {
    */
   filter?: Filter<Events> | undefined
   /**
-   * The beginning for a client without a last event id: after the message with this id, or with all kept messages
-   * (`'start'`). Unset: with the next message.
+   * The beginning for a client without a last event id: after the message with this id, with all kept messages
+   * (`'start'`), with the last kept messages of its topics (`{ last: 50 }`), or with those of the last milliseconds
+   * (`{ within: 60_000 }`). Unset: with the next message.
    */
-  after?: string | undefined
+  after?: After | undefined
   /**
    * Makes the current state, for a client that begins without history or has lost a part of it. It gets a `signal`,
    * which is aborted when no client waits for the state any more.

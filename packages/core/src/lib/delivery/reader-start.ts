@@ -1,18 +1,28 @@
 import { describe } from '../describe.ts'
 import type { TailedLog } from '../log/message-log.ts'
 import { invalidOption } from '../option-checks.ts'
+import { now } from '../time-source.ts'
+import type { Recent } from './look-back.ts'
+
+/**
+ * Where a client without an id begins: after the message with this id; with all kept messages (`'start'`); with the
+ * last kept messages of its topics (`last`, a number of messages); or with the messages of the last milliseconds
+ * (`within`), by the log's clock.
+ */
+export type After = string | { readonly last: number; readonly within?: undefined } | { readonly within: number; readonly last?: undefined }
 
 /**
  * The beginning of a reader. It is an id, which the client has reconnected with or the route has given; or `'start'`,
  * the oldest kept message; or `now`, the next message. `now` is `''` for the head, or the id of a position that a log
- * on an engine has told, or `undefined` where a message after that position is gone. `Reader.begin` goes on from here.
+ * on an engine has told, or `undefined` where a message after that position is gone. With `recent`, the reader begins
+ * with the recent messages before `now`. `Reader.begin` goes on from here.
  */
-export type Start = { readonly id: string; readonly comesBack: boolean } | { readonly now: string | undefined } | 'start'
+export type Start = { readonly id: string; readonly comesBack: boolean } | { readonly now: string | undefined; readonly recent?: Recent | undefined } | 'start'
 
 const NOW: Start = { now: '' }
 
-/** Whether a reader begins with the next message. */
-export function isNow(start: Start): start is { readonly now: string | undefined } {
+/** Whether a reader begins with the next message, or counts from there. */
+export function isNow(start: Start): start is Exclude<Start, string | { readonly id: string }> {
   return start !== 'start' && 'now' in start
 }
 
@@ -40,9 +50,20 @@ export function offsetOf(start: Start, log: TailedLog): number | undefined {
  * @param after the beginning that the route gives to a client without an id
  * @throws `ERR_SSE_INVALID_OPTION`
  */
-export function startOf(lastEventId: string, after: string | undefined): Start {
-  if (after !== undefined && typeof after !== 'string') throw invalidOption(`after must be an id or 'start', got ${describe(after)}`)
+export function startOf(lastEventId: string, after: After | undefined): Start {
+  const recent = after === undefined || typeof after === 'string' ? undefined : recentOf(after)
   if (lastEventId !== '') return { id: lastEventId, comesBack: true }
+  if (recent) return { now: '', recent }
   if (after === undefined || after === '') return NOW
-  return after === 'start' ? 'start' : { id: after, comesBack: false }
+  return after === 'start' ? 'start' : { id: after as string, comesBack: false }
+}
+
+function recentOf(after: Exclude<After, string>): Recent {
+  const given = Object.entries(Object(after)).filter(([, value]) => value !== undefined)
+  const [name, value] = given[0] ?? []
+  if (given.length === 1 && typeof value === 'number' && value > 0 && Number.isFinite(value)) {
+    if (name === 'within') return { last: Number.POSITIVE_INFINITY, since: now() - value }
+    if (name === 'last' && Number.isSafeInteger(value)) return { last: value, since: Number.NEGATIVE_INFINITY }
+  }
+  throw invalidOption(`after must be an id, 'start', { last: messages } or { within: milliseconds } with a number above 0, got ${describe(value ?? after)}`)
 }

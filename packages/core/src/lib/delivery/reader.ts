@@ -7,6 +7,7 @@ import type { FedStream, Feeder } from '../stream/feeder.ts'
 import type { Audience, AudienceHub, AudienceMember } from './audience.ts'
 import type { Batch } from './batch.ts'
 import { gapAtCursor, gapAtStart } from './gap.ts'
+import { type LookBack, lookBack } from './look-back.ts'
 import { isNow, neededBy, offsetOf, type Start } from './reader-start.ts'
 import { type RunningSnapshots, type Snapshot, type SnapshotResult, type SnapshotTaker, snapshotParts } from './snapshot.ts'
 import type { View } from './view.ts'
@@ -45,10 +46,11 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
   #stream: FedStream | undefined
   #audience: Audience
   /**
-   * What it does. `'beginning'`: it has no position yet, and waits for the log. `'waiting'`: it has one, and waits for
-   * the log or a snapshot; nothing is written. `'reading'`: it writes what follows its cursor.
+   * What it does. `'beginning'`: it has no position yet, and waits for the log. `'looking back'`: it looks from its
+   * cursor back for its beginning. `'waiting'`: it has a position, and waits for the log or a snapshot; nothing is
+   * written. `'reading'`: it writes what follows its cursor.
    */
-  #phase: 'beginning' | 'waiting' | 'reading' = 'beginning'
+  #phase: 'beginning' | 'looking back' | 'waiting' | 'reading' = 'beginning'
   /**
    * Where its position is kept. `'behind'`: messages wait for it, and its cursor is exact. `'current'`: it had all
    * messages at its cursor, and moves past messages of other views. `'shared'`: it uses the cursor of its audience.
@@ -95,16 +97,17 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
 
   /** The id of its position; `''` until it has one. */
   get lastEventId(): string {
-    return this.#phase === 'beginning' ? '' : this.#hub.log.idOf(this.#position)
+    return this.#phase === 'beginning' || this.#phase === 'looking back' ? '' : this.#hub.log.idOf(this.#position)
   }
 
   /** Begins to write. Where messages are gone, or its id is unknown, the reset event comes first. */
   begin(stream: FedStream, start: Start): void {
     this.#stream = stream
-    this.#replays = !isNow(start)
+    const recent = isNow(start) ? start.recent : undefined
+    this.#replays = !isNow(start) || recent !== undefined
     const leaving = new AbortController()
     const reaching = isNow(start) ? this.#hub.log.now?.(leaving.signal) : undefined
-    if (reaching) this.#hold(reaching, leaving, (now) => this.#beginWhenHere({ now }))
+    if (reaching) this.#hold(reaching, leaving, (now) => this.#beginWhenHere({ now, recent }))
     else this.#beginWhenHere(start)
   }
 
@@ -319,9 +322,21 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
     if (offset === undefined || hasGap) this.#reset(gapAtStart(start, offset), id)
     else {
       this.#cursor = offset
-      if (isNew && this.#take) this.#takeSnapshot(this.#take)
+      if (isNew && start.recent) this.#lookBack(lookBack(this.#hub.log, offset, start.recent))
+      else if (isNew && this.#take) this.#takeSnapshot(this.#take)
       else this.#tellPosition()
     }
+  }
+
+  #lookBack(look: LookBack): void {
+    this.#phase = 'looking back'
+    if (this.#lostId === undefined) {
+      const { isFound, offset } = look(this.#audience.view.topics)
+      if (isFound) this.#cursor = offset
+      else if (this.#loads(offset, () => this.#lookBack(look))) return
+      if (this.#audience.view.partAfter(this.#cursor)) this.#tellPosition()
+    }
+    this.#phase = 'reading'
   }
 
   /** Calls `goOn` when the log has loaded the messages after a start, or at once where it need not load any. */
@@ -341,11 +356,11 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
   }
 
   #hold<Result>(reaching: Promise<Result>, leaving: AbortController, goOn: (result: Result) => void): void {
-    const isBeginning = this.#phase === 'beginning'
-    if (!isBeginning) this.#phase = 'waiting'
+    const wasReading = this.#phase === 'reading'
+    if (wasReading) this.#phase = 'waiting'
     this.#leaving = leaving
     reaching.then((result) => {
-      if (!isBeginning) this.#phase = 'reading'
+      if (wasReading) this.#phase = 'reading'
       this.#leaving = undefined
       if (!this.#stream) return
       goOn(result)

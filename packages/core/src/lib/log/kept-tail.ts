@@ -31,6 +31,10 @@ export class KeptTail implements Tail {
     return this.head - this.size
   }
 
+  get present(): number {
+    return this.#present()
+  }
+
   /** The number of kept entries. */
   get size(): number {
     return this.#entries.length - this.#trimmed
@@ -90,11 +94,11 @@ export class KeptTail implements Tail {
   }
 
   agedFloor(): number {
-    return this.#agedFloor(this.#present())
+    return this.#agedFloor(this.present)
   }
 
   trimAged(): void {
-    this.#trimAged(this.#present())
+    this.#trimAged(this.present)
   }
 
   at(offset: number): KeptEntry | undefined {

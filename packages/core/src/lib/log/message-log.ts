@@ -117,6 +117,8 @@ export interface Tail {
   readonly head: number
   /** The offset of the newest dropped entry; 0 where none was dropped. All entries after it are kept. */
   readonly floor: number
+  /** The present time by the log's clock, in milliseconds. */
+  readonly present: number
   /** The entry with this offset, where it is kept. */
   at(offset: number): LogEntry | undefined
   /** Goes through the kept entries after the offset `after` that have one of the topics. Undefined: all entries. */

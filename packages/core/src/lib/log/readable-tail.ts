@@ -22,6 +22,10 @@ export class ReadableTail implements Tail {
     return this.#tail.floor
   }
 
+  get present(): number {
+    return this.#tail.present
+  }
+
   at(offset: number): LogEntry | undefined {
     return this.#tail.at(offset)
   }

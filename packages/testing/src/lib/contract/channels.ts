@@ -546,4 +546,53 @@ export const channels: readonly AdapterSentence[] = [
       },
     },
   ),
+  sentence(
+    'C18',
+    '`after: { last: n }` begins a new client with the last n kept messages of its topics, `after: { within: ms }` ' +
+      "with those of the last ms, by the log's clock.",
+    'Tidings',
+    {
+      // Gives a new client the last messages of its topics, then what is published. One that comes back resumes.
+      last: async ({ start }) => {
+        const channel = createChannel({ history: { messages: 8 } })
+        const topics = [undefined, ['even'], ['odd'], ['none'], undefined]
+        const lasts = [3, 2, 100, 1, 100]
+        const app = await serve(start, channel, () => ({ topics: topics[channel.subscribers], after: { last: lasts[channel.subscribers] as number } }))
+        for (const number of numbers(12)) channel.publish(number, { topic: Number(number) % 2 === 0 ? 'even' : 'odd' })
+        const clients: Client[] = []
+        for (const _ of topics) clients.push(await joined(app))
+        channel.publish('13', { topic: 'odd' })
+        channel.publish('14', { topic: 'even' })
+        channel.end()
+        const texts = await Promise.all(clients.map(({ ended }) => within(ended, 'the end')))
+        deepEqual(texts.map(dataIn), [
+          ['10', '11', '12', '13', '14'],
+          ['10', '12', '14'],
+          ['5', '7', '9', '11', '13'],
+          [],
+          ['5', '6', '7', '8', '9', '10', '11', '12', '13', '14'],
+        ])
+        const back = await ask(app, after(messagesIn(texts[0] ?? '').at(1)?.id ?? ''))
+        deepEqual(dataIn(await within(back.ended, 'the end')), ['12', '13', '14'])
+      },
+      // Gives a new client the messages of the last ms.
+      within: async ({ start }) => {
+        const channel = createChannel()
+        const app = await serve(start, channel, () => ({ after: { within: 30_000 } }))
+        const { now } = Date
+        Date.now = () => now() - 60_000
+        try {
+          channel.publish('old')
+        } finally {
+          Date.now = now
+        }
+        channel.publish('new')
+        const client = await ask(app)
+        await client.until('data: new\n')
+        channel.publish('live')
+        await client.until('data: live\n')
+        deepEqual(dataIn(client.text), ['new', 'live'])
+      },
+    },
+  ),
 ]

@@ -348,6 +348,57 @@ export const logContract: readonly Sentence<LogUnderTest, LogWorld>[] = [
           channel.close()
         },
       },
+      // A stream and `messages()` begin with the last kept messages of their topics, also in a process that has none
+      // of them in its memory, and by the log's clock.
+      'recent-first': {
+        also: ['C18'],
+        proof: async ({ openChannel, again, closes }) => {
+          const opened = await openChannel()
+          if (!opened) return
+          const ids: string[] = []
+          for (let number = 1; number <= 200; number++) ids.push(await opened.channel.publish(`${number}`, { topic: number % 20 === 0 ? 'rare' : 'other' }))
+          const other = again?.(opened.log)
+          if (other) closes(other)
+          const channels = [opened.channel, ...(other ? [createChannel({ log: other as TailedLog, onError: () => {} })] : [])]
+          const last = (count: number): string[] => Array.from({ length: count }, (_, index) => `${200 - count + 1 + index}`)
+          const rare = ['20', '40', '60', '80', '100', '120', '140', '160', '180', '200']
+          const asked: [SubscribeOptions, string[]][] = [
+            [{ after: { last: 150 } }, last(150)],
+            [{ after: { last: 1_000 } }, last(200)],
+            [{ topics: ['rare'], after: { last: 3 } }, rare.slice(-3)],
+            [{ topics: ['none', 'rare'], after: { last: 100 } }, rare],
+            [{ topics: ['rare'], after: { within: 3_600_000 } }, rare],
+          ]
+          const { now } = Date
+          for (const channel of channels) {
+            // The log's clock counts, where that is not the process's.
+            if (other) Date.now = () => now() + 36_000_000
+            try {
+              for (const [options, expected] of asked) {
+                const { topics, after } = options
+                const stream = await subscribed(channel, options, '')
+                const read: string[] = []
+                for await (const { data } of channel.messages({ topics, after })) if (read.push(data as string) === expected.length) break
+                deepEqual(read, expected)
+                await eventually(
+                  () => dataIn(stream.text).length >= expected.length,
+                  () => `the last messages; there are ${dataIn(stream.text).join()}`,
+                )
+                deepEqual(dataIn(stream.text), expected)
+              }
+            } finally {
+              Date.now = now
+            }
+            const back = await subscribed(channel, { after: { last: 100 } }, ids[197] as string)
+            await eventually(
+              () => dataIn(back.text).length >= 2,
+              () => `what follows its id; there is ${dataIn(back.text).join()}`,
+            )
+            deepEqual(dataIn(back.text), ['199', '200'])
+          }
+          for (const channel of channels) channel.close()
+        },
+      },
       // After `close` no follower is called.
       closed: async ({ open }) => {
         const log = await open()
