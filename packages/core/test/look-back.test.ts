@@ -406,3 +406,25 @@ describe('C18 the last messages of a log on an engine', () => {
     }
   })
 })
+
+test('C18 C13 each of several channels on a stream begins with its own, and a client that comes back resumes both', async () => {
+  const [rooms, notices] = [openChannel({ name: 'rooms' }), openChannel({ name: 'notices' })]
+  for (let number = 1; number <= 5; number++) {
+    await rooms.channel.publish(`room ${number}`)
+    await notices.channel.publish(`notice ${number}`)
+  }
+  const begin = (lastEventId?: string) => {
+    const joined = rooms.join({ after: { last: 2 } }, lastEventId)
+    notices.channel.subscribe(joined.stream, { after: { last: 1 } })
+    return joined
+  }
+  const client = begin()
+  const dataIn = (text: string): string[] => [...text.matchAll(/^data: (.*)$/gm)].map(([, data = '']) => data)
+  await expect.poll(() => dataIn(client.text)).toEqual(['room 4', 'room 5', 'notice 5'])
+  await rooms.channel.publish('room 6')
+  await flushed()
+  const id = /id: (.*)\n\n$/.exec(client.text)?.[1]
+  expect(id).toBe(`notices~${notices.id(5)}~rooms~${rooms.id(6)}`)
+  await notices.channel.publish('notice 6')
+  expect(dataIn(begin(id).text)).toEqual(['notice 6'])
+})
