@@ -31,13 +31,22 @@ function message(data: string, topic?: string, key?: string): LogMessage {
  * stream is written.
  */
 function subscribed(channel: Channel, options: SubscribeOptions, lastEventId: string, then = (): void => {}): Promise<{ text: string; hasEnded: boolean }> {
+  return subscribedTo([[channel, options]], lastEventId, then)
+}
+
+/** The same for a stream of several channels. */
+function subscribedTo(
+  subscriptions: readonly (readonly [Channel, SubscribeOptions])[],
+  lastEventId: string,
+  then = (): void => {},
+): Promise<{ text: string; hasEnded: boolean }> {
   const read = { text: '', hasEnded: false }
   const request = new Request('http://localhost/', { headers: lastEventId === '' ? {} : { 'last-event-id': lastEventId } })
   return new Promise((resolve, reject) => {
     const { body } = eventStreamResponse(
       request,
       (stream) => {
-        channel.subscribe(stream, options)
+        for (const [channel, options] of subscriptions) channel.subscribe(stream, options)
         then()
         resolve(read)
       },
@@ -397,6 +406,38 @@ export const logContract: readonly Sentence<LogUnderTest, LogWorld>[] = [
             deepEqual(dataIn(back.text), ['199', '200'])
           }
           for (const channel of channels) channel.close()
+        },
+      },
+      // Two logs feed one stream, and a client resumes each of them, in any order and after any of its messages.
+      joined: {
+        also: ['C13'],
+        proof: async ({ openChannel }) => {
+          const [one, two] = [await openChannel(), await openChannel()]
+          if (!one || !two) return
+          const feeds = [
+            [one.channel, { name: 'one' }],
+            [two.channel, { name: 'two' }],
+          ] as const
+          const first = await subscribedTo(feeds, '')
+          await eventually(() => first.text.includes('two~'), 'both positions')
+          for (const number of [1, 2, 3]) for (const [channel, { name }] of feeds) await channel.publish(`${name} ${number}`)
+          const all = [1, 2, 3].flatMap((number) => [`one ${number}`, `two ${number}`])
+          await eventually(() => dataIn(first.text).length === all.length, 'all messages')
+          deepEqual(dataIn(first.text).sort(), [...all].sort())
+          // Each place where the connection may have been cut.
+          const ends = [...first.text.matchAll(/^id: (.*)$/gm)].map(([, id = ''], index, { length }) => ({ id, left: length - 1 - index }))
+          for (const [index, { id, left }] of ends.entries()) {
+            if (!id.includes('one~') || !id.includes('two~')) continue
+            const back = await subscribedTo(index % 2 === 0 ? feeds : [...feeds].reverse(), id)
+            const missed = dataIn(first.text).slice(all.length - Math.min(left, all.length))
+            await eventually(
+              () => dataIn(back.text).length >= missed.length,
+              () => `${missed.join()} after ${id}; there are ${dataIn(back.text).join()}`,
+            )
+            deepEqual(dataIn(back.text).sort(), [...missed].sort())
+          }
+          one.channel.close()
+          two.channel.close()
         },
       },
       // After `close` no follower is called.
