@@ -35,6 +35,7 @@ struct connection {
   uint32_t count;
   uint64_t start, value;
   uint8_t head, digits;
+  char last;
 };
 
 static struct connection connections[MOST];
@@ -99,6 +100,9 @@ static void take_digits(struct connection *each, uint64_t present) {
 
 static void consume(struct connection *each, const char *from, size_t length) {
   const char *end = from + length;
+  const char *first = from;
+  char before = each->last;
+  each->last = end[-1];
   uint64_t present = latency ? now_us() : 0;
   while (each->head < 4 && from < end) {
     char wanted_next = each->head % 2 ? '\n' : '\r';
@@ -114,7 +118,10 @@ static void consume(struct connection *each, const char *from, size_t length) {
     }
     from = memchr(from, '~', (size_t)(end - from));
     if (!from) return;
+    char left = from > first ? from[-1] : before;
     from++;
+    // The ids of a stream with several channels have one, too, behind the name of a channel.
+    if (left != ' ' && left != ':') continue;
     if (latency || verify) {
       each->digits = DIGITS;
       each->value = 0;

@@ -1,5 +1,5 @@
 // node packages/bench/fan-out/run.mjs [burst] [beside] [paced] [overload] [slow] [resume] [replay] [topics]
-// [counting] [change --before folder] [--rounds n] [--connections 100,1000,5000] [--ms n] [--only variant,…]
+// [counting] [joined] [change --before folder] [--rounds n] [--connections 100,1000,5000] [--ms n] [--only variant,…]
 // [--node path] [--sleeping-load] [--markdown]
 import { execFileSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
@@ -7,6 +7,7 @@ import { beside } from './beside.mjs'
 import { burst } from './burst.mjs'
 import { change } from './change.mjs'
 import { counting } from './counting.mjs'
+import { joined } from './joined.mjs'
 import { overload } from './overload.mjs'
 import { paced } from './paced.mjs'
 import { compile } from './processes.mjs'
@@ -15,7 +16,7 @@ import { resume } from './resume.mjs'
 import { slow } from './slow.mjs'
 import { topics } from './topics.mjs'
 
-const ALL = { burst, beside, paced, overload, slow, resume, replay, topics, counting }
+const ALL = { burst, beside, paced, overload, slow, resume, replay, topics, counting, joined }
 // `change` needs another checkout, so it runs only by name.
 const PARTS = { ...ALL, change }
 

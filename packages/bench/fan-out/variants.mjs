@@ -28,6 +28,18 @@ const VARIANTS = {
     await stopPacing()
     return onExpress(options)
   },
+  /** Two named channels on each stream, which publish in turn. */
+  async 'express, two channels'({ history }) {
+    const { createChannel } = await import('@tidings/core')
+    const { sse } = await import('@tidings/express')
+    const both = ['a', 'b'].map((name) => createChannel({ name, history: { messages: history, bytes: 2 ** 30 } }))
+    const server = await onPlainExpress((_req, res) => {
+      const stream = res.sse()
+      for (const channel of both) channel.subscribe(stream)
+    }, sse())
+    let number = 0
+    return { server, publish: (data) => both[number++ % 2].publish({ data }) }
+  },
   hono: (options) => onHono(options),
   'hono without pacing': async (options) => {
     await stopPacing()
