@@ -91,6 +91,9 @@ export function c11Publish(): void {
   scores.publish({ event: 'goal', data: goal, retry: 1_000, comment: 'note', id: undefined })
   const waiting: PublishedMessage<Scores>[] = [{ event: 'goal', data: goal }, 'text']
   for (const message of waiting) scores.publish(message)
+  scores.publish('text', { topic: ['a', 'b'] as const })
+  // @ts-expect-error: topics are names
+  scores.publish('text', { topic: [1] })
   const name: string | undefined = undefined
   anything.publish({ event: name, data: 1 })
 

@@ -74,9 +74,10 @@ export class ChannelHub implements Hub, Source, MessageSource, Flushable, LogFol
 
   // Calls of the log.
 
-  entry({ topic, offset }: LogEntry): void {
+  entry({ topic, moreTopics, offset }: LogEntry): void {
     this.#due.markDue(this.audiences.ofTopic(undefined), offset)
     if (topic !== undefined) this.#due.markDue(this.audiences.ofTopic(topic), offset)
+    if (moreTopics) for (const each of moreTopics) this.#due.markDue(this.audiences.ofTopic(each), offset)
     if (!this.#due.isEmpty) pacer.schedule(this)
     if (this.#waiting.size > 0) this.#wakeReaders()
   }

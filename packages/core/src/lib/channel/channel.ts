@@ -128,7 +128,7 @@ class LogChannel implements Channel {
   publish(message: Message, options: PublishOptions = {}): Promise<string> {
     const hub = this.#hub
     if (this.#ending || hub.isFinal) throw channelEnded()
-    const kept = hub.log.append(toLogMessage(message, options, this.#options.serialize, this.#reserved), options)
+    const kept = hub.log.append(toLogMessage(message, options, this.#options.serialize, this.#reserved, this.#maxTopics), options)
     kept.then(
       () => counts.published++,
       (error) => {

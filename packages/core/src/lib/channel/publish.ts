@@ -3,11 +3,15 @@ import type { LogMessage } from '../log/message-log.ts'
 import { encodeBlock, isBytes, type Message, type Serialize, textOf } from '../message/message.ts'
 import { checkNames } from '../option-checks.ts'
 import { checkedName } from './checked-name.ts'
+import { topicsOf } from './topics.ts'
 
 /** The options of `publish`. */
 export interface PublishOptions {
-  /** The topic of the message. A reader that names topics gets only their messages. At most 1,024 characters. */
-  topic?: string | undefined
+  /**
+   * The topic of the message, or several. A reader that names topics gets only their messages, and each message once.
+   * At most 1,024 characters each. A log on an engine takes several with its option `severalTopics`.
+   */
+  topic?: string | readonly string[] | undefined
   /** A newer message of the same key supersedes this one for readers that conflate. At most 1,024 characters. */
   key?: string | undefined
   /**
@@ -23,7 +27,13 @@ const PUBLISH_OPTIONS = ['topic', 'key', 'idempotencyKey']
 export type ReservedEvents = ReadonlySet<string>
 
 /** Checks and encodes a message for its log. A later change of its data has no effect. */
-export function toLogMessage(message: Message, options: PublishOptions, serialize: Serialize = JSON.stringify, reserved: ReservedEvents): LogMessage {
+export function toLogMessage(
+  message: Message,
+  options: PublishOptions,
+  serialize: Serialize = JSON.stringify,
+  reserved: ReservedEvents,
+  maxTopics = 1,
+): LogMessage {
   checkNames('publish', options, PUBLISH_OPTIONS)
   const parts = typeof message === 'string' ? { data: message } : message
   let serialized = ''
@@ -37,11 +47,19 @@ export function toLogMessage(message: Message, options: PublishOptions, serializ
   const event = parts.event || 'message'
   if (reserved.has(event))
     throw new TidingsError('ERR_SSE_RESERVED_EVENT', `event ${JSON.stringify(event)} belongs to the channel itself; use another name, or set its resetEvent`)
-  const topic = nameOf('topic', options.topic)
+  const [topic, ...moreTopics] = Array.isArray(options.topic) ? (topicsOf(options.topic, maxTopics) ?? []) : [nameOf('topic', options.topic)]
   const key = nameOf('key', options.key)
   nameOf('idempotencyKey', options.idempotencyKey)
   const isText = typeof parts.data === 'string' || isBytes(parts.data)
-  return { block, event, data: isText ? textOf(parts.data) : serialized, isText, topic, key }
+  return {
+    block,
+    event,
+    data: isText ? textOf(parts.data) : serialized,
+    isText,
+    topic,
+    key,
+    ...(moreTopics.length > 0 && { moreTopics: moreTopics as string[] }),
+  }
 }
 
 function nameOf(option: string, value: unknown): string | undefined {

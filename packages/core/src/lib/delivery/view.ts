@@ -14,6 +14,7 @@ interface ReadMessage<Name, Data> {
   readonly data: Data
   /** The id that `publish` resolved to. */
   readonly id: string
+  /** The topic; the first one where the message has several. */
   readonly topic: string | undefined
 }
 

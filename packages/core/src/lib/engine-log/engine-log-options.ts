@@ -1,5 +1,6 @@
+import { describe } from '../describe.ts'
 import { checkBounds, checkedAge, type HistoryBounds } from '../log/history-bounds.ts'
-import { checkedDelay, checkedInteger, checkNames } from '../option-checks.ts'
+import { checkedDelay, checkedInteger, checkNames, invalidOption } from '../option-checks.ts'
 
 /** The options of a log on an engine. */
 export interface EngineLogOptions {
@@ -31,6 +32,12 @@ export interface EngineLogOptions {
    * @default 10_000
    */
   checkInterval?: number | undefined
+  /**
+   * Whether messages may have several topics. Processes of the first release know only the first topic of a message.
+   * Set it when all processes on the log have a later version.
+   * @default false
+   */
+  severalTopics?: boolean | undefined
 }
 
 /** The bounds of the history on an engine. The first bound that is reached drops the oldest message. */
@@ -58,16 +65,18 @@ export interface ResolvedEngineLogOptions {
   readonly publishTimeout: number
   readonly maxPendingBytes: number
   readonly checkInterval: number
+  readonly severalTopics: boolean
 }
 
 /** The names of the options, for an engine that adds its own options. */
-export const ENGINE_LOG_OPTIONS: readonly string[] = ['history', 'tail', 'publishTimeout', 'maxPendingBytes', 'checkInterval']
+export const ENGINE_LOG_OPTIONS: readonly string[] = ['history', 'tail', 'publishTimeout', 'maxPendingBytes', 'checkInterval', 'severalTopics']
 
 /** Checks the options and fills in the defaults. @throws `ERR_SSE_INVALID_OPTION` */
 export function resolveEngineLogOptions(options: EngineLogOptions): ResolvedEngineLogOptions {
-  const { history = {}, tail = {}, publishTimeout = 10_000, maxPendingBytes = 8_388_608, checkInterval = 10_000 } = options
+  const { history = {}, tail = {}, publishTimeout = 10_000, maxPendingBytes = 8_388_608, checkInterval = 10_000, severalTopics = false } = options
   checkNames('history', history, ['messages', 'age'])
   checkBounds('tail', tail, ['messages', 'bytes'])
+  if (typeof severalTopics !== 'boolean') throw invalidOption(`severalTopics must be true or false, got ${describe(severalTopics)}`)
   const messages = checkedInteger('history.messages', history.messages ?? 10_000, 1)
   const age = history.age === undefined ? undefined : checkedAge('history.age', history.age)
   return {
@@ -76,5 +85,6 @@ export function resolveEngineLogOptions(options: EngineLogOptions): ResolvedEngi
     publishTimeout: checkedDelay('publishTimeout', publishTimeout),
     maxPendingBytes: checkedInteger('maxPendingBytes', maxPendingBytes, 1),
     checkInterval: checkedDelay('checkInterval', checkInterval),
+    severalTopics,
   }
 }

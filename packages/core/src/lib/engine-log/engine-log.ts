@@ -3,6 +3,7 @@ import { channelEnded, foreignEntry } from '../errors.ts'
 import type { KeptTail } from '../log/kept-tail.ts'
 import type { AppendOptions, LogEntry, LogFollower, LogMessage, LogPage, LogStatus, Tail, TailedLog } from '../log/message-log.ts'
 import { ReadableTail } from '../log/readable-tail.ts'
+import { invalidOption } from '../option-checks.ts'
 import { now } from '../time-source.ts'
 import { startTimer } from '../timer.ts'
 import { calledUnless, settledUnless } from '../waiting.ts'
@@ -85,6 +86,8 @@ class EngineLog implements TailedLog {
   }
 
   append(message: LogMessage, { idempotencyKey }: AppendOptions = {}): Promise<string> {
+    if (message.moreTopics && !this.#options.severalTopics)
+      throw invalidOption('this log takes one topic a message; set its severalTopics once all of its processes know the option')
     if (this.#isEnding || this.#isEnded) return Promise.reject(channelEnded())
     return this.#appends.add(packMessage(message), idempotencyKey)
   }

@@ -21,6 +21,7 @@ export class KeptEntry implements LogEntry {
   readonly block: string
   readonly isText: boolean
   readonly topic: string | undefined
+  readonly moreTopics: readonly string[] | undefined
   readonly key: string | undefined
   readonly offset: number
   readonly at: number
@@ -30,16 +31,17 @@ export class KeptEntry implements LogEntry {
   /** The data as it was published, where the block has other line ends. */
   readonly #data: string | undefined
 
-  constructor({ block, data, isText, topic, key }: LogMessage, offset: number, time: number, ids: EntryIds) {
+  constructor({ block, data, isText, topic, moreTopics, key }: LogMessage, offset: number, time: number, ids: EntryIds) {
     this.block = block
     this.isText = isText
     this.topic = topic
+    this.moreTopics = moreTopics
     this.key = key
     this.offset = offset
     this.at = time
     this.#ids = ids
     this.#data = data.includes('\r') ? ownText(data) : undefined
-    this.bytes = ENTRY_BYTES + bytesOf(block, topic, key, this.#data)
+    this.bytes = ENTRY_BYTES + bytesOf(block, topic, key, this.#data, ...(moreTopics ?? []))
   }
 
   get event(): string {

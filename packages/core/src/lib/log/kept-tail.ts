@@ -2,7 +2,7 @@ import { boundsOf, type HistoryBounds, type ResolvedBounds, shareOf } from './hi
 import type { KeptEntry } from './kept-entry.ts'
 import type { LogPage, Tail, Walk } from './message-log.ts'
 import { TailWalk } from './tail-walk.ts'
-import { bytesOfTopic, TopicIndex } from './topic-index.ts'
+import { bytesOfTopic, TopicIndex, topicsOfMessage } from './topic-index.ts'
 
 /** The newest entries of a log in memory, with an index of their topics. */
 export class KeptTail implements Tail {
@@ -49,10 +49,11 @@ export class KeptTail implements Tail {
    * Estimates the floor after `add(entry)`, with `besides` further bytes beside the tail. The real floor will not be
    * above it.
    */
-  floorWith({ topic, bytes, at }: KeptEntry, besides = 0): number {
+  floorWith(entry: KeptEntry, besides = 0): number {
+    const { bytes, at } = entry
     let floor = Math.max(this.head + 1 - this.#bounds.messages, this.#agedFloor(at))
     let over = this.bytes + bytes + besides - this.#bounds.bytes
-    if (topic !== undefined) over += bytesOfTopic(topic)
+    for (const topic of topicsOfMessage(entry)) over += bytesOfTopic(topic)
     if (over <= 0) return floor
     over -= Math.max(0, this.#topics.emptiedBytes - shareOf(this.#bounds.bytes))
     for (let offset = this.floor + 1; offset <= floor; offset++) over -= this.at(offset)?.bytes ?? 0
@@ -65,7 +66,7 @@ export class KeptTail implements Tail {
     this.head = entry.offset
     this.#entries.push(entry)
     this.#entryBytes += entry.bytes
-    if (entry.topic !== undefined) this.#topics.add(entry.topic, entry.offset)
+    for (const topic of topicsOfMessage(entry)) this.#topics.add(topic, entry.offset)
     this.#trim()
     this.#trimAged(entry.at)
   }
@@ -145,7 +146,7 @@ export class KeptTail implements Tail {
     if (!entry) return
     this.floorAt = entry.at
     this.#entryBytes -= entry.bytes
-    if (entry.topic !== undefined) this.#topics.trim(entry.topic, entry.offset)
+    for (const topic of topicsOfMessage(entry)) this.#topics.trim(topic, entry.offset)
     this.#entries[this.#trimmed++] = undefined
     // Moving the rest only when half of the places are empty costs about one move for each entry.
     if (this.#trimmed >= 1_024 && this.#trimmed * 2 >= this.#entries.length) {

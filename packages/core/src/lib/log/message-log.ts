@@ -9,6 +9,8 @@ export interface LogMessage {
   /** True where text or bytes were published. False where `data` is a serialised value. */
   readonly isText: boolean
   readonly topic: string | undefined
+  /** Its topics beside `topic`, each once. Unset: none. */
+  readonly moreTopics?: readonly string[] | undefined
   /** A newer message of the same key supersedes this one for readers that conflate. */
   readonly key: string | undefined
 }

@@ -48,7 +48,8 @@ export class TailWalk implements Walk {
       if (tail.head - this.#offset <= topics.size) return this.#scan(topics)
       const offset = this.#pop(topics)
       if (offset === undefined) this.#offset = this.#until
-      else if (offset > tail.floor) {
+      // An entry of two of the topics is in the heap twice.
+      else if (offset > this.#offset) {
         this.#offset = offset
         return offset
       }
@@ -59,8 +60,8 @@ export class TailWalk implements Walk {
     this.#nexts = undefined
     const tail = this.#tail
     while (this.#offset < tail.head) {
-      const topic = tail.at(++this.#offset)?.topic
-      if (topic !== undefined && topics.has(topic)) return this.#offset
+      const { topic, moreTopics } = tail.at(++this.#offset) ?? {}
+      if (topic !== undefined && (topics.has(topic) || moreTopics?.some((each) => topics.has(each)))) return this.#offset
     }
     return Number.POSITIVE_INFINITY
   }

@@ -1,4 +1,5 @@
 import { byteLength } from '../message/byte-length.ts'
+import type { LogMessage } from './message-log.ts'
 
 /** Shared by all topics without messages. It is never changed. */
 const NONE: number[] = []
@@ -29,6 +30,11 @@ const TOPIC_BYTES = 150
 /** The number of bytes that a topic of this name counts in the bounds. */
 export function bytesOfTopic(name: string): number {
   return TOPIC_BYTES + byteLength(name)
+}
+
+/** All topics of a message. */
+export function topicsOfMessage({ topic, moreTopics = [] }: Pick<LogMessage, 'topic' | 'moreTopics'>): readonly string[] {
+  return topic === undefined ? [] : [topic, ...moreTopics]
 }
 
 /** Finds the kept messages of a topic, and the floor after which the topic is complete. */

@@ -595,4 +595,34 @@ export const channels: readonly AdapterSentence[] = [
       },
     },
   ),
+  sentence(
+    'C19',
+    "`publish(message, { topic: ['a', 'b'] })` reaches a reader of either or both once. A process of the previous " +
+      'minor version on the same log loses nothing by it.',
+    'Tidings',
+    {
+      // Reaches readers of any of its topics once, live and after a reconnect.
+      once: async ({ start }) => {
+        const channel = createChannel()
+        const topics = [['a'], ['b'], ['a', 'b'], ['c'], undefined]
+        const app = await serve(start, channel, () => ({ topics: topics[channel.subscribers % topics.length] }))
+        const clients: Client[] = []
+        for (const _ of topics) clients.push(await joined(app))
+        const firstId = await channel.publish('1', { topic: ['a', 'b'] })
+        channel.publish('2', { topic: 'b' })
+        channel.publish('3', { topic: ['c', 'a'] })
+        channel.publish('4', { topic: ['b', 'a'] })
+        await clients[4]?.until('data: 4\n')
+        const back: Client[] = []
+        for (const _ of topics) back.push(await ask(app, after(firstId)))
+        channel.end()
+        const expected = [['1', '3', '4'], ['1', '2', '4'], ['1', '2', '3', '4'], ['3'], ['1', '2', '3', '4']]
+        deepEqual((await Promise.all(clients.map(({ ended }) => within(ended, 'the end')))).map(dataIn), expected)
+        deepEqual(
+          (await Promise.all(back.map(({ ended }) => within(ended, 'the end')))).map(dataIn),
+          expected.map((each) => each.filter((data) => data !== '1')),
+        )
+      },
+    },
+  ),
 ]
