@@ -5,6 +5,7 @@ import { createChannel } from '@tidings/core'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { describeWith } from '../../../scripts/requirements.ts'
+import { joinSockets } from '../../redis/test/support/joined-sockets.ts'
 import { launchChromium } from '../support/browser.ts'
 import { frameworks } from '../support/frameworks.ts'
 import { Site } from '../support/site.ts'
@@ -21,17 +22,7 @@ async function startCuttingProxy(port: number): Promise<{ port: number; begin():
   const server = createServer((client) => {
     const upstream = connect(port, '127.0.0.1')
     let left: number | undefined
-    for (const [socket, other] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      sockets.add(socket)
-      socket.on('error', () => {})
-      socket.on('close', () => {
-        sockets.delete(socket)
-        other.destroy()
-      })
-    }
+    joinSockets(sockets, client, upstream)
     client.on('data', (bytes) => upstream.write(bytes))
     upstream.on('data', (bytes) => {
       if (left === undefined && cuts < CUTS) left = HEAD + Math.floor(Math.random() * 4_000)
