@@ -46,9 +46,9 @@ async function contextsAtEnd(start: Start, end: (clients: Client[], streams: Eve
 /** H13. */
 export const asyncContext: AdapterSentence = sentence(
   'H13',
-  "The stream's callback (Hono, fetch), `onClose` callbacks, listeners of `signal`, snapshots and filters MUST run in the async context " +
-    '(`AsyncLocalStorage`) in which they were given, on every transport. A shared timer MUST NOT keep, or run anything in, the context of ' +
-    'the request that started it.',
+  'These MUST run in the async context (`AsyncLocalStorage`) in which they were given, on every transport: the callback of a stream ' +
+    '(Hono, fetch), `onClose` callbacks, listeners of `signal`, snapshots and filters. A shared timer MUST NOT keep the context of ' +
+    'the request that started it, or run anything in it.',
   'Tidings',
   {
     // Runs the callback, and the functions that it registers, in its own context, also when others end the stream.

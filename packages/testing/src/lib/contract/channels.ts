@@ -82,7 +82,7 @@ async function joined(app: RunningApp, asked = {}): Promise<Client> {
 
 /** C: channels. */
 export const channels: readonly AdapterSentence[] = [
-  sentence('C1', 'Every subscriber sees the messages it asked for in publish order, each once.', 'Tidings', {
+  sentence('C1', 'Every subscriber MUST get the messages that it asked for once each, in the order in which they were published.', 'Tidings', {
     // Gives each reader the messages that it asked for, in order and once, to a clean end.
     'in-order-by-topic': {
       also: ['C6', 'C10'],
@@ -130,8 +130,8 @@ export const channels: readonly AdapterSentence[] = [
   }),
   sentence(
     'C2',
-    'A reconnect with the last id dispatched MUST give exactly what followed it, for any interleaving of ' +
-      'publish, drop, reconnect and replay (property test with random faults; also many at once).',
+    'A client that reconnects with the id that it dispatched last MUST get exactly the messages after it. This holds for any order of ' +
+      'publishing, drops, reconnects and replays, and for many clients at once.',
     'Tidings',
     {
       // Resumes exactly where a client left, at any byte.
@@ -167,9 +167,9 @@ export const channels: readonly AdapterSentence[] = [
   ),
   sentence(
     'C3',
-    'A gap (id too old for one of *its* topics, unknown, of another epoch, or a reader that fell off) MUST ' +
-      'be said by the reset event before anything else; never a partial replay that looks whole. No gap is ' +
-      "said when only other topics' messages were trimmed.",
+    'A gap MUST be told by the reset event, before any other event. There is a gap where the id is unknown, is of another epoch, or ' +
+      "is older than a message of the reader's topics that was dropped, and where a reader was too slow. A replay of a part MUST NOT " +
+      'look whole. No gap is told where only messages of other topics were dropped.',
     'Tidings',
     {
       // Says a gap first, and then the position.
@@ -208,9 +208,9 @@ export const channels: readonly AdapterSentence[] = [
   ),
   sentence(
     'C5',
-    'Given that the app changes state before it publishes, `snapshot` and live MUST join without loss; with ' +
-      '`{ messages, after }`, or a synchronous snapshot over a memory log in one turn with state and publish, ' +
-      'also without repeat. A drop in the middle of a snapshot starts over.',
+    'The app changes its state before it publishes. The snapshot and the messages after it MUST then join without a loss. They MUST ' +
+      'also join without a repeat where the snapshot gives `{ messages, after }`, and where it is synchronous, the log is in memory, ' +
+      'and state and message change in one turn of the event loop. A drop in the middle of a snapshot makes the client begin again.',
     'Tidings',
     {
       // Joins the current state and the messages after it.
@@ -235,12 +235,12 @@ export const channels: readonly AdapterSentence[] = [
   ),
   sentence(
     'C6',
-    'Topics and filters hold for replay as for live. A subscriber to 1 of 100,000 topics costs nothing for ' +
-      "the rest. A topic added to a live subscription counts from that subscriber's cursor.",
+    'Topics and filters MUST hold for a replay as for live messages. A subscriber of one of 100,000 topics costs nothing for the ' +
+      'others. A topic that is added to a subscription counts from the position of that subscriber.',
     'Tidings',
     { provedIn: 'packages/core/test/channel.test.ts' },
   ),
-  sentence('C7', 'A throwing `filter`, `snapshot` or sink hurts its own subscriber alone; `onError` is told.', 'Tidings', {
+  sentence('C7', 'A `filter`, `snapshot` or sink that throws MUST end its own subscription alone, and tell `onError`.', 'Tidings', {
     // Cuts a reader that takes nothing, and no other.
     'one-takes-nothing': {
       also: ['B3'],
@@ -275,16 +275,15 @@ export const channels: readonly AdapterSentence[] = [
   }),
   sentence(
     'C8',
-    'History is bounded by messages, bytes and age, whichever comes first; a resume from any position costs ' +
-      "its answer, not the history's length (on an engine log, a topic read beyond the tail costs the range " +
-      'scanned).',
+    'The history MUST be bounded by messages, bytes and age; the first bound that is reached counts. A resume costs as much as its ' +
+      'answer, and not as much as the history. (Where a topic is read from an engine, it costs the range that is scanned.)',
     'Tidings',
     { provedIn: 'packages/core/test/log.test.ts' },
   ),
   sentence(
     'C9',
-    "`lag: 'conflate'`: a reader that is behind gets the newest kept message of each key that it asked for, " +
-      'in order, and ends in the same state as one that was never behind; `Last-Event-ID` stays exact.',
+    "With `lag: 'conflate'`, a reader that is behind MUST get the newest kept message of each key that it asked for, in order. It " +
+      'MUST end in the same state as a reader that was never behind. `Last-Event-ID` stays exact.',
     'Tidings',
     {
       // Gives a reader that is behind the newest message of each key.
@@ -314,18 +313,19 @@ export const channels: readonly AdapterSentence[] = [
   ),
   sentence(
     'C10',
-    '`end()`: subscribers get the rest, a final id, `retry` and a clean end. On a stream of several channels it ' +
-      "freezes that channel's part, and the stream ends when all have ended, one turn after the last `subscribe`. " +
-      '`ended(id)` is true for one who has had all, and on an ended channel for one without an id and without ' +
-      '`after`; a route that asks it before it opens the stream answers 204. A reader never creates an unknown run.',
+    'After `end()`, subscribers MUST get the messages that they lack, a final id, `retry` and a clean end. On a stream of several ' +
+      'channels, `end()` freezes the id of its channel. The stream ends when all of its channels have ended, one turn after the last ' +
+      '`subscribe`. `ended(id)` is true for a client that has had all messages. On an ended channel it is also true for a client ' +
+      'without an id and without `after`. A route that asks before it opens the stream answers 204. A reader MUST NOT create a run that ' +
+      'does not exist.',
     'Tidings',
     { provedIn: ['packages/core/test/channel.test.ts', 'packages/core/test/joined-channels.test.ts'] },
   ),
   sentence(
     'C11',
-    'On a subscribed stream `send` with `id`, a second channel without a name, and `publish` with `id` MUST throw ' +
-      "`ERR_SSE_ID_OWNED`; publishing the reset or position event's name throws `ERR_SSE_RESERVED_EVENT` and " +
-      "is absent from the types. Shared bytes use the channel's `serialize`.",
+    'These MUST throw `ERR_SSE_ID_OWNED`: `send` with an `id` on a subscribed stream, a second channel without a name, and `publish` ' +
+      'with an `id`. `publish` of the reset event or the position event MUST throw `ERR_SSE_RESERVED_EVENT`, and does not compile. ' +
+      "Messages that streams share are encoded with the channel's `serialize`.",
     'Tidings',
     {
       // Refuses other ids on a subscribed stream.
@@ -349,14 +349,16 @@ export const channels: readonly AdapterSentence[] = [
       },
     },
   ),
-  sentence('C12', '`messages()` rejects with `ERR_SSE_GAP` when its reader fell off.', 'Tidings', { provedIn: 'packages/core/test/channel.test.ts' }),
+  sentence('C12', '`messages()` MUST reject with `ERR_SSE_GAP` when messages for it were dropped.', 'Tidings', {
+    provedIn: 'packages/core/test/channel.test.ts',
+  }),
   sentence(
     'C13',
-    'Several named channels on one stream: each holds C1-C5, C9 and C11 for its own messages as if it were alone; a ' +
-      'reconnect with the joined id resumes each exactly, in any order of subscription, also where the connection ' +
-      'was cut while the channels were being subscribed, with awaits between; a part whose channel is absent or has ' +
-      'not begun is carried unchanged; a channel new to the client begins as for a new client. Two subscriptions ' +
-      'without names, with one name, or a ninth: `ERR_SSE_ID_OWNED` with what to write.',
+    'Several named channels may share one stream. C1-C5, C9 and C11 MUST hold for the messages of each as if it were alone. A client ' +
+      'that reconnects with the joined id MUST resume each channel exactly: with the subscriptions in any order, and also after a drop ' +
+      'between two subscriptions of a handler that awaits. The id of a channel that is absent, or that has not begun, is carried ' +
+      'unchanged. A channel that is new to the client begins as for a new client. Two subscriptions without names, two with one name, ' +
+      'and a ninth MUST throw `ERR_SSE_ID_OWNED`, with what to write.',
     'Tidings',
     {
       // Resumes each channel exactly where a client left, at any byte, in any order, and with a channel fewer.
@@ -489,8 +491,8 @@ export const channels: readonly AdapterSentence[] = [
   ),
   sentence(
     'C16',
-    '"From now on" is fixed at the call of `subscribe` and `messages`: on every log, what is published in that ' +
-      'process after the call returns is delivered.',
+    '"From now on" MUST begin at the call of `subscribe` or `messages`. On every log, a message that the process publishes after the ' +
+      'call has returned is delivered.',
     'Tidings',
     {
       // Gives a stream the messages that are published after `subscribe`, also in the same turn.
@@ -512,8 +514,8 @@ export const channels: readonly AdapterSentence[] = [
   ),
   sentence(
     'C17',
-    '`ended(id, { topics, filter? })` and the end of a run go by what the reader asked for: a client that has ' +
-      'had the last message of its topics has had all, also one that ignores id-only blocks.',
+    '`ended(id, { topics, filter? })` and the end of a run MUST go by the messages that the reader asked for. A client that has had ' +
+      'the last message of its topics has had all, also where it ignores blocks that have only an id.',
     'Tidings',
     {
       // A client that ignores blocks without data has had all with the last message of its topics and its filter.
@@ -548,8 +550,8 @@ export const channels: readonly AdapterSentence[] = [
   ),
   sentence(
     'C18',
-    '`after: { last: n }` begins a new client with the last n kept messages of its topics, `after: { within: ms }` ' +
-      "with those of the last ms, by the log's clock.",
+    'With `after: { last: n }`, a new client MUST begin with the last n kept messages of its topics. With `after: { within: ms }` it ' +
+      "MUST begin with those of the last ms, by the log's clock.",
     'Tidings',
     {
       // Gives a new client the last messages of its topics, then what is published. One that comes back resumes.
@@ -597,8 +599,8 @@ export const channels: readonly AdapterSentence[] = [
   ),
   sentence(
     'C19',
-    "`publish(message, { topic: ['a', 'b'] })` reaches a reader of either or both once. A process of the previous " +
-      'minor version on the same log loses nothing by it.',
+    "A message of `publish(message, { topic: ['a', 'b'] })` MUST reach a reader of either or of both topics once. A process of the " +
+      'previous minor version on the same log loses nothing by it.',
     'Tidings',
     {
       // Reaches readers of any of its topics once, live and after a reconnect.

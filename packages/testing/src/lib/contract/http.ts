@@ -43,13 +43,12 @@ async function refuses(method: string, { adapter, start }: World): Promise<void>
 export const http: readonly AdapterSentence[] = [
   sentence(
     'H1',
-    '200 (or `status`), `Content-Type: text/event-stream`, `Cache-Control: no-cache, no-transform`, ' +
-      '`X-Accel-Buffering: no`. Headers set before the stream opens (CORS, cookies, request ids) MUST survive, ' +
-      'in Hono also those set after `next()`; in Express and Koa the head has left by then (documented). ' +
-      '`headers` wins over them. `Content-Type` and `Cache-Control` are ours unless `headers` names ' +
-      '`Cache-Control`; an earlier `Content-Length`, `Content-Encoding`, `ETag` or `Last-Modified` is removed. ' +
-      '`headers` naming `Content-Type`, `Connection`, `Keep-Alive`, `Transfer-Encoding` or `Content-Length`, ' +
-      'and a `status` outside 200-299 or in {204, 205}, throw `ERR_SSE_INVALID_OPTION`.',
+    'The head MUST have status 200 (or `status`), `Content-Type: text/event-stream`, `Cache-Control: no-cache, no-transform` and ' +
+      '`X-Accel-Buffering: no`. Headers that the app set before the stream opened (CORS, cookies, request ids) MUST survive. In Hono, ' +
+      'headers that are set after `next()` survive too; in Express and Koa the head has left by then. The option `headers` wins over ' +
+      'all of them. Only `headers` can change `Cache-Control`. Earlier `Content-Length`, `Content-Encoding`, `ETag` and `Last-Modified` ' +
+      'headers are removed. These options throw `ERR_SSE_INVALID_OPTION`: `headers` with `Content-Type`, `Connection`, `Keep-Alive`, ' +
+      '`Transfer-Encoding` or `Content-Length`, and a `status` that is 204, 205 or outside 200-299.',
     'WHATWG HTML 9.2.5, RFC 9110 15.3, RFC 9111 5.2.2',
     {
       // Answers with the head of an event stream.
@@ -133,7 +132,7 @@ export const http: readonly AdapterSentence[] = [
   ),
   sentence(
     'H2',
-    'The head and a first byte MUST leave at once, before any message, on every runtime; in Hono as soon as the middleware chain has returned.',
+    'The head and a first byte MUST leave at once, before any message, on every runtime. In Hono they leave when the middleware chain ' + 'has returned.',
     'WHATWG HTML 9.2.3',
     {
       // Sends the head and a first byte at once, before any message.
@@ -153,9 +152,9 @@ export const http: readonly AdapterSentence[] = [
   ),
   sentence(
     'H3',
-    'MUST NOT itself set (Node adds its own) `Connection`, `Keep-Alive`, `Transfer-Encoding` or ' +
-      '`Content-Length`. HTTP/1.1 is chunked, HTTP/1.0 bare and closed at the end, HTTP/2 clean (RFC 9113 ' +
-      '8.2.2). A plain HTTP/2 request MUST NOT crash the process (Koa, Hono, `node:http2`).',
+    'Tidings MUST NOT set `Connection`, `Keep-Alive`, `Transfer-Encoding` or `Content-Length`; Node adds its own. An HTTP/1.1 ' +
+      'response is chunked. An HTTP/1.0 response has no framing, and ends with its connection. An HTTP/2 response has no connection ' +
+      'headers (RFC 9113 8.2.2). A plain HTTP/2 request MUST NOT crash the process (Koa, Hono, `node:http2`).',
     'RFC 9112 7.1, RFC 9113 8.2.2',
     {
       // Leaves the framing to the platform.
@@ -191,8 +190,8 @@ export const http: readonly AdapterSentence[] = [
   ),
   sentence(
     'H4',
-    'HEAD answers the same head (`Transfer-Encoding` apart) at once and opens no stream; `res.sse()` gives a ' +
-      "stream already closed, reason `'unopened'`. OPTIONS is the framework's.",
+    'HEAD MUST answer the same head at once, apart from `Transfer-Encoding`, and open no stream. `res.sse()` returns a closed stream ' +
+      "with the reason `'unopened'`. The framework answers OPTIONS.",
     'RFC 9110 9.3.2',
     {
       // Answers HEAD with the same head and opens no stream.
@@ -216,12 +215,11 @@ export const http: readonly AdapterSentence[] = [
   ),
   sentence(
     'H5',
-    'Accept absent, `*/*`, `text/*` or listing the type: stream. On GET and HEAD, an Accept that excludes it ' +
-      "(RFC 9110 12.5.1, q=0 too): 406 `ERR_SSE_NOT_ACCEPTABLE` through the framework's own error path, never " +
-      'by a throw that the framework may not catch: Express `req.next(error)` with `res.sse()` returning a ' +
-      'closed stream (an async Express 4 handler must survive it), Koa `ctx.throw`, Hono `HTTPException`; ' +
-      '`openEventStream` answers 406 itself. Other methods are not negotiated unless `negotiate: true`; ' +
-      '`negotiate: false` turns it off.',
+    'A request whose `Accept` is absent, is `*/*` or `text/*`, or lists the type MUST get a stream. On GET and HEAD, an `Accept` that ' +
+      "excludes the type (RFC 9110 12.5.1, also by `q=0`) MUST get 406 with `ERR_SSE_NOT_ACCEPTABLE`, by the framework's own way for " +
+      'errors. Nothing is thrown where the framework may not catch it. In Express, `req.next(error)` is called and `res.sse()` returns ' +
+      'a closed stream, so an async handler of Express 4 works. Koa uses `ctx.throw`, and Hono `HTTPException`. `openEventStream` ' +
+      'answers 406 itself. Other methods are negotiated only with `negotiate: true`. `negotiate: false` turns negotiation off.',
     'RFC 9110 12.5.1',
     {
       'refuses-get': (world) => refuses('GET', world),
@@ -239,9 +237,8 @@ export const http: readonly AdapterSentence[] = [
   ),
   sentence(
     'H6',
-    "`Last-Event-ID` MUST be read as UTF-8 (Node hands it over as latin1). The query's `lastEventId`, the last " +
-      'of several, is read where the header is absent; the header wins. NUL or overlong (over 1 KiB): treated as ' +
-      'unknown, never a 500.',
+    '`Last-Event-ID` MUST be read as UTF-8, although Node gives it as latin1. Without the header, `lastEventId` of the query is read, ' +
+      'and the last one counts. An id with NUL or over 1 KiB is unknown to the server, and never causes a 500.',
     'WHATWG HTML 9.2.4, RFC 9110 5.5',
     {
       // Reads Last-Event-ID as UTF-8, then the query; the header wins.
@@ -269,10 +266,10 @@ export const http: readonly AdapterSentence[] = [
   ),
   sentence(
     'H7',
-    "With `compression()`, `morgan`, `helmet`, `cors`, `cookie-session`, `express.json()`, Koa's " +
-      "`koa-compress`, `@koa/cors`, Hono's `compress`, `cors`, `logger`, `etag`, `secureHeaders`, `timing` " +
-      "mounted before, messages MUST arrive as sent, at once. (`etag` on Hono's web path reads the whole body " +
-      "first: the platform's limit; documented. `koa-session` must be saved before `ctx.sse()`: documented.)",
+    'Messages MUST arrive at once and as they were sent behind these middlewares: `compression()`, `morgan`, `helmet`, `cors`, ' +
+      "`cookie-session` and `express.json()`; `koa-compress` and `@koa/cors`; Hono's `compress`, `cors`, `logger`, `etag`, " +
+      '`secureHeaders` and `timing`. Two limits are documented: `etag` on web streams reads the whole body first, and `koa-session` ' +
+      'must be saved before `ctx.sse()`.',
     'Tidings',
     {
       // Delivers messages unchanged and at once behind each middleware.
@@ -299,15 +296,14 @@ export const http: readonly AdapterSentence[] = [
   ),
   sentence(
     'H8',
-    'Behind nginx with its defaults and with gzip on, messages MUST arrive within 100 ms. HAProxy needs `option http-no-delay`: documented.',
+    'Messages MUST arrive within 100 ms behind nginx with its defaults, and with gzip. HAProxy needs `option http-no-delay`, which is ' + 'documented.',
     'Tidings',
     { provedIn: ['packages/tests/test/nginx.test.ts', 'packages/tests/test/haproxy.test.ts'] },
   ),
   sentence(
     'H9',
-    '`res.sse()` twice, or after the head was sent, MUST throw a coded error. Where `res.sse` already exists ' +
-      'and is not ours (ours bears a `Symbol.for` brand, so two copies get along), the middleware passes a ' +
-      'coded error to `next`.',
+    'A second `res.sse()`, and one after the head was sent, MUST throw a coded error. Where another library has set `res.sse`, the ' +
+      'middleware MUST pass a coded error to `next`. Two copies of Tidings know each other by a `Symbol.for` key.',
     'Tidings',
     {
       // Refuses a second stream on one response.
@@ -347,10 +343,10 @@ export const http: readonly AdapterSentence[] = [
   ),
   sentence(
     'H10',
-    'A POST whose body was read first, a request with a body still unread, and a route behind async ' +
-      "middleware MUST work alike. A body that nobody reads MUST NOT hide the peer's leaving. A body that the " +
-      'handler begins to read after the stream has opened, also after an await, MUST arrive whole, or fail ' +
-      'with an error that says to read it first: never be empty in silence.',
+    'These MUST work alike: a POST whose body was read first, a request whose body nobody has read, and a route behind async ' +
+      'middleware. A body that nobody reads MUST NOT hide that the peer has left. A handler may begin to read the body after the stream ' +
+      'has opened, also after an `await`. The body MUST then arrive whole, or fail with an error that says to read it first. It MUST ' +
+      'NOT be empty in silence.',
     'Tidings',
     {
       // Works after the body was read, with a body unread, and behind async middleware.
@@ -400,8 +396,8 @@ export const http: readonly AdapterSentence[] = [
   }),
   sentence(
     'H12',
-    'Hop-by-hop headers that the app has set (`Transfer-Encoding`, `Keep-Alive`, `Connection`, `Upgrade`, `Proxy-Connection`) ' +
-      'MUST NOT reach an HTTP/2 head, and MUST NOT break the response or the process.',
+    'Hop-by-hop headers that the app has set (`Transfer-Encoding`, `Keep-Alive`, `Connection`, `Upgrade`, `Proxy-Connection`) MUST ' +
+      'NOT reach the head of an HTTP/2 response. They MUST NOT break the response or the process.',
     'RFC 9113 8.2.2',
     {
       'set-by-the-app': {

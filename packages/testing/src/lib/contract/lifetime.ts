@@ -153,32 +153,36 @@ async function seesHttp2PeerGo(start: Start, go: (peer: Http2Peer, app: RunningA
 
 /** L: lifetime. */
 export const lifetime: readonly AdapterSentence[] = [
-  sentence('L1', "The stream MUST stay open until `close()`, the peer's leaving, a limit or shutdown: never because the handler returned.", 'WHATWG HTML 9.2', {
-    // Stays open when the handler returns.
-    'handler-returns': async ({ start }) => {
-      const app = await start({ options: { heartbeat: 50 } })
-      const { stream, client } = await opened(app)
-      await client.until((text) => text.split(':\n\n').length > 4)
-      equal(stream.closed, false)
-      equal(await stream.send('still'), true)
-      await client.until('data: still\n\n')
+  sentence(
+    'L1',
+    'The stream MUST stay open until `close()`, until the peer leaves, or until a limit or shutdown. It MUST NOT end because the ' + 'handler returned.',
+    'WHATWG HTML 9.2',
+    {
+      // Stays open when the handler returns.
+      'handler-returns': async ({ start }) => {
+        const app = await start({ options: { heartbeat: 50 } })
+        const { stream, client } = await opened(app)
+        await client.until((text) => text.split(':\n\n').length > 4)
+        equal(stream.closed, false)
+        equal(await stream.send('still'), true)
+        await client.until('data: still\n\n')
+      },
+      // Ends a stream at its maxDuration.
+      'max-duration': async ({ start }) => {
+        const app = await start({ options: { maxDuration: 200 } })
+        const { stream, client } = await opened(app)
+        equal(await within(client.ended, 'the end'), OPENING)
+        equal(await reasonOf(stream), 'expired')
+      },
     },
-    // Ends a stream at its maxDuration.
-    'max-duration': async ({ start }) => {
-      const app = await start({ options: { maxDuration: 200 } })
-      const { stream, client } = await opened(app)
-      equal(await within(client.ended, 'the end'), OPENING)
-      equal(await reasonOf(stream), 'expired')
-    },
-  }),
+  ),
   sentence(
     'L2',
-    "A peer's leaving (FIN, RST, HTTP/2 reset, aborted fetch), also while idle, MUST be seen, at once where " +
-      'the transport tells, `onClose` and `signal` fire exactly once, and nothing is logged as an error: no ' +
-      'Koa `error` event, no unhandled rejection, no `ECONNRESET` on stderr. So for every code of an HTTP/2 ' +
-      'reset, NO_ERROR included, also while messages are being written; and also where the handler then fails ' +
-      'with an error of its own because something that it had given `signal` was aborted (the OpenAI SDK and ' +
-      'axios throw errors without a cause).',
+    'The stream MUST see that its peer has left, at once where the transport tells it, also while it is idle. A peer leaves by FIN, ' +
+      'by RST, by a reset of HTTP/2 with any code (also NO_ERROR), or by an aborted fetch. `onClose` and `signal` fire exactly once. ' +
+      'Nothing is logged as an error: Koa emits no `error` event, no rejection is unhandled, and stderr has no `ECONNRESET`. The same ' +
+      'holds while messages are written. It also holds where the handler then fails because of `signal`: the OpenAI SDK and axios throw ' +
+      'errors of their own, without a cause.',
     'RFC 9113 6.4, RFC 9293 3.6',
     {
       leave: ({ start }) => seesPeerGo('leave', start),
@@ -262,7 +266,7 @@ export const lifetime: readonly AdapterSentence[] = [
       },
     },
   ),
-  sentence('L3', 'A peer that had already left before `res.sse()` (slow auth) MUST give a closed stream, not a zombie.', 'Tidings', {
+  sentence('L3', 'A peer that left before `res.sse()` (for example during slow authentication) MUST give a closed stream.', 'Tidings', {
     // Gives a closed stream to a peer that left before.
     'left-before': async ({ start, adapter, protocol }) => {
       let arrive!: () => void
@@ -297,8 +301,8 @@ export const lifetime: readonly AdapterSentence[] = [
   }),
   sentence(
     'L4',
-    'One listener per shutdown `signal`, however many streams. After the end no timer, listener, subscriber ' +
-      'or reference remains: 10,000 opens and closes leave counts at 0 and the heap flat.',
+    'There MUST be one listener for each shutdown `signal`, for any number of streams. After the end of a stream no timer, listener, ' +
+      'subscriber or reference remains. After 10,000 streams the counts are 0 and the heap has not grown.',
     'Tidings',
     {
       // Adds one listener to the signal, however many streams, and takes it away with the last.
@@ -380,8 +384,8 @@ export const lifetime: readonly AdapterSentence[] = [
   ),
   sentence(
     'L5',
-    'Heartbeats: a comment between 1 and 1.25 times `heartbeat` ms after the last write; none while messages ' +
-      "flow; one shared timer however many streams; unref'd.",
+    'A heartbeat is a comment. It MUST be sent between 1 and 1.25 times `heartbeat` ms after the last write, and not while messages ' +
+      'flow. All streams share one timer, which does not keep the process alive.',
     'WHATWG HTML 9.2.7',
     {
       // Sends a comment when the stream was idle for the interval, and none while messages flow. One timer serves all.
@@ -441,9 +445,9 @@ export const lifetime: readonly AdapterSentence[] = [
   ),
   sentence(
     'L6',
-    '`signal` aborted: every stream gets `retry` (between 1 and 2 times the option, or 3 s, so that clients ' +
-      'do not return as one) and a clean end; a stream opened after that ends at once the same way; the ' +
-      'process can exit.',
+    'When the option `signal` is aborted, every stream MUST get `retry` and a clean end. `retry` is between 1 and 2 times the option ' +
+      '(or 3 s), so that clients reconnect at different times. A stream that opens later MUST end at once in the same way. The process ' +
+      'can exit.',
     'WHATWG HTML 9.2.3',
     {
       // Ends all streams cleanly when the signal is aborted, and those that open after it.
@@ -469,12 +473,11 @@ export const lifetime: readonly AdapterSentence[] = [
   ),
   sentence(
     'L7',
-    "A throw before the head reaches the framework's own error handling. After it the connection ends. " +
-      'Express: its error handlers are told and its default handler destroys the connection (a custom one that ' +
-      'swallows the error leaves the stream open: documented). Koa: the middleware ends the stream as ' +
-      "`'error'`, tells `onError` and rethrows to `app.on('error')` (Koa alone would leave it open for ever). " +
-      "Hono: the callback's throw or rejection ends it and reaches `onError`. Tidings MUST NOT write the " +
-      "error's message to the peer.",
+    "An error that is thrown before the head MUST reach the framework's own error handling. After the head the connection MUST end. " +
+      'Express tells its error handlers, and its default handler destroys the connection (an error handler of the app that does nothing ' +
+      "leaves the stream open, which is documented). In Koa the middleware ends the stream as `'error'`, tells `onError`, and rethrows " +
+      "to `app.on('error')`. In Hono an error of the callback ends the stream and reaches `onError`. Tidings MUST NOT write the message " +
+      'of the error to the peer.',
     'Tidings',
     {
       // Leaves errors before the head to the framework.
@@ -523,7 +526,7 @@ export const lifetime: readonly AdapterSentence[] = [
       },
     },
   ),
-  sentence('L8', '`onClose` callbacks that throw MUST NOT stop the others.', 'Tidings', {
+  sentence('L8', 'An `onClose` callback that throws MUST NOT stop the others.', 'Tidings', {
     // Runs every onClose callback, also when one throws.
     'one-throws': async ({ start }) => {
       const app = await start({})
@@ -545,19 +548,24 @@ export const lifetime: readonly AdapterSentence[] = [
       equal(await within(client.ended, 'the end'), OPENING)
     },
   }),
-  sentence('L9', 'Timers faked and restored by a test framework around an open stream MUST NOT change the timers of later streams.', 'Tidings', {
-    // A stream that opens after the fakes were removed has its heartbeats, also when a faked timer never fires.
-    'faked-and-restored': async ({ start }) => {
-      const app = await start({ options: { heartbeat: 50 } })
-      const { setTimeout: real } = globalThis
-      globalThis.setTimeout = (() => ({ ref() {}, unref() {}, [Symbol.toPrimitive]: () => 1 })) as never
-      try {
-        await opened(app)
-      } finally {
-        globalThis.setTimeout = real
-      }
-      const { client } = await opened(app)
-      await client.until((text) => text.split(':\n\n').length > 3)
+  sentence(
+    'L9',
+    'A test framework may fake the timers while a stream is open, and restore them. This MUST NOT change the timers of later streams.',
+    'Tidings',
+    {
+      // A stream that opens after the fakes were removed has its heartbeats, also when a faked timer never fires.
+      'faked-and-restored': async ({ start }) => {
+        const app = await start({ options: { heartbeat: 50 } })
+        const { setTimeout: real } = globalThis
+        globalThis.setTimeout = (() => ({ ref() {}, unref() {}, [Symbol.toPrimitive]: () => 1 })) as never
+        try {
+          await opened(app)
+        } finally {
+          globalThis.setTimeout = real
+        }
+        const { client } = await opened(app)
+        await client.until((text) => text.split(':\n\n').length > 3)
+      },
     },
-  }),
+  ),
 ]

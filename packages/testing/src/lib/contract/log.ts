@@ -73,10 +73,10 @@ async function eventuallyEnded(channel: Channel, lastId: string): Promise<void> 
 export const logContract: readonly Sentence<LogUnderTest, LogWorld>[] = [
   sentence(
     'G1',
-    '`append` resolves when the engine has it, with its id; ids grow. What waits is bounded in bytes and ' +
-      'time, then `ERR_SSE_LOG_UNAVAILABLE`. A publish that nobody awaits never becomes an unhandled ' +
-      "rejection: it goes to `onError`. A resend (the client library's own, or ours) adds nothing: skipped " +
-      'duplicates return their first id.',
+    '`append` MUST resolve with the id when the engine has the message. Ids grow. The messages that wait are bounded in bytes and in ' +
+      'time; then `append` rejects with `ERR_SSE_LOG_UNAVAILABLE`. A `publish` that nobody awaits MUST NOT become an unhandled ' +
+      'rejection: `onError` gets the error. A message that is sent again, by the client library or by Tidings, adds nothing and returns ' +
+      'its first id.',
     'Tidings',
     {
       // Append resolves to an id that any header can carry.
@@ -454,58 +454,62 @@ export const logContract: readonly Sentence<LogUnderTest, LogWorld>[] = [
   ),
   sentence(
     'G2',
-    'Two processes on one log see one order and one set of ids: a client that moves between them misses ' + 'nothing and repeats nothing.',
+    'Two processes on one log MUST see one order and the same ids. A client that moves between them misses nothing and gets nothing ' + 'twice.',
     'Tidings',
     { provedIn: ['packages/redis/test/redis-log.test.ts', 'packages/redis/test/cluster.test.ts', 'packages/redis/test/support/describe-faults.ts'] },
   ),
   sentence(
     'G3',
-    'The engine stopped, frozen and started, its connection cut, its data flushed, a replica promoted that ' +
-      'lacks the newest entries: streams stay open, following goes on by itself with back-off (a watchdog ' +
-      'drops a frozen connection), what was lost is said as a gap, wrong messages never, and nothing is ' +
-      'unhandled.',
+    'Streams MUST stay open when the engine stops, freezes or starts, when its connection is cut, when its data is flushed, and when ' +
+      'a replica becomes the master without the newest entries. Following begins again by itself, with back-off; a watchdog drops a ' +
+      'frozen connection. Lost messages are told as a gap. No wrong message is sent, and no rejection is unhandled.',
     'Tidings',
     { provedIn: ['packages/core/test/engine-log.test.ts', 'packages/redis/test/support/describe-faults.ts', 'packages/redis/test/cluster.test.ts'] },
   ),
   sentence(
     'G4',
-    'The user brings the client (its type is structural); the log never closes what it did not open, and ' + 'owns what it did (`error` listener first).',
+    'The user brings the client, whose type is structural. The log MUST NOT close a client that it did not open. It owns each client ' +
+      'that it opened, and adds an `error` listener first.',
     'Tidings',
     { provedIn: 'packages/redis/test/redis-log.test.ts' },
   ),
   sentence(
     'G5',
-    'Pages are bounded in bytes as well as in messages (default 1 MiB a page), on every path (catching up, reading ' +
-      'back, `messages`). A call that ran out of time is made smaller before it is made again. No single call holds ' +
-      'a shared engine for more than 50 ms at the default bounds.',
+    'Pages MUST be bounded in bytes and in messages (by default 1 MiB a page), when the log catches up, when it reads back, and in ' +
+      '`messages`. A call that ran out of time is made smaller before it is repeated. At the default bounds, no call holds a shared ' +
+      'engine for more than 50 ms.',
     'Tidings',
     { provedIn: ['packages/core/test/engine-log-pages.test.ts', 'packages/redis/test/pages.test.ts'] },
   ),
-  sentence('G6', "Ages are judged by the engine's clock alone: a process whose clock is hours off loses and keeps nothing " + 'more than others.', 'Tidings', {
-    // The clock of this process is 90 s ahead, and messages live for 60 s.
-    'clock-ahead': {
-      when: ({ hasOwnClock = false }) => hasOwnClock,
-      proof: async ({ open }) => {
-        const log = await open(AMPLE, 60_000)
-        const before = await log.append(message('before'))
-        const { now } = Date
-        Date.now = () => now() + 90_000
-        try {
-          const later = await log.append(message('later'))
-          const { entries, floor } = await log.read(0, 10)
-          deepEqual({ ids: entries.map(({ id }) => id), floor }, { ids: [before, later], floor: 0 })
-          for (const { at } of entries) ok(Math.abs(at - now()) < 60_000)
-        } finally {
-          Date.now = now
-        }
+  sentence(
+    'G6',
+    "Ages MUST be judged by the engine's clock alone. A process whose clock is hours off loses and keeps the same messages as others.",
+    'Tidings',
+    {
+      // The clock of this process is 90 s ahead, and messages live for 60 s.
+      'clock-ahead': {
+        when: ({ hasOwnClock = false }) => hasOwnClock,
+        proof: async ({ open }) => {
+          const log = await open(AMPLE, 60_000)
+          const before = await log.append(message('before'))
+          const { now } = Date
+          Date.now = () => now() + 90_000
+          try {
+            const later = await log.append(message('later'))
+            const { entries, floor } = await log.read(0, 10)
+            deepEqual({ ids: entries.map(({ id }) => id), floor }, { ids: [before, later], floor: 0 })
+            for (const { at } of entries) ok(Math.abs(at - now()) < 60_000)
+          } finally {
+            Date.now = now
+          }
+        },
       },
     },
-  }),
+  ),
   sentence(
     'G7',
-    'What an engine holds that is not a message of this log (written by another program, another version, or ' +
-      'by hand) is reported to `onError` and skipped or said as a gap; it never stops the follower for good ' +
-      'and never reaches a client.',
+    'An engine may hold entries that are no messages of this log: of another program, of another version, or written by hand. They ' +
+      'MUST be reported to `onError`, and skipped or told as a gap. They MUST NOT stop the following for good, or reach a client.',
     'Tidings',
     {
       // Followers and readers get the messages that are appended after it, and nothing else.
@@ -539,15 +543,15 @@ export const logContract: readonly Sentence<LogUnderTest, LogWorld>[] = [
   ),
   sentence(
     'G8',
-    "An engine's limits are told when they matter: missing permissions, a read-only replica, out of memory, " +
-      'an unsupported client: an error that names the command and what to do, once, at the first call.',
+    'A limit of the engine (missing permissions, a read-only replica, no memory left, an unsupported client) MUST be told once, at ' +
+      'the first call, by an error that names the command and says what to do.',
     'Tidings',
     { provedIn: ['packages/redis/test/append.test.ts', 'packages/redis/test/redis-log.test.ts'] },
   ),
-  sentence('G9', '`destroy()` removes a log and its name from the engine; others that follow it say a reset; the name begins anew.', 'Tidings', {
+  sentence('G9', '`destroy()` MUST remove a log and its name from the engine. Other processes that follow it tell a reset. The name begins anew.', 'Tidings', {
     provedIn: 'packages/redis/test/redis-log.test.ts',
   }),
-  sentence('G10', 'The channel tells when following is lost and when it is restored.', 'Tidings', {
+  sentence('G10', 'The channel MUST tell when it can no longer follow its log, and when it follows it again.', 'Tidings', {
     provedIn: ['packages/core/test/engine-log.test.ts', 'packages/redis/test/redis-log.test.ts'],
   }),
 ]

@@ -76,7 +76,7 @@ const patient = { stallTimeout: 3_600_000, maxBufferedBytes: 16 * 1024 * 1024, h
 
 /** B: slow peers. */
 export const slowPeers: readonly AdapterSentence[] = [
-  sentence('B1', '`send` MUST wait while the peer is slow, and settle on drain, close, error and limit alike. No `send` hangs.', 'Tidings', {
+  sentence('B1', '`send` MUST wait while the peer is slow. It MUST settle on drain, on close, on an error and at a limit. No `send` hangs.', 'Tidings', {
     // Settles a waiting send when the peer reads again.
     'peer-reads-again': async ({ start }) => {
       const { client, sent, stream } = await waiting(await start({ options: patient }))
@@ -99,8 +99,8 @@ export const slowPeers: readonly AdapterSentence[] = [
   }),
   sentence(
     'B2',
-    'Sends that nobody awaits MUST be bounded: a send while more than `maxBufferedBytes` already waits ' +
-      "closes the stream as `'slow'`. One message larger than the limit is still deliverable.",
+    'Messages that are sent without `await` MUST be bounded. A `send` while more than `maxBufferedBytes` wait closes the stream as ' +
+      "`'slow'`. One message that is larger than the limit can still be delivered.",
     'Tidings',
     {
       // Ends a stream as slow when sends that nobody awaits pile up, and settles them.
@@ -189,7 +189,8 @@ export const slowPeers: readonly AdapterSentence[] = [
   }),
   sentence(
     'B4',
-    'One slow peer MUST NOT delay, or grow with, any other: 200 MB published past a reader that never reads leaves RSS within 32 MB of where it was.',
+    'A slow peer MUST NOT delay any other peer, or make the process grow. After 200 MB were published past a reader that never reads, ' +
+      'RSS is at most 32 MB above its earlier value.',
     'Tidings',
     {
       // Does not let one slow peer delay the others, nor memory grow.
@@ -238,8 +239,8 @@ export const slowPeers: readonly AdapterSentence[] = [
   ),
   sentence(
     'B5',
-    "`sendAll` MUST pull no faster than the peer takes, and run the source's `return`/`cancel`/`destroy` " +
-      'when the peer leaves, also while the source is pending.',
+    "`sendAll` MUST NOT take items from its source faster than the peer reads them. When the peer leaves, it MUST call the source's " +
+      '`return`, `cancel` or `destroy`, also while the source is pending.',
     'Tidings',
     {
       // Sends all of a source and pulls no faster than the peer takes.
@@ -314,8 +315,8 @@ export const slowPeers: readonly AdapterSentence[] = [
   ),
   sentence(
     'B6',
-    "A peer that takes no bytes of the stream MUST be cut as `'stalled'` whatever else it sends or acknowledges " +
-      '(HTTP/2 PING, SETTINGS, WINDOW_UPDATE of nothing, other streams of its session).',
+    "A peer that takes no bytes of the stream MUST be cut as `'stalled'`, also while it sends or acknowledges other things (PING, " +
+      'SETTINGS and empty WINDOW_UPDATE frames of HTTP/2, other streams of its session).',
     'RFC 9113 5.2',
     {
       'busy-peer': {

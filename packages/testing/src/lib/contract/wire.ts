@@ -37,7 +37,7 @@ async function framesOf(start: Start, messages: unknown[]): Promise<string> {
 
 /** W: the wire. */
 export const wire: readonly AdapterSentence[] = [
-  sentence('W1', 'Output MUST be UTF-8 without BOM; a lone surrogate becomes U+FFFD.', 'WHATWG HTML 9.2.5', {
+  sentence('W1', 'The output MUST be UTF-8 without a BOM. A lone surrogate becomes U+FFFD.', 'WHATWG HTML 9.2.5', {
     // Writes UTF-8 without BOM, a lone surrogate as U+FFFD.
     'utf-8': async ({ start }) => {
       equal(
@@ -48,8 +48,8 @@ export const wire: readonly AdapterSentence[] = [
   }),
   sentence(
     'W2',
-    '`data` MUST be split on CRLF, LF and CR, and on nothing else (not U+2028, U+2029, U+0085, VT, FF); each ' +
-      'piece is one `data: ` line. `"a\\n"` gives two lines, `""` gives one.',
+    '`data` MUST be split at CRLF, LF and CR, and at nothing else (not at U+2028, U+2029, U+0085, VT or FF). Each piece becomes one ' +
+      '`data: ` line. `"a\\n"` gives two lines, and `""` gives one.',
     'WHATWG HTML 9.2.5',
     {
       // Splits data on CRLF, LF and CR and on nothing else.
@@ -61,7 +61,7 @@ export const wire: readonly AdapterSentence[] = [
       },
     },
   ),
-  sentence('W3', "A value's leading space MUST survive: always `data: ` and the value as it is.", 'WHATWG HTML 9.2.5', {
+  sentence('W3', 'The leading space of a value MUST survive. A line is always `data: ` and then the unchanged value.', 'WHATWG HTML 9.2.5', {
     // Keeps leading spaces of values.
     'leading-spaces': async ({ start }) => {
       equal(await framesOf(start, ['  two', { event: ' e', data: ' d\n  d2', id: ' i' }]), 'data:   two\n\nevent:  e\ndata:  d\ndata:   d2\nid:  i\n\n')
@@ -69,7 +69,8 @@ export const wire: readonly AdapterSentence[] = [
   }),
   sentence(
     'W4',
-    '`event` or `id` with CR or LF, and `id` with NUL, MUST throw `ERR_SSE_INVALID_FIELD` before a byte is written. Never stripped in silence.',
+    'An `event` or `id` with CR or LF, and an `id` with NUL, MUST throw `ERR_SSE_INVALID_FIELD` before a byte is written. Such ' +
+      'characters are never removed in silence.',
     'WHATWG HTML 9.2.6',
     {
       // Refuses line ends in event and id, and NUL in id, before a byte is written.
@@ -95,37 +96,48 @@ export const wire: readonly AdapterSentence[] = [
       },
     },
   ),
-  sentence('W5', "`retry` MUST be a non-negative safe integer, or throw (also for `'1\\ndata: x'`, `NaN`, `1.5`, `-1`, `1e21`).", 'WHATWG HTML 9.2.6', {
-    // Refuses a retry that is not a non-negative safe integer.
-    retry: async ({ start }) => {
-      const bad = ['1\ndata: x', '1', Number.NaN, 1.5, -1, 1e21, Number.POSITIVE_INFINITY, null, true]
-      const codes: unknown[] = []
-      const body = await bodyOf(start, (stream) => {
-        for (const retry of bad) codes.push(codeOf(() => stream.send({ retry, data: 'x' } as never)))
-        stream.send({ retry: 0 })
-        stream.send({ retry: 2_500, data: 'x' })
-      })
-      deepEqual(
-        codes,
-        bad.map(() => 'ERR_SSE_INVALID_FIELD'),
-      )
-      equal(body, `${OPENING}retry: 0\n\nretry: 2500\ndata: x\n\n`)
+  sentence(
+    'W5',
+    "`retry` MUST be a non-negative safe integer. Other values throw (for example `'1\\ndata: x'`, `NaN`, `1.5`, `-1` and `1e21`).",
+    'WHATWG HTML 9.2.6',
+    {
+      // Refuses a retry that is not a non-negative safe integer.
+      retry: async ({ start }) => {
+        const bad = ['1\ndata: x', '1', Number.NaN, 1.5, -1, 1e21, Number.POSITIVE_INFINITY, null, true]
+        const codes: unknown[] = []
+        const body = await bodyOf(start, (stream) => {
+          for (const retry of bad) codes.push(codeOf(() => stream.send({ retry, data: 'x' } as never)))
+          stream.send({ retry: 0 })
+          stream.send({ retry: 2_500, data: 'x' })
+        })
+        deepEqual(
+          codes,
+          bad.map(() => 'ERR_SSE_INVALID_FIELD'),
+        )
+        equal(body, `${OPENING}retry: 0\n\nretry: 2500\ndata: x\n\n`)
+      },
     },
-  }),
-  sentence('W6', 'Comments MUST be prefixed on every line (all three line ends). A comment can never become a field.', 'WHATWG HTML 9.2.5', {
-    // Prefixes every line of a comment.
-    'comment-lines': async ({ start }) => {
-      const body = await bodyOf(start, (stream) => {
-        stream.comment('a\r\ndata: b\rid: c\nd')
-        stream.comment()
-        stream.send({ comment: 'x\ny', data: 'z' })
-      })
-      equal(body, `${OPENING}: a\n: data: b\n: id: c\n: d\n\n:\n\n: x\n: y\ndata: z\n\n`)
+  ),
+  sentence(
+    'W6',
+    'A comment MUST be split at all three line ends, and each of its lines MUST begin with a colon. A comment can never become a ' + 'field.',
+    'WHATWG HTML 9.2.5',
+    {
+      // Prefixes every line of a comment.
+      'comment-lines': async ({ start }) => {
+        const body = await bodyOf(start, (stream) => {
+          stream.comment('a\r\ndata: b\rid: c\nd')
+          stream.comment()
+          stream.send({ comment: 'x\ny', data: 'z' })
+        })
+        equal(body, `${OPENING}: a\n: data: b\n: id: c\n: d\n\n:\n\n: x\n: y\ndata: z\n\n`)
+      },
     },
-  }),
+  ),
   sentence(
     'W7',
-    "An empty `id` MUST be sent (it resets the client's), and never be sent by accident. `event: ''` or `'message'` is written without an `event:` line.",
+    "An empty `id` MUST be sent, since it resets the client's id. It MUST NOT be sent by accident. `event: ''` and `event: 'message'` " +
+      'are written without an `event:` line.',
     'WHATWG HTML 9.2.6',
     {
       // Sends an empty id, none by accident, and no event line for the unnamed event.
@@ -135,7 +147,7 @@ export const wire: readonly AdapterSentence[] = [
       },
     },
   ),
-  sentence('W8', 'A message of `id`, `retry` or `comment` alone MUST NOT dispatch an event; its `id` and `retry` still count.', 'WHATWG HTML 9.2.6', {
+  sentence('W8', 'A message that has only `id`, `retry` or `comment` MUST NOT dispatch an event. Its `id` and `retry` still count.', 'WHATWG HTML 9.2.6', {
     // Sends id, retry and comment alone without dispatching an event.
     'no-event': async ({ start }) => {
       const text = await framesOf(start, [{ id: '7' }, { retry: 5 }, { comment: 'c' }, { id: '8', retry: 6, comment: 'd' }])
@@ -145,7 +157,7 @@ export const wire: readonly AdapterSentence[] = [
       deepEqual(events, [])
     },
   }),
-  sentence('W9', 'A frame is one write: a heartbeat or another message MUST NOT land inside it. It ends with exactly one blank line.', 'WHATWG HTML 9.2.6', {
+  sentence('W9', 'A frame is one write. A heartbeat or another message MUST NOT land inside it. It ends with exactly one blank line.', 'WHATWG HTML 9.2.6', {
     // Writes whole frames: heartbeats and concurrent sends never land inside one.
     'whole-frames': async ({ start }) => {
       const long = 'x'.repeat(100_000)
@@ -165,9 +177,9 @@ export const wire: readonly AdapterSentence[] = [
   }),
   sentence(
     'W10',
-    'encode, then any conforming parser (a spec transcription, `eventsource-parser`, Chromium), split at ' +
-      'every byte, MUST give the message back with line ends normalised to LF, for any string at all, lone ' +
-      'surrogates as U+FFFD, `id` and `event` from the set that W4 allows (property test).',
+    "A conforming parser (the specification's algorithm, `eventsource-parser`, Chromium) MUST give an encoded message back, wherever " +
+      'its bytes are split. This holds for any string. Line ends become LF, and lone surrogates U+FFFD. `id` and `event` are from the ' +
+      'set that W4 allows.',
     'WHATWG HTML 9.2.5 and 9.2.6',
     {
       // Gives any message back to a conforming parser.
@@ -196,9 +208,9 @@ export const wire: readonly AdapterSentence[] = [
   ),
   sentence(
     'W11',
-    'A message that is no message (`send({ foo: 1 })`, `send(undefined)`, a BigInt, a cycle, `event` without ' +
-      "`data`, data that serialises to `undefined`), and a second argument (`send('hello', 'goal')`), MUST throw a " +
-      'coded error that says what to write instead.',
+    'An argument that is no message MUST throw a coded error that says what to write instead: `send({ foo: 1 })`, `send(undefined)`, ' +
+      'a BigInt, a cycle, `event` without `data`, and data that serialises to `undefined`. The same holds for a second argument ' +
+      "(`send('hello', 'goal')`).",
     'Tidings',
     {
       // Refuses a value that is no message, with an error that says what to write.
@@ -253,9 +265,14 @@ export const wire: readonly AdapterSentence[] = [
       },
     },
   ),
-  sentence('W12', '`id` MUST be the last line of a block: clients that store it early must not hold an id whose data they never got.', 'WHATWG HTML 9.2.6', {
-    // Writes the id as the last line of its block.
-    'id-last': async ({ start }) =>
-      equal(await framesOf(start, [{ id: '1', data: { a: 1 }, event: 'e', retry: 3, comment: 'c' }]), ': c\nevent: e\nretry: 3\ndata: {"a":1}\nid: 1\n\n'),
-  }),
+  sentence(
+    'W12',
+    '`id` MUST be the last line of a block. A client that stores the id early would otherwise have the id of data that it never got.',
+    'WHATWG HTML 9.2.6',
+    {
+      // Writes the id as the last line of its block.
+      'id-last': async ({ start }) =>
+        equal(await framesOf(start, [{ id: '1', data: { a: 1 }, event: 'e', retry: 3, comment: 'c' }]), ': c\nevent: e\nretry: 3\ndata: {"a":1}\nid: 1\n\n'),
+    },
+  ),
 ]
