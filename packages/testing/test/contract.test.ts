@@ -68,7 +68,7 @@ describe('a case', () => {
 
   test('fails with its sentence and its source', async () => {
     await caseFor({}).run()
-    await expect(caseFor(trimming).run()).rejects.toThrow(/^W3\/leading-spaces: A value's leading space MUST survive: .+ \(WHATWG HTML 9\.2\.5\)\n/)
+    await expect(caseFor(trimming).run()).rejects.toThrow(/^W3\/leading-spaces: The leading space of a value MUST survive\. .+ \(WHATWG HTML 9\.2\.5\)\n/)
   })
 
   test('that the platform cannot keep is expected to fail, and a pass is a failure', async () => {
