@@ -15,6 +15,8 @@ export interface Block {
   code: string
   /** `<!-- run: GET /clock -->`: a whole program, and a request that its server answers with an event stream. */
   run: { method: string; path: string; body: string | undefined } | undefined
+  /** `<!-- recipe: chat -->`: a whole program or page, and the name by which its test finds it. */
+  recipe: string | undefined
   /** `<!-- context: express -->`: a fragment, and the name of its context. */
   context: string | undefined
   /** `<!-- before: better-sse -->`: code of another library, which is not checked. */
@@ -66,6 +68,7 @@ function examplesOf(source: string): Block[] {
         language: 'ts',
         code: code.join(''),
         run: undefined,
+        recipe: undefined,
         context: undefined,
         before: undefined,
         example: undefined,
@@ -109,11 +112,12 @@ export function rowsUnder(page: string, heading: string): string[][] {
   )
 }
 
-function instructionsIn(line: string): Pick<Block, 'run' | 'context' | 'before' | 'example' | 'notChecked'> {
+function instructionsIn(line: string): Pick<Block, 'run' | 'recipe' | 'context' | 'before' | 'example' | 'notChecked'> {
   const [, key, value = ''] = /^<!-- ([a-z ]+): (.+) -->$/.exec(line) ?? []
   const [, method = '', path = '', body] = /^(\S+) (\S+)(?: (.+))?$/.exec(value) ?? []
   return {
     run: key === 'run' ? { method, path, body } : undefined,
+    recipe: key === 'recipe' ? value : undefined,
     context: key === 'context' ? value : undefined,
     before: key === 'before' ? value : undefined,
     example: key === 'example' ? value : undefined,

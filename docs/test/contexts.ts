@@ -60,6 +60,10 @@ export const CONTEXTS: Readonly<Record<string, string>> = {
     'declare function show(item: unknown): void',
   ),
   worker: '',
+  board: declarations(
+    "declare const app: import('express').Express",
+    "declare const board: import('@tidings/core').Channel<{ note: { tab: string; text: string } }>",
+  ),
   vitest: declarations("declare const app: import('express').Express"),
 }
 

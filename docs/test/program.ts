@@ -22,12 +22,32 @@ export interface Program {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** Runs a block as a user would: saved as `server.mjs`, with `files` beside it. */
-export async function start(block: Block, files: Readonly<Record<string, string>> = {}): Promise<Program> {
+/** What a program of a page gets from its test. */
+export interface Surroundings {
+  /** The files beside it, by name. */
+  files?: Readonly<Record<string, string>>
+  env?: Readonly<Record<string, string>>
+}
+
+/** Runs a block with a server as a user would. Resolves once it listens. */
+export async function start(block: Block, surroundings: Surroundings = {}): Promise<Program> {
+  const program = run(block, surroundings)
+  const port = await new Promise<number>((resolve, reject) => {
+    program.process.once('message', (message) => resolve((message as { port: number }).port))
+    program.process.once('exit', (code) => reject(new Error(`${block.page}:${block.line} ended with ${code} before it listened: ${program.errors()}`)))
+  })
+  // Otherwise the channel would keep the program alive.
+  program.process.disconnect()
+  return { ...program, origin: `http://localhost:${port}` }
+}
+
+/** Runs a block as a user would: saved as a file, with other files beside it. */
+export function run(block: Block, { files = {}, env = {} }: Surroundings = {}): Omit<Program, 'origin'> {
   const directory = newDirectory('program')
-  for (const [name, text] of Object.entries({ ...files, 'server.mjs': block.code })) writeFileSync(`${directory}/${name}`, text)
-  const child = fork(`${directory}/server.mjs`, {
+  for (const [name, text] of Object.entries({ ...files, 'program.mjs': block.code })) writeFileSync(`${directory}/${name}`, text)
+  const child = fork(`${directory}/program.mjs`, {
     cwd: directory,
+    env: { ...process.env, ...env },
     execArgv: ['--import', new URL('any-port.mjs', import.meta.url).href],
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   })
@@ -35,14 +55,7 @@ export async function start(block: Block, files: Readonly<Record<string, string>
   child.stderr?.on('data', (chunk) => {
     errors += chunk
   })
-  const port = await new Promise<number>((resolve, reject) => {
-    child.once('message', (message) => resolve((message as { port: number }).port))
-    child.once('exit', (code) => reject(new Error(`${block.page}:${block.line} ended with ${code} before it listened: ${errors}`)))
-  })
-  // Otherwise the channel would keep the program alive.
-  child.disconnect()
   return {
-    origin: `http://localhost:${port}`,
     process: child,
     errors: () => errors,
     async [Symbol.asyncDispose]() {

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { readEventStream } from '@tidings/testing'
-import { EventSource } from 'eventsource'
 import { describe, expect, test } from 'vitest'
 import { type Block, blocksOf, pages } from './blocks.ts'
 import { type Program, start } from './program.ts'
+import { runPage } from './run-page.ts'
 
 const programs = pages()
   .flatMap(blocksOf)
@@ -16,24 +16,6 @@ function ask({ run }: Block, { origin }: Program): Promise<Response> {
   })
 }
 
-/** Runs the script of a page, with these names beside `EventSource`. */
-function runPage(html: string, program: Program, names: Record<string, unknown>): Disposable {
-  const sources: EventSource[] = []
-  class Source extends EventSource {
-    constructor(path: string) {
-      super(new URL(path, program.origin))
-      sources.push(this)
-    }
-  }
-  const script = /<script>([\s\S]+)<\/script>/.exec(html)?.[1] ?? ''
-  new Function('EventSource', ...Object.keys(names), script)(Source, ...Object.values(names))
-  return {
-    [Symbol.dispose]() {
-      for (const source of sources) source.close()
-    },
-  }
-}
-
 function only(page: string, part: string): Block {
   const found = programs.filter((block) => block.page === page && block.code.includes(part))
   expect(found).toHaveLength(1)
@@ -44,7 +26,7 @@ test('a block that imports and listens is run', () => {
   const whole = pages()
     .flatMap(blocksOf)
     .filter(({ code, context, notChecked }) => !context && !notChecked && /\.listen\(|\bserve\(/.test(code) && code.startsWith('import '))
-  expect(whole.filter(({ run }) => !run).map(({ page, line }) => `${page}:${line}`)).toEqual([])
+  expect(whole.filter(({ run, recipe }) => !run && !recipe).map(({ page, line }) => `${page}:${line}`)).toEqual([])
   expect(programs.length).toBeGreaterThan(5)
 })
 
@@ -63,7 +45,7 @@ describe('the page of the README', () => {
   const servers = programs.filter((block) => block.page === 'README.md' && block.code.includes("'index.html'"))
 
   test.each(servers.map((block) => [/@tidings\/\w+/.exec(block.code)?.[0], block] as const))('shows the events of the server of %s', async (_, block) => {
-    await using program = await start(block, { 'index.html': page })
+    await using program = await start(block, { files: { 'index.html': page } })
     const response = await fetch(program.origin)
     expect(response.headers.get('content-type')).toMatch(/^text\/html/)
     const html = await response.text()
