@@ -121,9 +121,12 @@ describe('a relay', () => {
     const { connections } = await stateOf(origin)
     await expect.poll(async () => (await stateOf(origin)).connections).toBeGreaterThan(connections)
     change()
-    await reader.has(happened - first)
-    expect(reader.changes).toEqual(SAMPLE.slice(first, happened))
-    // The upstream resumes at a time, so it sends the last change again.
+    await expect.poll(() => reader.changes).toEqual(expect.arrayContaining(SAMPLE.slice(first, happened)))
+    // The upstream resumes at a time. So it may also send a change of that time from before the relay's first one.
+    const numbers = reader.changes.map(({ number }) => number)
+    expect(new Set(numbers).size).toBe(numbers.length)
+    expect(numbers.filter((number) => number >= (numbers[0] ?? 0))).toEqual(SAMPLE.slice(first, happened).map(({ number }) => number))
+    // It sends the last change again.
     expect((await stateOf(origin)).received).toBeGreaterThan(happened - first)
   })
 
