@@ -6,7 +6,7 @@ import OpenAI from 'openai'
 
 export const relay = express.Router()
 
-/** The upstream answers, or fails, after our head is sent. So a failure goes into the stream, where the SDKs find it. */
+/** The upstream answers, or fails, after our head is sent. A failure goes into the stream, where the SDKs find it. */
 relay.post('/relay/v1/chat/completions', onlyStreamed, async (req, res) => {
   const client = new OpenAI({ baseURL: `${upstreamOf(req)}/v1`, apiKey: process.env.UPSTREAM_KEY ?? 'none' })
   const stream = res.sse()

@@ -12,8 +12,8 @@ const LOCAL = ['localhost', '127.0.0.1', '[::1]']
 const PARSE_ERROR = -32_700
 
 /**
- * @param {() => import('@modelcontextprotocol/sdk/server/mcp.js').McpServer} makeServer makes the server of one session
- * @param {{ signal: AbortSignal, retry?: number }} options `signal` ends all sessions; `retry` is the reconnection time,
+ * @param {() => import('@modelcontextprotocol/sdk/server/mcp.js').McpServer} makeServer makes a session's server
+ * @param {{ signal: AbortSignal, retry?: number }} options `signal` ends all sessions. `retry` is the reconnection time
  * in milliseconds
  */
 export function mcpEndpoint(makeServer, { signal, retry = 1_000 }) {

@@ -14,13 +14,16 @@ import { ResumableStream } from './resumable-stream.js'
 const MOST_ANSWERED = 20
 
 /**
- * A client's session, and the SDK's transport for its server. Messages about a request go to the stream that answers the
- * request. All others go to the stream that the client opened by GET.
+ * A client's session, and the SDK's transport for its server. Messages about a request go to the stream that answers
+ * the request. All others go to the stream that the client opened by GET.
  * @implements {import('@modelcontextprotocol/sdk/shared/transport.js').Transport}
  */
 export class Session {
   sessionId = randomUUID()
-  /** Set by the SDK, as are `onclose` and `onerror`. @type {import('@modelcontextprotocol/sdk/shared/transport.js').Transport['onmessage']} */
+  /**
+   * Set by the SDK, as are `onclose` and `onerror`.
+   * @type {import('@modelcontextprotocol/sdk/shared/transport.js').Transport['onmessage']}
+   */
   onmessage
   onclose
   onerror

@@ -4,9 +4,9 @@ import { createEventSource } from 'eventsource-client'
 /**
  * Reads one event stream, and publishes its changes. The topic of each is its wiki.
  *
- * There are two kinds of ids. Readers resume with ids of the channel. The relay resumes with ids of the upstream, which
- * it keeps. After a reconnect the upstream repeats some changes. They have the same `meta.id`, and are not published
- * again.
+ * There are two kinds of ids. Readers resume with ids of the channel. The relay resumes with ids of the upstream, and
+ * keeps the last one. After a reconnect the upstream repeats some changes. They have the same `meta.id`, and are not
+ * published again.
  * @param {string} url
  * @param {number} silence milliseconds for which the upstream may send nothing, not even a comment
  */

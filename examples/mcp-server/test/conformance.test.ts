@@ -6,7 +6,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type RunningServer, startServer } from './running-server.ts'
 
 const COMMAND = createRequire(import.meta.url).resolve('@modelcontextprotocol/conformance/dist/index.js')
-/** Those that depend on the transport, with how much each checks. The others ask what tools, resources and prompts a server has. */
+/**
+ * Those that depend on the transport, with the number of checks of each. The others ask what tools, resources and
+ * prompts a server has.
+ */
 const SCENARIOS = {
   'server-initialize': 1,
   ping: 1,

@@ -1,6 +1,6 @@
 const [form, prompt, reload, text, state] = ['form', 'prompt', 'reload', 'text', 'state'].map((id) => document.getElementById(id))
 
-/** Survives a reload: the run, its text so far, and the id to resume after. They are one item, so they always match. */
+/** Survives a reload: the run, its text so far, and the id to resume after. As one item, they always match. */
 let kept = JSON.parse(sessionStorage.getItem('run') ?? 'null')
 let source
 
