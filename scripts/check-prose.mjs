@@ -9,7 +9,10 @@ const COMMENT = /^\s*(?:\/\/|\/?\*)/
 const UNBROKEN = /https?:\/\/\S{40,}|biome-ignore/
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', 'packages', 'docs', 'examples', 'scripts'], { cwd: root, encoding: 'utf8' })
+const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', 'packages', 'docs', 'examples', 'scripts'], {
+  cwd: root,
+  encoding: 'utf8',
+})
 const long = files
   .split('\n')
   .filter((file) => /\.m?[jt]s$/.test(file))

@@ -13,8 +13,8 @@ const PARSE_ERROR = -32_700
 
 /**
  * @param {() => import('@modelcontextprotocol/sdk/server/mcp.js').McpServer} makeServer makes a session's server
- * @param {{ signal: AbortSignal, retry?: number }} options `signal` ends all sessions. `retry` is the reconnection time
- * in milliseconds
+ * @param {{ signal: AbortSignal, retry?: number }} options `signal` ends all sessions. `retry` is the reconnection
+ * time in milliseconds
  */
 export function mcpEndpoint(makeServer, { signal, retry = 1_000 }) {
   /** By id. The session that was used last stands at the end. @type {Map<string, Session>} */

@@ -1,8 +1,8 @@
 import { createChannel, memoryLog } from '@tidings/core'
 
 /**
- * One stream of the protocol. It outlives its connections. Each stream has its own channel: an id must name its stream,
- * and messages of one stream may not go to another.
+ * One stream of the protocol. It outlives its connections. Each stream has its own channel: an id must name its
+ * stream, and messages of one stream may not go to another.
  */
 export class ResumableStream {
   #log = memoryLog({ messages: 10_000 })
