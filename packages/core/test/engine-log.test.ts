@@ -3,6 +3,7 @@ import { type Channel, createChannel } from '../src/index.ts'
 import { TidingsError } from '../src/lib/errors.ts'
 import { SinkStream } from '../src/lib/stream/sink-stream.ts'
 import { resolveOptions } from '../src/lib/stream/stream-options.ts'
+import { now } from '../src/lib/time-source.ts'
 import { engineLog } from '../src/log.ts'
 import { onDrivenClock } from './support/driven-clock.ts'
 import { FaultyEngine, Store } from './support/faulty-engine.ts'
@@ -281,6 +282,54 @@ describe('a channel whose log is on an engine', () => {
     await expect.poll(() => later.lines()).toEqual(['state 2@', '@1'])
     finish()
     await expect.poll(lines).toEqual(['reset lost@', 'state 3@', '@1'])
+  })
+
+  test('C4 C5 a snapshot has its position, even if the tail has lost that position since', async () => {
+    const store = new Store()
+    await fill(store, 3)
+    const here = machine(store, { tail: { messages: 2 } })
+    await here.log.read(3, 1)
+    let finish = (): void => {}
+    const finished = new Promise<void>((resolve) => {
+      finish = resolve
+    })
+    const { lines, subscription } = here.join({
+      snapshot: async () => {
+        await finished
+        return 'state'
+      },
+    })
+    const id = here.log.idOf(3)
+    await fill(store, 4)
+    await expect.poll(() => here.log.tail.head).toBe(7)
+    expect([here.log.idOf(3), subscription.lastEventId]).toEqual(['', id])
+    finish()
+    await expect.poll(lines).toEqual(['state@', '@3', '1@4', '2@5', '3@6', '4@7'])
+  })
+
+  test('C3 C4 after a loss and before the reset, no heartbeat has a position of the new state', async () => {
+    const store = new Store()
+    const here = machine(store)
+    await here.log.read(0, 1)
+    const stream = new SinkStream(resolveOptions({ heartbeat: 1_000 }), '')
+    const sink = new HeldSink(stream)
+    stream.open(sink)
+    let filtered = 0
+    const subscription = here.channel.subscribe(stream, { filter: () => ++filtered < 0 })
+    await fill(store, 3)
+    await expect.poll(() => filtered).toBe(3)
+    const id = here.log.idOf(3)
+    let lastEventId: string | undefined
+    // The log has a new state, and the channel has not told it yet.
+    const look = (): void => {
+      stream.look(now() + 5_000)
+      lastEventId = subscription.lastEventId
+    }
+    here.log.follow({ entry: () => {}, breaking: () => queueMicrotask(look) })
+    store.loseAll()
+    await fill(store, 3)
+    await expect.poll(() => sink.frames.at(-1)).toContain('event: reset\n')
+    expect([sink.frames.slice(2, -1), lastEventId]).toEqual([[`:\nid: ${id}\n\n`], id])
   })
 
   test('C10 an end holds on all machines: the rest, a retry, a clean end, and ended() for clients that have had all', async () => {

@@ -8,7 +8,9 @@ import { HeldSink, turn } from './held-sink.ts'
 import { type Dispatched, EventStreamParser } from './parsers.ts'
 
 const STREAM_OPTIONS = resolveOptions({ heartbeat: false, stallTimeout: 1_000_000 })
+const ID_LINE = /^id: /m
 const utf8 = new TextEncoder()
+const text = new TextDecoder()
 
 /** What one life of a channel's log had, from its first message on. */
 export interface Life {
@@ -52,8 +54,8 @@ export class JoinedClient {
   readonly #feeds = new Map<string, { feed: Feed; channel: Channel; subscription: Subscription; startsAt: string | undefined }>()
   /** Channels of which the client was told that messages may be gone, or that show it their state. */
   readonly #told = new Set<string>()
-  /** The state that a snapshot of this connection has shown: the newest offset of the life when it was taken. */
-  readonly #shown = new Map<string, string>()
+  /** The state that a snapshot has begun to show, and the newest id when it was taken. */
+  #state: { readonly channel: string; readonly shown: string; isWhole: boolean } | undefined
   /** Set while a handler subscribes channels. */
   #opening: Promise<void> | undefined
   readonly seen = { messages: 0, resets: 0, snapshots: 0, drops: 0, carried: 0 }
@@ -78,7 +80,7 @@ export class JoinedClient {
   connect(feeds: readonly Feed[]): Promise<void> {
     this.#feeds.clear()
     this.#told.clear()
-    this.#shown.clear()
+    this.#state = undefined
     this.#parser = new EventStreamParser()
     this.#frames = 0
     this.#rest = ''
@@ -121,9 +123,10 @@ export class JoinedClient {
     let from = 0
     for (let at = 1; at < bytes.length; at++) {
       if (bytes[at] !== 10 || bytes[at - 1] !== 10) continue
-      this.#parser.feed(bytes.subarray(from, at + 1))
+      const block = bytes.subarray(from, at + 1)
+      this.#parser.feed(block)
       from = at + 1
-      this.#onBlock()
+      this.#onBlock(ID_LINE.test(text.decode(block)))
     }
     this.#rest = waiting.slice(from)
     const goesOn = [...this.#feeds.values()].some(({ feed, channel }) => !feed.ended.has(channel))
@@ -151,7 +154,7 @@ export class JoinedClient {
     return snapshot && (() => snapshot({ signal: new AbortController().signal }))
   }
 
-  #onBlock(): void {
+  #onBlock(hasId: boolean): void {
     const { events, lastEventId } = this.#parser
     const event = events.shift()
     const id = lastEventId || this.#lastEventId
@@ -159,12 +162,12 @@ export class JoinedClient {
     const parts = partsOf(id)
     for (const name of before.keys()) if (!parts.has(name)) throw new Error(`${id} has no part of ${name}, and ${this.#lastEventId} had one`)
     const from = event && this.#channelOf(event)
+    const shows = this.#stateIn(event, hasId, before, parts)
     if (event?.type === 'reset') this.#onReset(event, before)
-    else if (event?.type === 'state') this.#onState(event, before)
     for (const [name, part] of parts) {
       const old = before.get(name)
       const isMessage = name === from && event?.type === 'note'
-      if (part !== old || isMessage) this.#onPart(name, old, part, isMessage ? event.data : undefined)
+      if (name !== shows && (part !== old || isMessage)) this.#onPart(name, old, part, isMessage ? event.data : undefined)
       else if (!this.#feeds.has(name)) this.seen.carried++
     }
     if (event?.type === 'note') {
@@ -189,11 +192,41 @@ export class JoinedClient {
     this.#told.add(channel)
   }
 
-  #onState({ data }: Dispatched, before: ReadonlyMap<string, string>): void {
-    const [channel = '', upTo = ''] = data.split(' ')
+  /**
+   * Reads a block of a state. Its two events come together and without an id, and its position follows at once.
+   * Returns the channel whose state the client has with this block.
+   */
+  #stateIn(event: Dispatched | undefined, hasId: boolean, before: ReadonlyMap<string, string>, parts: ReadonlyMap<string, string>): string | undefined {
+    const state = this.#state
+    if (event?.type === 'state') this.#onState(event, hasId, before)
+    else if (event?.type === 'rest') {
+      if (state?.channel !== this.#channelOf(event) || hasId) throw new Error(`an event of a state of ${event.data}, with an id or in another place`)
+      state.isWhole = true
+    } else if (state) {
+      if (!state.isWhole || !hasId || (event && event.type !== 'position')) throw new Error(`no position after a state of ${state.channel}`)
+      this.#onShown(state.channel, state.shown, parts.get(state.channel))
+      return state.channel
+    }
+    return undefined
+  }
+
+  #onState({ data }: Dispatched, hasId: boolean, before: ReadonlyMap<string, string>): void {
+    const [channel = '', shown = ''] = data.split(' ')
     this.seen.snapshots++
+    if (hasId || this.#state) throw new Error(`a state of ${channel} with an id, or within another state`)
     if (before.has(channel) && !this.#told.has(channel)) throw new Error(`a snapshot of ${channel}, which the client knows, without a reset`)
-    this.#shown.set(channel, upTo)
+    this.#state = { channel, shown, isWhole: false }
+  }
+
+  /** Throws unless a position may follow a state. */
+  #onShown(name: string, shown: string, part: string | undefined): void {
+    this.#state = undefined
+    this.#told.delete(name)
+    const lives = this.#feeds.get(name)?.feed.lives ?? []
+    // The store may have gone back to an earlier state, which the snapshot shows before the channel has noticed.
+    const life = lives.findLast(({ offsetOf }) => offsetOf(shown) !== undefined)
+    const isBehind = (life?.offsetOf(part ?? '') ?? 0) > (life?.offsetOf(shown) ?? 0)
+    if (part === undefined || isBehind) throw new Error(`the position ${part} after a state of ${shown}`)
   }
 
   /** Throws unless a new part may follow the old one. */
@@ -201,15 +234,9 @@ export class JoinedClient {
     const subscribed = this.#feeds.get(name)
     if (!subscribed) throw new Error(`the part of ${name} has changed, and it is not subscribed`)
     const { feed, startsAt } = subscribed
-    const shown = this.#shown.get(name)
-    this.#shown.delete(name)
     const isTold = this.#told.delete(name)
-    if (shown !== undefined) {
-      // The store may have gone back to an earlier state, which the snapshot shows before the channel has noticed.
-      const life = feed.lives.findLast(({ offsetOf }) => offsetOf(shown) !== undefined)
-      const isBehind = (life?.offsetOf(part) ?? 0) > (life?.offsetOf(shown) ?? 0)
-      if (isBehind) throw new Error(`the position ${part} after a state of ${shown}`)
-    } else if (old !== undefined && !isTold) this.#follows(feed, old, part, data)
+    if ((old === undefined || isTold) && feed.options().snapshot) throw new Error(`the part ${part} of ${name} without a state`)
+    if (old !== undefined && !isTold) this.#follows(feed, old, part, data)
     else if (old === undefined && !isTold && startsAt !== undefined && part !== startsAt)
       throw new Error(`a new client of ${name} begins at ${part}, not at ${startsAt}`)
   }

@@ -150,14 +150,11 @@ export class ChannelHub implements Hub, Source, MessageSource, Flushable, LogFol
     return this.#values.of(entry)
   }
 
-  positionBlock(offset: number): string {
+  positionBlock(id: string): string {
     const { position = true } = this.#options
-    if (position === false) return ''
-    const idOfPlace = this.log.idOf(offset)
     // The log may not know the id of a position far behind at present.
-    if (idOfPlace === '') return ''
-    const id = `id: ${idOfPlace}\n`
-    return position === 'message' ? `\nevent: ${POSITION_EVENT}\ndata: \n${id}` : id
+    if (position === false || id === '') return ''
+    return `${position === 'message' ? `\nevent: ${POSITION_EVENT}\ndata: \n` : ''}id: ${id}\n`
   }
 
   encode(message: Message): string {

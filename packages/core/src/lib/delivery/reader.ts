@@ -21,8 +21,8 @@ export interface Hub extends AudienceHub {
   readonly resetEvent: string
   /** A client has reconnected with an id that this log knows, or does not know. */
   resumed(isKnown: boolean): void
-  /** A block that tells a client its position, without the closing blank line; `''` where the channel tells none. */
-  positionBlock(offset: number): string
+  /** A block with a position, without the closing blank line. `''` where the channel tells none, or the id is `''`. */
+  positionBlock(id: string): string
   /** Encodes a message of a snapshot. */
   encode(message: Message): string
   readonly snapshots: RunningSnapshots
@@ -66,6 +66,8 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
   #leaveSnapshot: (() => void) | undefined
   /** The id of its position, where the log has lost the messages up to it. */
   #lostId: string | undefined
+  /** The id of its position while a snapshot is taken. The log may no longer know it at the end. */
+  #snapshotId: string | undefined
   /** True during `deliver`. */
   #delivers = false
   /** Whether it still gets messages of the history. */
@@ -97,7 +99,7 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
 
   /** The id of its position; `''` until it has one. */
   get lastEventId(): string {
-    return this.#phase === 'beginning' || this.#phase === 'looking back' ? '' : this.#hub.log.idOf(this.#position)
+    return this.#phase === 'beginning' || this.#phase === 'looking back' ? '' : this.#id
   }
 
   /** Begins to write. Where messages are gone, or its id is unknown, the reset event comes first. */
@@ -189,7 +191,7 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
     if (this.#phase === 'beginning') return
     // It must not move past messages of the new state.
     this.#pace = 'behind'
-    if (this.#cursor > upTo) this.#lostId ??= this.#hub.log.idOf(this.#cursor)
+    if (this.#cursor > upTo) this.#lostId ??= this.#id
   }
 
   /** Joins another audience, at its present position. */
@@ -231,9 +233,11 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
   snapshotTaken(result: SnapshotResult): void {
     this.#leaveSnapshot = undefined
     if (this.#stream?.['~waitsItsTurn']?.(() => this.snapshotTaken(result))) return
+    const id = this.#id
+    this.#snapshotId = undefined
     try {
       // Where the log has lost messages since, the snapshot's position would stand for others.
-      if (this.#lostId === undefined) this.#writeSnapshot(result)
+      if (this.#lostId === undefined) this.#writeSnapshot(result, id)
       else this.#phase = 'reading'
     } catch (error) {
       this.snapshotFailed(error)
@@ -250,7 +254,7 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
   heartbeat(): string {
     if (this.#phase !== 'reading' || this.#position === this.#told) return ''
     this.#told = this.#cursor
-    return this.#hub.positionBlock(this.#cursor)
+    return this.#hub.positionBlock(this.#id)
   }
 
   get wroteAt(): number {
@@ -285,6 +289,11 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
     this.#replays = false
     const writer = stream['~shared']
     if (writer) this.#audience.join(this, this.#cursor, writer)
+  }
+
+  /** The id of its position; `''` where the log does not know it at present. */
+  get #id(): string {
+    return this.#lostId ?? this.#snapshotId ?? this.#hub.log.idOf(this.#position)
   }
 
   get #position(): number {
@@ -370,7 +379,7 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
 
   /** Handles a gap at the cursor: the log may still load the messages; otherwise the client is told. */
   #meetGap(stream: FedStream): void {
-    const id = this.#lostId ?? this.#hub.log.idOf(this.#cursor)
+    const id = this.#id
     const reason = gapAtCursor(this.#lostId)
     if (reason === 'lagged' && this.#loads(this.#cursor, () => {})) return
     if (this.#lag === 'close') {
@@ -410,6 +419,7 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
 
   #takeSnapshot(take: Snapshot): void {
     this.#phase = 'waiting'
+    this.#snapshotId = this.#hub.log.idOf(this.#cursor)
     const takeLater = (): void => {
       // A later state has what was published by then.
       this.#cursor = this.#hub.tail.head
@@ -422,7 +432,8 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
     else leave?.()
   }
 
-  #writeSnapshot(result: SnapshotResult): void {
+  /** @param id that of its position when the snapshot began */
+  #writeSnapshot(result: SnapshotResult, id: string): void {
     const { messages, after } = snapshotParts(result)
     if (after !== undefined) {
       const offset = this.#hub.log.locate(after)
@@ -432,7 +443,7 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
       this.#cursor = offset
     }
     this.#told = this.#cursor
-    const position = this.#hub.positionBlock(this.#cursor)
+    const position = this.#hub.positionBlock(after ?? id)
     this.#stream?.['~write'](
       messages.map((message) => this.#hub.encode(message)).join('') + (position === '' ? '' : `${position.trimStart()}\n`),
       messages.length,
@@ -443,7 +454,7 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
   /** Tells the client its position. Returns false where the channel tells no positions. */
   #tellPosition(): boolean {
     this.#told = this.#cursor
-    const block = this.#hub.positionBlock(this.#cursor)
+    const block = this.#hub.positionBlock(this.#id)
     if (block === '') return false
     this.#stream?.['~write'](`${block.trimStart()}\n`, 0)
     return true
