@@ -28,10 +28,13 @@ export class Machine {
     })
   }
 
-  /** @param log options of its log */
-  static async start(redisPort: number, library: 'redis' | 'ioredis', name: string, log: object = {}): Promise<Machine> {
+  /**
+   * @param log options of its log
+   * @param release the release of Tidings that it runs
+   */
+  static async start(redisPort: number, library: 'redis' | 'ioredis', name: string, log: object = {}, release: 'first' | 'this' = 'this'): Promise<Machine> {
     const child = fork(fileURLToPath(new URL('../fixtures/machine.mjs', import.meta.url)), {
-      env: { ...process.env, REDIS_PORT: String(redisPort), LIBRARY: library, NAME: name, LOG: JSON.stringify(log) },
+      env: { ...process.env, REDIS_PORT: String(redisPort), LIBRARY: library, NAME: name, LOG: JSON.stringify(log), RELEASE: release },
       execArgv: ['--unhandled-rejections=strict'],
       stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
     })
@@ -43,7 +46,7 @@ export class Machine {
     return this.#process.exitCode === null && this.#process.signalCode === null
   }
 
-  publish(data: string, options: { topic?: string; key?: string; idempotencyKey?: string } = {}): Promise<Published> {
+  publish(data: string, options: { topic?: string | readonly string[]; key?: string; idempotencyKey?: string } = {}): Promise<Published> {
     return this.#ask('publish', { data, ...options })
   }
 
