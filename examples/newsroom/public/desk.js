@@ -24,13 +24,17 @@ export class Desk {
     const all = {
       ...handlers,
       headline: (data, id) => this.#addHeadline(data, id, handlers.headline),
-      position: (_, id) => this.#resume(id),
+      position: () => {},
       reset: (data) => this.#reset(data),
     }
     this.#section = document.getElementById(name)
     this.#names = Object.keys(all)
     this.#wire = new Wire(name, {
-      onEvent: (event, data, id) => all[event](data, id),
+      onEvent: (event, data, id) => {
+        all[event](data, id)
+        // The position comes in an event of its own, or with the last event of the current state.
+        if (id) this.#resume(id)
+      },
       onChange: () => this.#showStatus(),
       onOpen: (away) => this.#opened(away),
     })
@@ -72,7 +76,7 @@ export class Desk {
     if (!this.#wire.lastEventId) this.#headlines.replaceChildren()
   }
 
-  /** Handles the position that the server sends at the beginning, and now and then later. */
+  /** Tells that the column is connected, once it knows its position. */
   #resume(id) {
     if (this.#back.line) return
     const words = this.#away ? `Back after ${Math.round(this.#away).toLocaleString('en-GB')} ms with Last-Event-ID ${shortened(id)}: ` : 'Connected'

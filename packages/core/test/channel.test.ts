@@ -244,8 +244,8 @@ describe('C3 gaps', () => {
     expect(ids(plain.text)).toEqual(all)
     expect(ids(filtering.text)).toEqual(all)
     // Its state is of before what its own function published.
-    expect(snapshotting.text.startsWith(`event: state\ndata: now\n\nid: ${id(14)}\n\n`)).toBe(true)
-    expect(ids(snapshotting.text)).toEqual(all.slice(14))
+    expect(snapshotting.text.startsWith(`event: state\ndata: now\nid: ${id(14)}\n\n`)).toBe(true)
+    expect(ids(snapshotting.text)).toEqual(all.slice(13))
     for (const { text } of [plain, filtering]) expect(text).not.toContain('event: reset')
   })
 
@@ -366,11 +366,11 @@ describe('C3 gaps', () => {
     await channel.publish({ event: 'reset', data: 'free again' })
   })
 
-  test('C3 a snapshot follows the reset, and the position the snapshot', async () => {
+  test('C3 C15 a snapshot follows the reset, and its last message has the position', async () => {
     const { channel, join, id } = openChannel({ history: { messages: 2 } })
     for (const data of ['a', 'b', 'c', 'd']) await channel.publish(data)
-    expect(join({ snapshot: () => 'state' }, id(1)).text).toBe(`${reset('trimmed', id(1))}data: state\n\nid: ${id(4)}\n\n`)
-    expect(join({ snapshot: () => 'state' }, 'x').text).toBe(`${reset('unknown', 'x')}data: state\n\nid: ${id(4)}\n\n`)
+    expect(join({ snapshot: () => 'state' }, id(1)).text).toBe(`${reset('trimmed', id(1))}data: state\nid: ${id(4)}\n\n`)
+    expect(join({ snapshot: () => 'state' }, 'x').text).toBe(`${reset('unknown', 'x')}data: state\nid: ${id(4)}\n\n`)
   })
 
   test('C3 a live reader of a quiet topic gets no reset, even if many messages of other topics come and go', async () => {
@@ -488,7 +488,7 @@ describe('C4 positions', () => {
     beat(stream)
     done('s')
     await turn()
-    expect(sink.frames.slice(1)).toEqual([':\n\n', `data: s\n\nid: ${id(0)}\n\n`])
+    expect(sink.frames.slice(1)).toEqual([':\n\n', `data: s\nid: ${id(0)}\n\n`])
   })
 })
 
@@ -504,7 +504,7 @@ describe('C5 snapshots', () => {
     const { sink } = join({ snapshot: () => ({ event: 'state', data: state }) })
     change()
     await flushed()
-    expect(sink.frames.slice(1)).toEqual([`event: state\ndata: 1\n\nid: ${id(1)}\n\n`, `data: 2\nid: ${id(2)}\n\n`])
+    expect(sink.frames.slice(1)).toEqual([`event: state\ndata: 1\nid: ${id(1)}\n\n`, `data: 2\nid: ${id(2)}\n\n`])
   })
 
   test('C5 messages that are published while an asynchronous snapshot is taken follow it', async () => {
@@ -516,7 +516,7 @@ describe('C5 snapshots', () => {
     expect(sink.frames).toEqual([':\n\n'])
     done([{ event: 'x', data: 1 }, 'y'])
     await turn()
-    expect(sink.frames.slice(1)).toEqual([`event: x\ndata: 1\n\ndata: y\n\nid: ${id(0)}\n\n`, `data: a\nid: ${id(1)}\n\n`])
+    expect(sink.frames.slice(1)).toEqual([`event: x\ndata: 1\n\ndata: y\nid: ${id(0)}\n\n`, `data: a\nid: ${id(1)}\n\n`])
   })
 
   test('C5 a snapshot with an id in after is not followed by messages that it contains', async () => {
@@ -527,7 +527,7 @@ describe('C5 snapshots', () => {
     await channel.publish('b')
     done({ messages: ['has a'], after: a })
     await turn()
-    expect(sink.frames.slice(1)).toEqual([`data: has a\n\nid: ${id(1)}\n\n`, `data: b\nid: ${id(2)}\n\n`])
+    expect(sink.frames.slice(1)).toEqual([`data: has a\nid: ${id(1)}\n\n`, `data: b\nid: ${id(2)}\n\n`])
   })
 
   test('C5 an empty snapshot sends a position only', () => {
@@ -557,8 +557,8 @@ describe('C5 snapshots', () => {
     await turn()
     await turn()
     expect(snapshot).toHaveBeenCalledTimes(2)
-    for (const { text } of first) expect(text.startsWith(`data: state\n\nid: ${id(0)}\n\n`)).toBe(true)
-    expect(second.text).toBe(`data: state\n\nid: ${id(1)}\n\n`)
+    for (const { text } of first) expect(text.startsWith(`data: state\nid: ${id(0)}\n\n`)).toBe(true)
+    expect(second.text).toBe(`data: state\nid: ${id(1)}\n\n`)
     join({ snapshot })
     expect(snapshot).toHaveBeenCalledTimes(3)
   })
@@ -1153,7 +1153,7 @@ describe('C11 what belongs to the channel', () => {
     void channel.publish({ data: 7 })
     await flushed()
     expect(serialize).toHaveBeenCalledTimes(1)
-    expect(joined.map(({ text }) => text)).toEqual([`id: ${id(0)}\n\ndata: <7>\nid: ${id(1)}\n\n`, `data: <8>\n\nid: ${id(0)}\n\ndata: <7>\nid: ${id(1)}\n\n`])
+    expect(joined.map(({ text }) => text)).toEqual([`id: ${id(0)}\n\ndata: <7>\nid: ${id(1)}\n\n`, `data: <8>\nid: ${id(0)}\n\ndata: <7>\nid: ${id(1)}\n\n`])
     expect(seen).toEqual(['7'])
   })
 

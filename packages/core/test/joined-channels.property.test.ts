@@ -61,6 +61,7 @@ abstract class RandomFeed implements Feed {
     const state = () => [
       { event: 'state', data: `${this.name} ${this.now()}` },
       { event: 'rest', data: `${this.name} ${'x'.repeat(this.count % 200)}` },
+      ...(this.count % 3 === 0 ? [{ comment: 'the end of the state' }] : []),
     ]
     const later = async (): Promise<void> => {
       for (let turns = this.count % 4; turns >= 0; turns--) await turn()

@@ -62,7 +62,7 @@ describe('C13 the ids of named channels', () => {
     const a = named('a')
     const { stream, sink } = open()
     a.channel.subscribe(stream, { snapshot: () => [{ data: 'x\u2028id: 1\u0085id: 2', comment: 'c\nid: 3' }] })
-    expect(textOf(sink)).toBe(`: c\n: id: 3\ndata: x\u2028id: 1\u0085id: 2\n\nid: a~${a.id(0)}\n\n`)
+    expect(textOf(sink)).toBe(`: c\n: id: 3\ndata: x\u2028id: 1\u0085id: 2\nid: a~${a.id(0)}\n\n`)
   })
 
   test('C13 streams at one position write the same bytes', async () => {
@@ -114,7 +114,7 @@ describe('C13 the ids of named channels', () => {
     expect(textOf(sink)).toBe(`id: a~${a.id(0)}~b~${b.id(0)}\n\ndata: old\nid: a~${a.id(0)}~b~${b.id(1)}\n\n`)
     sink.frames.length = 1
     c.channel.subscribe(stream, { snapshot: () => 'state' })
-    expect(textOf(sink)).toBe(`data: state\n\nid: a~${a.id(0)}~b~${b.id(1)}~c~${c.id(1)}\n\n`)
+    expect(textOf(sink)).toBe(`data: state\nid: a~${a.id(0)}~b~${b.id(1)}~c~${c.id(1)}\n\n`)
     sink.frames.length = 1
     a.channel.subscribe(stream, { snapshot: () => 'state' })
     expect(lastIdOf(sink)).toBe(`b~${b.id(1)}~c~${c.id(1)}~a~${a.id(1)}`)

@@ -187,7 +187,7 @@ export class BookkeepingClient {
   #has = 0
   /** The expected first block of this connection. */
   #mustSay: 'unknown' | 'trimmed' | undefined
-  /** From a snapshot's first message to the position that follows it: what the state has that it shows. */
+  /** From a snapshot's first message to its last one, which has the position: the newest message of the state. */
   #snapshot: { upTo: number; parts: number } | undefined
   #endedByLine = false
 
@@ -278,7 +278,9 @@ export class BookkeepingClient {
     const { log } = world
     const state = () => [
       { event: 'state', data: String(log.tail.head) },
+      { comment: 'between' },
       { event: 'rest', data: String(log.tail.head) },
+      { comment: 'behind' },
     ]
     switch (this.#options.snapshot) {
       case 'none':
@@ -352,7 +354,7 @@ export class BookkeepingClient {
       if (this.#snapshot.parts !== 2) throw new Error('a position within a snapshot')
       // What the state has need not come; what it lacks must.
       this.#has = this.#snapshot.upTo
-      this.#skips(offset + 1, `the position after the snapshot, ${offset},`)
+      this.#skips(offset + 1, `the position of the snapshot, ${offset},`)
       this.#snapshot = undefined
     } else this.#skips(offset + 1, `position ${offset}`)
     this.#has = offset
@@ -377,9 +379,11 @@ export class BookkeepingClient {
 
   #onState({ type, data, lastEventId }: Dispatched): void {
     if (this.#snapshot?.parts !== (type === 'state' ? 0 : 1)) throw new Error(`the ${type} of a snapshot that is not due`)
-    if (lastEventId !== '' && lastEventId !== this.#lastEventId) throw new Error('a message of a snapshot with an id')
     this.#snapshot = { upTo: Number(data), parts: this.#snapshot.parts + 1 }
-    if (type === 'rest') this.#world.seen.snapshots++
+    if (type === 'rest') {
+      this.#onPosition(lastEventId)
+      this.#world.seen.snapshots++
+    } else if (lastEventId !== '' && lastEventId !== this.#lastEventId) throw new Error('a message of a snapshot with an id, before the last one')
   }
 
   #onEnd(): void {

@@ -55,7 +55,7 @@ export class JoinedClient {
   /** Channels of which the client was told that messages may be gone, or that show it their state. */
   readonly #told = new Set<string>()
   /** The state that a snapshot has begun to show, and the newest id when it was taken. */
-  #state: { readonly channel: string; readonly shown: string; isWhole: boolean } | undefined
+  #state: { readonly channel: string; readonly shown: string } | undefined
   /** Set while a handler subscribes channels. */
   #opening: Promise<void> | undefined
   readonly seen = { messages: 0, resets: 0, snapshots: 0, drops: 0, carried: 0 }
@@ -193,21 +193,19 @@ export class JoinedClient {
   }
 
   /**
-   * Reads a block of a state. Its two events come together and without an id, and its position follows at once.
-   * Returns the channel whose state the client has with this block.
+   * Reads a block of a state. Its two events come together, and the last one alone has an id. Returns the channel of
+   * which the client has the whole state with this block.
    */
   #stateIn(event: Dispatched | undefined, hasId: boolean, before: ReadonlyMap<string, string>, parts: ReadonlyMap<string, string>): string | undefined {
     const state = this.#state
     if (event?.type === 'state') this.#onState(event, hasId, before)
-    else if (event?.type === 'rest') {
-      if (state?.channel !== this.#channelOf(event) || hasId) throw new Error(`an event of a state of ${event.data}, with an id or in another place`)
-      state.isWhole = true
-    } else if (state) {
-      if (!state.isWhole || !hasId || (event && event.type !== 'position')) throw new Error(`no position after a state of ${state.channel}`)
-      this.#onShown(state.channel, state.shown, parts.get(state.channel))
-      return state.channel
+    if (event?.type !== 'rest') {
+      if (state) throw new Error(`a state of ${state.channel} without its last event`)
+      return undefined
     }
-    return undefined
+    if (state?.channel !== this.#channelOf(event) || !hasId) throw new Error(`the last event of a state of ${event.data} without an id`)
+    this.#onShown(state.channel, state.shown, parts.get(state.channel))
+    return state.channel
   }
 
   #onState({ data }: Dispatched, hasId: boolean, before: ReadonlyMap<string, string>): void {
@@ -215,7 +213,7 @@ export class JoinedClient {
     this.seen.snapshots++
     if (hasId || this.#state) throw new Error(`a state of ${channel} with an id, or within another state`)
     if (before.has(channel) && !this.#told.has(channel)) throw new Error(`a snapshot of ${channel}, which the client knows, without a reset`)
-    this.#state = { channel, shown, isWhole: false }
+    this.#state = { channel, shown }
   }
 
   /** Throws unless a position may follow a state. */

@@ -9,7 +9,7 @@ import type { Batch } from './batch.ts'
 import { gapAtCursor, gapAtStart } from './gap.ts'
 import { type LookBack, lookBack } from './look-back.ts'
 import { isNow, neededBy, offsetOf, type Start } from './reader-start.ts'
-import { type RunningSnapshots, type Snapshot, type SnapshotResult, type SnapshotTaker, snapshotParts } from './snapshot.ts'
+import { type RunningSnapshots, type Snapshot, type SnapshotResult, type SnapshotTaker, snapshotParts, withPosition } from './snapshot.ts'
 import type { View } from './view.ts'
 
 /** What happens to a reader that is so slow that messages for it are dropped: see `SubscribeOptions.lag`. */
@@ -442,12 +442,9 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
         throw new TidingsError('ERR_SSE_GAP', 'snapshot gave an after that its channel does not know, or no longer keeps; take it from newer state')
       this.#cursor = offset
     }
-    this.#told = this.#cursor
     const position = this.#hub.positionBlock(after ?? id)
-    this.#stream?.['~write'](
-      messages.map((message) => this.#hub.encode(message)).join('') + (position === '' ? '' : `${position.trimStart()}\n`),
-      messages.length,
-    )
+    if (position !== '') this.#told = this.#cursor
+    this.#stream?.['~write'](withPosition(messages.map((message) => this.#hub.encode(message)).join(''), position), messages.length)
     this.#phase = 'reading'
   }
 

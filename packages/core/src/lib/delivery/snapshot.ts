@@ -39,6 +39,20 @@ export function snapshotParts(result: SnapshotResult): { messages: readonly Mess
   return { messages: [result as Message], after: undefined }
 }
 
+/**
+ * Adds a position to the frames of a snapshot. The last frame that dispatches an event gets the id, which a page then
+ * sees. Where no frame does, the position follows as a frame of its own.
+ *
+ * @param position a block with the position; `''` for none
+ */
+export function withPosition(frames: string, position: string): string {
+  // No other line of a frame begins with this name.
+  const data = `\n${frames}`.lastIndexOf('\ndata: ')
+  if (data < 0) return frames + (position && `${position.trimStart()}\n`)
+  const end = frames.indexOf('\n\n', data) + 1
+  return frames.slice(0, end) + position.slice(position.lastIndexOf('id: ')) + frames.slice(end)
+}
+
 /** A call of a snapshot that returned a promise, and the readers that wait for it. */
 class Run {
   readonly cursor: number

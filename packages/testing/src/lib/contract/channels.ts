@@ -201,8 +201,9 @@ export const channels: readonly AdapterSentence[] = [
   ),
   sentence(
     'C4',
-    'Positions: on subscribing, an id-only block, behind the snapshot where there is one; on heartbeats when ' +
-      "it moved. `position: 'message' | false` as designed.",
+    'A client that begins without a snapshot MUST get its position at once, as a block of an id alone. With a snapshot, also after a ' +
+      'reset, the last message of the snapshot has the position as its id. A heartbeat has the position if that has moved. ' +
+      "`position: 'message'` sends an event instead of an id alone, and `position: false` sends no positions.",
     'Tidings',
     { provedIn: 'packages/core/test/channel.test.ts' },
   ),
@@ -485,6 +486,88 @@ export const channels: readonly AdapterSentence[] = [
           const back = await ask(app, after(`${id}~${id}`.slice(0, 1_000)))
           const text = await back.until('\nid: ')
           equal(JSON.parse(messagesIn(text)[0]?.data ?? '').reason, 'unknown')
+        },
+      },
+    },
+  ),
+  sentence(
+    'C15',
+    'The last message of a snapshot that dispatches an event MUST have the position as its id, unless `position` is false. The ' +
+      'messages before it MUST NOT have an id. A page that stores `event.lastEventId` after a snapshot and comes back with it misses ' +
+      'nothing.',
+    'Tidings',
+    {
+      // Gives the position with the last event of the state, and resumes from it.
+      'stored-and-back': {
+        also: ['C2', 'C4'],
+        proof: async ({ start }) => {
+          const channel = createChannel({ history: { messages: 2 } })
+          const [old] = await Promise.all(numbers(4).map((number) => channel.publish(number)))
+          const state = [{ comment: 'first' }, { event: 'state', data: '1' }, { event: 'state', data: '2' }, { comment: 'last' }]
+          const app = await serve(start, channel, () => ({ snapshot: () => state }))
+          for (const asked of [{}, after(old as string)]) {
+            const client = await ask(app, asked)
+            const text = await client.until(': last\n\n')
+            client.leave()
+            const id = lastIdIn(text)
+            deepEqual(messagesIn(text).slice(-2), [
+              { event: 'state', data: '1', id: undefined },
+              { event: 'state', data: '2', id },
+            ])
+            await channel.publish('missed')
+            const back = await ask(app, after(id))
+            await back.until('data: missed\n')
+            await channel.publish('live')
+            deepEqual(dataIn(await back.until('data: live\n')), ['missed', 'live'])
+            back.leave()
+          }
+        },
+      },
+      // A client that was cut within the state begins again. With all of the state it resumes.
+      'cut-anywhere': {
+        also: ['C5'],
+        proof: async ({ start }) => {
+          const channel = createChannel()
+          const state = numbers(5).map((number) => ({ event: 'state', data: number }))
+          let taken = 0
+          const snapshot = () => {
+            taken++
+            return state
+          }
+          const app = await serve(start, channel, () => ({ snapshot }))
+          const { text } = await joined(app)
+          for (let cut = text.indexOf('event: state'); cut <= text.length; cut += 7) {
+            const had = text.slice(0, cut)
+            const isWhole = dataIn(had).length === state.length
+            equal(lastIdIn(had) !== '', isWhole)
+            const before = taken
+            const back = await joined(app, isWhole ? after(lastIdIn(had)) : {})
+            equal(taken, isWhole ? before : before + 1)
+            back.leave()
+          }
+        },
+      },
+      // On a stream of several channels it is the joined id.
+      'several-channels': {
+        also: ['C13'],
+        proof: async ({ start }) => {
+          const three = ['a', 'b', 'c'].map((name) => createChannel({ name }))
+          const run = async (stream: EventStream): Promise<void> => {
+            for (const channel of three) {
+              channel.subscribe(stream, { snapshot: async () => [{ event: 'state', data: '1' }, { event: 'state', data: '2' }, { comment: 'last' }] })
+              await delay(1)
+            }
+          }
+          const app = await start({ options: { heartbeat: false }, run })
+          const client = await ask(app)
+          await client.until('c~')
+          client.leave()
+          const ids = messagesIn(client.text).map(({ id }) => id?.split('~').length)
+          deepEqual(ids, [undefined, 2, undefined, 4, undefined, 6])
+          for (const [index, channel] of three.entries()) await channel.publish(`missed ${'abc'[index]}`)
+          const back = await ask(app, after(lastIdIn(client.text)))
+          await back.until('data: missed c\n')
+          deepEqual(dataIn(back.text), ['missed a', 'missed b', 'missed c'])
         },
       },
     },

@@ -440,6 +440,39 @@ export const logContract: readonly Sentence<LogUnderTest, LogWorld>[] = [
           two.channel.close()
         },
       },
+      // A snapshot has its position, also one that takes longer than the log keeps that position in memory. A client
+      // that comes back with it gets the messages after it.
+      'snapshot-position': {
+        also: ['C4', 'C15'],
+        proof: async ({ openChannel }) => {
+          const opened = await openChannel()
+          if (!opened) return
+          const { channel } = opened
+          await channel.publish('before')
+          let finish = (): void => {}
+          const finished = new Promise<void>((resolve) => {
+            finish = resolve
+          })
+          const options: SubscribeOptions = {
+            snapshot: async () => {
+              await finished
+              return [{ event: 'state', data: 'begins' }, { event: 'state', data: 'ends' }, { comment: 'after it' }]
+            },
+          }
+          const first = await subscribed(channel, options, '')
+          const missed = Array.from({ length: 200 }, (_, index) => String(index))
+          for (const data of missed) await channel.publish(data)
+          finish()
+          await eventually(() => dataIn(first.text).length === 2 + missed.length, 'the state and what follows it')
+          const [, id = ''] = /\ndata: begins\n\nevent: state\ndata: ends\nid: (.+)\n\n: after it\n\n/.exec(first.text) ?? []
+          match(id, ID)
+          deepEqual(dataIn(first.text).slice(2), missed)
+          const back = await subscribed(channel, options, id)
+          await eventually(() => dataIn(back.text).length >= missed.length, 'the missed messages')
+          deepEqual(dataIn(back.text), missed)
+          channel.close()
+        },
+      },
       // After `close` no follower is called.
       closed: async ({ open }) => {
         const log = await open()
