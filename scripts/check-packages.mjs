@@ -173,10 +173,10 @@ async function checkExample(name) {
   await check(`example ${name}: starts, first event`, () => readFirst(name, folder))
 }
 
-/** Measures each entry of core as a bundler ships it. */
+/** Measures each entry of core and of the client as a bundler ships it. */
 async function checkSizes() {
   const folder = join(work, 'consumer-sizes')
-  if (!(await check('sizes: npm install', () => install(folder, 'core', {})))) return
+  if (!(await check('sizes: npm install', () => install(folder, 'client', {})))) return
   for (const row of statedSizes(root)) {
     const measured = await measuredSize(row.entry, folder)
     await check(`${row.entry.replace('@tidings/', '')}: ${measured.toFixed(1)} kB of ${row.budget}`, () => compareSizes(row, measured))

@@ -23,6 +23,7 @@ export const consumers = [
     beside: { redis: 'redis', ioredis: 'ioredis', '@types/node': '@types/node' },
     options: node,
   },
+  { source: 'client.ts', tidings: 'client', beside: {}, options: web },
   { source: 'core-node.ts', tidings: 'core', beside: { '@types/node': '@types/node' }, options: node },
   { source: 'core-web.ts', tidings: 'core', beside: {}, options: web },
 ]

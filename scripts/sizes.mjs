@@ -1,11 +1,11 @@
-// Measures each entry of @tidings/core: all its exports and their imports in one file, minified and gzipped. README.md
-// states the sizes and budgets.
+// Measures each entry of @tidings/core and @tidings/client: all exports and their imports in one file, minified and
+// gzipped. README.md states the sizes and budgets.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { rolldown } from 'rolldown'
 
-const ROW = /^\| `(@tidings\/core[^`]*)` \| ([\d.]+) kB \| ([\d.]+) kB \|$/gm
+const ROW = /^\| `(@tidings\/(?:core|client)[^`]*)` \| ([\d.]+) kB \| ([\d.]+) kB \|$/gm
 // The share by which the stated size may differ. Patch versions of the bundler change the size by less.
 const TOLERANCE = 0.05
 

@@ -59,6 +59,12 @@ export const CONTEXTS: Readonly<Record<string, string>> = {
     'declare const token: string',
     'declare function show(item: unknown): void',
   ),
+  client: declarations(
+    'declare const items: unknown[]',
+    'declare function freshToken(): Promise<string>',
+    'declare function render(items: unknown[]): void',
+    'declare function show(state: string): void',
+  ),
   worker: '',
   board: declarations(
     "declare const app: import('express').Express",

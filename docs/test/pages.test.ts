@@ -28,8 +28,8 @@ test('docs/observability.md has one row for each instrument, with the field that
   expect(rows.flatMap(({ field }) => field?.split(', ')).sort()).toEqual(fields.sort())
 })
 
-/** The options and members that have a table, by the heading over it and the interface in the sources. */
-const TABLES: readonly { page: string; heading: string; file: string; type: string; and?: string }[] = [
+/** The options and members that have a table: its heading, and the interface in the sources of core or of `in`. */
+const TABLES: readonly { page: string; heading: string; file: string; type: string; and?: string; in?: string }[] = [
   { page: 'docs/streams.md', heading: '## Options', file: 'stream/stream-options.ts', type: 'StreamOptions' },
   { page: 'docs/streams.md', heading: '## The stream', file: 'stream/event-stream.ts', type: 'EventStream' },
   { page: 'docs/channels.md', heading: '### createChannel', file: 'channel/channel-options.ts', type: 'ChannelOptions' },
@@ -40,11 +40,13 @@ const TABLES: readonly { page: string; heading: string; file: string; type: stri
   { page: 'docs/channels.md', heading: '### messages', file: 'channel/read-messages.ts', type: 'MessagesOptions' },
   { page: 'docs/channels.md', heading: '### The channel', file: 'channel/channel.ts', type: 'Channel' },
   { page: 'docs/channels.md', heading: '### The subscription', file: 'channel/subscription.ts', type: 'Subscription' },
+  { page: 'docs/client.md', heading: '## Options', in: 'client', file: 'options.ts', type: 'ConnectOptions' },
+  { page: 'docs/client.md', heading: '## The connection', in: 'client', file: 'connect.ts', type: 'Connection' },
 ]
 
-/** The body of an exported interface in a source of core, with the body of the interface that extends it, if any. */
-function bodyOf(file: string, type: string, and?: string): string {
-  const body = interfaceIn(`core/src/lib/${file}`, type)
+/** The body of an exported interface in a source, with the body of the interface that extends it, if any. */
+function bodyOf(file: string, type: string, and?: string, folder = 'core'): string {
+  const body = interfaceIn(`${folder}/src/lib/${file}`, type)
   return and === undefined ? body : `${body}\n${interfaceIn(and, `\\w+ extends ${type}`)}`
 }
 
@@ -55,17 +57,17 @@ function interfaceIn(file: string, type: string): string {
   return body
 }
 
-test.each(TABLES)('$page: $heading has one row for each member of $type', ({ page, heading, file, type, and }) => {
-  const members = new Set([...bodyOf(file, type, and).matchAll(/^ {2}(?:readonly )?(\w+)[?(:<]/gm)].map(([, name]) => name as string))
+test.each(TABLES)('$page: $heading has one row for each member of $type', ({ page, heading, file, type, and, in: folder }) => {
+  const members = new Set([...bodyOf(file, type, and, folder).matchAll(/^ {2}(?:readonly )?(\w+)[?(:<]/gm)].map(([, name]) => name as string))
   expect(members.size).toBeGreaterThan(2)
   expect(namesUnder(page, heading).sort()).toEqual([...members].sort())
 })
 
 test.each(TABLES.filter(({ type }) => /Options|Bounds/.test(type)))(
   '$page: $heading names the defaults in the docstrings of $type',
-  ({ page, heading, file, type, and }) => {
+  ({ page, heading, file, type, and, in: folder }) => {
     // Each option with the docstring before it, which may name a default.
-    const options = bodyOf(file, type, and).matchAll(/(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s+)?^ {2}(\w+)\?:/gm)
+    const options = bodyOf(file, type, and, folder).matchAll(/(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s+)?^ {2}(\w+)\?:/gm)
     const told = [...options].map(([, docstring = '', name]) => [name, /@default (.+?)\s*(?:\n|$)/.exec(docstring)?.[1] ?? 'unset'])
     const rows = rowsUnder(page, heading).map(([name, , value]) => [name, value].map((cell) => cell?.replaceAll('`', '')))
     // The docstring names no default, since it is the obvious one.
@@ -109,6 +111,15 @@ test('docs/errors.md has one row for each code', () => {
   const codes = wordsOf('errors.ts', 'export type ErrorCode =', '\n\n')
   expect(codes.length).toBeGreaterThan(5)
   expect(namesUnder('docs/errors.md', '## Codes').sort()).toEqual(codes.sort())
+})
+
+test('docs/client.md has one row for each code of the client, and one for each state', () => {
+  const source = (file: string): string => readFileSync(`${ROOT}/packages/client/src/lib/${file}`, 'utf8')
+  const codes = [...source('client-error.ts').matchAll(/^ {2}\| '(\w+)'/gm)].map(([, code]) => code as string)
+  expect(codes.length).toBeGreaterThan(5)
+  expect(namesUnder('docs/client.md', '## Errors').sort()).toEqual(codes.sort())
+  const states = new Set([...source('status.ts').matchAll(/readonly state: '(\w+)'/g)].map(([, state]) => state as string))
+  expect(namesUnder('docs/client.md', '## Status').sort()).toEqual([...states].sort())
 })
 
 test('docs/errors.md has one row for each reason', () => {

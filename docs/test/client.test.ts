@@ -1,0 +1,76 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { type Connection, type ConnectOptions, connect } from '@tidings/client'
+import { createChannel } from '@tidings/core'
+import { sse } from '@tidings/express'
+import express from 'express'
+import { expect, test } from 'vitest'
+import { blocksOf } from './blocks.ts'
+
+const [first] = blocksOf('docs/client.md').filter(({ language }) => language === 'js')
+const code = first?.code ?? ''
+
+test('docs/client.md opens with at most 15 lines of code', () => {
+  expect(code.trim().split('\n').length).toBeLessThanOrEqual(15)
+})
+
+test('the first page of docs/client.md has fresh headers, resumes, and keeps its items over a reload', async () => {
+  const channel = createChannel()
+  const tokens: string[] = []
+  const streams: { close(): void }[] = []
+  const app = express()
+  app.use(sse({ retry: 1 }))
+  app.get('/news', (req, res) => {
+    const token = String(req.headers.authorization)
+    tokens.push(token)
+    // The first token has just expired.
+    if (token === 'Bearer 1') return void res.status(401).end()
+    const stream = res.sse()
+    streams.push(stream)
+    channel.subscribe(stream)
+  })
+  const server = app.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+
+  const stored = new Map<string, string>()
+  let token = 0
+  /** Loads the page, with stand-ins for a browser's storage and the page's own functions. */
+  const load = (): { items: unknown[]; states: string[]; close(): void } => {
+    const items: unknown[] = JSON.parse(stored.get('news') ?? '{"state":[]}').state
+    const states: string[] = []
+    let connection: Connection | undefined
+    const names = {
+      connect: (path: string, options: ConnectOptions) => {
+        connection = connect(origin + path, options)
+        return connection
+      },
+      sessionStorage: { getItem: (key: string) => stored.get(key) ?? null, setItem: (key: string, value: string) => stored.set(key, value) },
+      freshToken: async () => String(++token),
+      items,
+      render: () => {},
+      show: (state: string) => states.push(state),
+    }
+    new Function(...Object.keys(names), code.replace(/^import .*$/m, ''))(...Object.values(names))
+    return { items, states, close: () => connection?.close() }
+  }
+
+  const page = load()
+  await expect.poll(() => page.states).toContain('open')
+  channel.publish({ event: 'item', data: { text: 'a' } })
+  await expect.poll(() => page.items).toEqual([{ text: 'a' }])
+  streams[0]?.close()
+  channel.publish({ event: 'item', data: { text: 'b' } })
+  await expect.poll(() => page.items).toEqual([{ text: 'a' }, { text: 'b' }])
+  page.close()
+  channel.publish({ event: 'item', data: { text: 'while it was away' } })
+
+  const reloaded = load()
+  await expect.poll(() => reloaded.items).toEqual([{ text: 'a' }, { text: 'b' }, { text: 'while it was away' }])
+  expect(tokens).toEqual(['Bearer 1', 'Bearer 2', 'Bearer 3', 'Bearer 4'])
+  expect(page.states.slice(0, 4)).toEqual(['connecting', 'connecting', 'open', 'waiting'])
+  reloaded.close()
+  channel.close()
+  server.closeAllConnections()
+  server.close()
+})
