@@ -44,7 +44,7 @@ describe('the streams of four libraries', () => {
     const frame = FRAMES[library] ?? String
     const [position, id] = text.match(/^id: .+$/gm) ?? []
     const second = '<li>&lt;i&gt;Færder&lt;/i&gt; &amp; &quot;crew&quot;</li>'
-    expect(text).toBe(`retry: 1000\n\n${frame(['<li>Calypso</li>'])}\n${position}\n\n${frame(['<li>Calypso</li>', second])}${id}\n\n`)
+    expect(text).toBe(`retry: 1000\n\n${frame(['<li>Calypso</li>'])}${position}\n\n${frame(['<li>Calypso</li>', second])}${id}\n\n`)
     expect(position).not.toBe(id)
   })
 

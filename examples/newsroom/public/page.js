@@ -33,7 +33,8 @@ const sent = { id: '', at: 0, arrived: new Map() }
 
 function headlineFor(desk) {
   return (id) => {
-    // Messages of a snapshot have no id. The browser then reports the id before them, which has its time already.
+    // Only the last message of a snapshot has an id. For the others the browser reports the id before them, which has
+    // its time already.
     const arrival = `${desk} ${id}`
     if (!sent.arrived.has(arrival)) sent.arrived.set(arrival, performance.now() - sent.at)
     if (sent.id !== '' && id === sent.id) showArrival()

@@ -55,6 +55,28 @@ describeWith('chromium')('The newsroom', () => {
     await show('posted')
   })
 
+  it('C15 shows the headline that came while the page was hidden, once it has the current state alone', async () => {
+    // The columns begin anew, with the state.
+    await page.reload()
+    for (const desk of DESKS) await posted(desk, 'Snow expected').waitFor()
+    await hide(true)
+    for (const desk of DESKS) await page.locator(`#${desk}[data-state=paused]`).waitFor()
+    const response = await fetch(new URL('/headlines', page.url()), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ text: 'Read by nobody at first' }),
+    })
+    expect(response.status).toBe(201)
+    await hide(false)
+    for (const desk of DESKS) {
+      await posted(desk, 'Read by nobody').waitFor()
+      await page.locator(`#${desk} .log`, { hasText: /Back after [\d,]+ ms with Last-Event-ID [\w.~…-]+: \d+ missed/ }).waitFor()
+      expect(await posted(desk, 'Read by nobody').count()).toBe(1)
+      // Another state would show it twice.
+      expect(await posted(desk, 'Snow expected').count()).toBeLessThan(2)
+    }
+  })
+
   it.each(DESKS)('shows the headline that the column of %s missed while it was cut', async (desk) => {
     const text = `News while ${desk} was away`
     await page.locator(`#${desk}`).getByRole('button', { name: 'Cut this connection' }).click()
@@ -117,6 +139,14 @@ describeWith('chromium')('The newsroom', () => {
     // After the clean end the page reconnects, but the server is gone.
     expect(complaints.filter((text) => !text.includes('ERR_CONNECTION_REFUSED'))).toEqual([])
   })
+
+  /** Hides the page, or shows it again, as far as its script can tell. */
+  async function hide(isHidden: boolean): Promise<void> {
+    await page.evaluate((hidden) => {
+      Object.defineProperty(document, 'hidden', { value: hidden, configurable: true })
+      document.dispatchEvent(new Event('visibilitychange'))
+    }, isHidden)
+  }
 
   async function post(text: string): Promise<void> {
     await page.locator('#text').fill(text)
