@@ -1,7 +1,7 @@
 /**
  * A typed client for event streams: `connect()`.
  *
- * @module
+ * @module @tidings/client
  */
 export type { ClientError, ClientErrorCode } from './lib/client-error.ts'
 export { type Connection, connect } from './lib/connect.ts'

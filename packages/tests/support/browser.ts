@@ -8,8 +8,10 @@ export interface Dispatched {
   lastEventId: string
 }
 
-export function launchChromium(): Promise<Browser> {
+/** @param enabled arguments with which Playwright turns something off, and which are left out */
+export function launchChromium(enabled: string[] = []): Promise<Browser> {
   return chromium.launch({
+    ignoreDefaultArgs: enabled,
     executablePath: BINARIES.chromium,
     args: [
       '--no-sandbox',

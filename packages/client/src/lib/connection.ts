@@ -208,6 +208,8 @@ export function createLoop(url: string, options: ConnectOptions, { status, liste
       stopWatching = watchLifecycle(
         {
           pause(reason) {
+            // A page that goes into the back/forward cache is both left and frozen.
+            if (pauses.has(reason)) return
             pauses.add(reason)
             attempt?.giveUp()
             wake?.()
