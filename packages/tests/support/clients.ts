@@ -30,6 +30,7 @@ export interface Client {
 }
 
 export const clients: readonly Client[] = [
+  { name: '@tidings/client', runsIn: 'node', module: 'tidings-client.mjs', limits: {} },
   { name: "Chromium's EventSource", runsIn: 'chromium', module: 'chromium.mjs', limits: { onlyGets: 'https://github.com/whatwg/html/issues/2177' } },
   {
     name: 'eventsource 4',
