@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { type Channel, type ChannelOptions, createChannel, memoryLog, type SubscribeOptions, type TailedLog } from '../src/index.ts'
+import { type Channel, type ChannelOptions, createChannel, memoryLog, metrics, type SubscribeOptions, type TailedLog } from '../src/index.ts'
 import { joinStream } from '../src/lib/delivery/joined-channels.ts'
+import { pacer } from '../src/lib/delivery/pacer.ts'
 import type { TidingsError } from '../src/lib/errors.ts'
 import type { SharedFrames } from '../src/lib/message/shared-frames.ts'
 import { FEED, type FedStream, type Feedable, type Feeder } from '../src/lib/stream/feeder.ts'
@@ -491,6 +492,220 @@ describe('C13 slow peers', () => {
         .sort(),
     ).toEqual(['3', 'all', 'fills'])
     expect(lastIdOf(sink).split('~').sort()).toEqual(['a', a.id(3), 'b', b.id(2)].sort())
+  })
+})
+
+describe('C13 one write for the channels of a stream', () => {
+  test('C13 the messages of a turn are one write, the same bytes for streams at one position', async () => {
+    const [a, b, c] = [named('a'), named('b'), named('c')]
+    const written: SharedFrames[][] = []
+    for (const channels of [
+      [a, b],
+      [a, b],
+      [b, c],
+    ]) {
+      const { stream, sink } = open()
+      const frames: SharedFrames[] = []
+      written.push(frames)
+      Object.assign(sink, { shared: { write: (each: SharedFrames) => frames.push(each) > 0 } })
+      for (const { channel } of channels) channel.subscribe(stream)
+      frames.length = 0
+    }
+    for (const turns of [1, 2]) {
+      for (const { channel } of [a, b, c]) void channel.publish(`${turns}`)
+      await flushed()
+    }
+    const texts = written.map((frames) => frames.map(({ text }) => text))
+    const both = (first: Named, second: Named, offset: number): string =>
+      `data: ${offset}\nid: SECOND~${second.id(offset - 1)}~FIRST~${first.id(offset)}\n\ndata: ${offset}\nid: FIRST~${first.id(offset)}~SECOND~${second.id(offset)}\n\n`
+    const ofAB = [1, 2].map((offset) => both(a, b, offset).replaceAll('FIRST', 'a').replaceAll('SECOND', 'b'))
+    const ofBC = [1, 2].map((offset) => both(b, c, offset).replaceAll('FIRST', 'b').replaceAll('SECOND', 'c'))
+    expect(texts).toEqual([ofAB, ofAB, ofBC])
+    expect(written[1]?.[0]).toBe(written[0]?.[0])
+    expect(written[1]?.[1]).toBe(written[0]?.[1])
+  })
+
+  test('C1 C13 more than 32 KB is written in parts, in order', async () => {
+    const [a, b] = [named('a'), named('b')]
+    const { stream, sink } = open()
+    for (const { channel } of [a, b]) channel.subscribe(stream)
+    for (let round = 0; round < 6; round++) for (const { channel } of [a, b]) void channel.publish(`${round} ${'x'.repeat(15_000)}`)
+    await flushed()
+    const { events, lastEventId } = received(textOf(sink))
+    for (const name of ['a', 'b']) {
+      const own = events.filter(({ lastEventId: id }) => id.split('~').at(-2) === name)
+      expect(own.map(({ data }) => data.split(' ')[0])).toEqual(['0', '1', '2', '3', '4', '5'])
+    }
+    expect(lastEventId.split('~').sort()).toEqual(['a', a.id(6), 'b', b.id(6)].sort())
+    expect(Math.max(...sink.frames.map(({ length }) => length))).toBeLessThan(100_000)
+  })
+
+  test('B1 C13 a peer that is full after that write gets the rest of both channels when it takes bytes again', async () => {
+    const [a, b] = [named('a'), named('b')]
+    const { stream, sink } = open()
+    for (const { channel } of [a, b]) channel.subscribe(stream)
+    const publish = async (data: string): Promise<void> => {
+      for (const { channel } of [a, b]) void channel.publish(data)
+      await flushed()
+    }
+    await publish('0')
+    sink.hold()
+    await publish('1')
+    const { length } = sink.frames
+    await publish('2')
+    await publish('3')
+    expect(sink.frames).toHaveLength(length)
+    sink.take()
+    await publish('4')
+    const datas = received(textOf(sink)).events.map(({ data }) => data)
+    for (const data of '01234') expect(datas.filter((each) => each === data)).toHaveLength(2)
+    expect(lastIdOf(sink).split('~').sort()).toEqual(['a', a.id(5), 'b', b.id(5)].sort())
+  })
+
+  test('C13 a filter closes the stream before that write: lastEventId is the id that the client has', async () => {
+    const [a, b] = [named('a'), named('b')]
+    const { stream, sink } = open()
+    const subscription = a.channel.subscribe(stream)
+    b.channel.subscribe(stream, { filter: () => stream.close() as never })
+    void a.channel.publish('1')
+    void b.channel.publish('1')
+    await flushed()
+    expect(stream.closed).toBe(true)
+    expect(subscription.lastEventId).toBe(lastIdOf(sink).split('~')[1])
+  })
+
+  test('C13 a filter subscribes another channel before that write: its ids follow what was gathered', async () => {
+    const [a, b, c] = [named('a'), named('b'), named('c')]
+    const { stream, sink } = open()
+    a.channel.subscribe(stream)
+    let isSubscribed = false
+    const filter = (): boolean => {
+      if (!isSubscribed) c.channel.subscribe(stream)
+      isSubscribed = true
+      return true
+    }
+    b.channel.subscribe(stream, { filter })
+    const { length } = sink.frames
+    void a.channel.publish('1')
+    void b.channel.publish('1')
+    await flushed()
+    expect(sink.frames.slice(length).join('')).toBe(
+      `data: 1\nid: b~${b.id(0)}~a~${a.id(1)}\n\nid: b~${b.id(0)}~a~${a.id(1)}~c~${c.id(0)}\n\ndata: 1\nid: a~${a.id(1)}~c~${c.id(0)}~b~${b.id(1)}\n\n`,
+    )
+  })
+
+  test('C10 C13 the messages of a turn in which all channels end come before the end', async () => {
+    const [a, b] = [named('a'), named('b')]
+    const { stream, sink } = open()
+    for (const { channel } of [a, b]) channel.subscribe(stream)
+    await turn()
+    for (const { channel } of [a, b]) {
+      void channel.publish('last')
+      channel.end()
+    }
+    await sink.until(({ state }) => state === 'ended')
+    const { events, lastEventId } = received(textOf(sink))
+    expect(events.map(({ data }) => data)).toEqual(['last', 'last'])
+    expect(lastEventId).toBe(`a~${a.id(1)}~b~${b.id(1)}`)
+  })
+
+  test('C13 streams with the same ids, and the same channel under different names, each have their own', async () => {
+    const log = memoryLog()
+    const [d, e] = [named('d', { log }), named('e', { log })]
+    const c = named('c')
+    const [first, second] = [open(), open()]
+    for (const [{ stream }, x, y] of [[first, d, e] as const, [second, e, d] as const]) {
+      x.channel.subscribe(stream, { name: 'x' })
+      y.channel.subscribe(stream, { name: 'y' })
+      c.channel.subscribe(stream)
+    }
+    // Now both streams share their ids.
+    void c.channel.publish('1')
+    await flushed()
+    const { length } = first.sink.frames
+    void d.channel.publish('2')
+    await flushed()
+    const of = (name: string, offset: number): string => `${name}~${log.idOf(offset)}`
+    const texts = [first, second].map(({ sink }) => sink.frames.slice(length).join(''))
+    const [x, y] = ['x', 'y'].map((name) => [of(name, 0), of(name, 1)]) as [[string, string], [string, string]]
+    const ofC = `c~${c.id(1)}`
+    expect(texts).toEqual([
+      `data: 2\nid: ${y[0]}~${ofC}~${x[1]}\n\ndata: 2\nid: ${ofC}~${x[1]}~${y[1]}\n\n`,
+      `data: 2\nid: ${x[0]}~${ofC}~${y[1]}\n\ndata: 2\nid: ${ofC}~${y[1]}~${x[1]}\n\n`,
+    ])
+  })
+
+  test('C13 a stream gets no frames of a channel whose part it only carries', async () => {
+    const [a, b] = [named('a'), named('b')]
+    const both = open()
+    for (const { channel } of [a, b]) channel.subscribe(both.stream)
+    // Its part of the other channel is the one that the first stream will have.
+    const carries = open(`a~${a.id(0).replace(/0$/, '1')}`)
+    b.channel.subscribe(carries.stream)
+    void a.channel.publish('of a')
+    void b.channel.publish('of b')
+    await flushed()
+    const datas = [both, carries].map(({ sink }) => received(textOf(sink)).events.map(({ data }) => data))
+    expect(datas).toEqual([['of a', 'of b'], ['of b']])
+    expect(lastIdOf(carries.sink)).toBe(lastIdOf(both.sink))
+  })
+
+  test('C3 C13 the resets of streams with unknown ids have their own', async () => {
+    const [a, b] = [named('a'), named('b')]
+    const streams = ['rubbish 1', 'rubbish 2'].map((id) => open(id))
+    for (const { stream } of streams) a.channel.subscribe(stream)
+    void a.channel.publish('1')
+    await flushed()
+    for (const { stream } of streams) b.channel.subscribe(stream)
+    const told = streams.map(({ sink }) => received(textOf(sink)).events.flatMap(({ type, data }) => (type === 'reset' ? JSON.parse(data).lastEventId : [])))
+    expect(told).toEqual([1, 2].map((n) => [`rubbish ${n}`, `rubbish ${n}`]))
+  })
+
+  test('C13 what was gathered is written also where a channel of the flush throws', async () => {
+    const a = named('a')
+    const { stream, sink } = open()
+    a.channel.subscribe(stream)
+    const thrown: unknown[] = []
+    process.setUncaughtExceptionCaptureCallback((error) => thrown.push(error))
+    try {
+      void a.channel.publish('1')
+      await null
+      pacer.schedule({
+        flush() {
+          throw new Error('fault')
+        },
+      })
+      await sink.until(() => textOf(sink).includes('data: 1'))
+      void a.channel.publish('2')
+      await sink.until(() => textOf(sink).includes('data: 2'))
+    } finally {
+      process.setUncaughtExceptionCaptureCallback(null)
+    }
+    expect(thrown).toEqual([new Error('fault')])
+  })
+
+  test('C13 an empty snapshot without a position writes nothing', async () => {
+    const a = named('a', { position: false })
+    const { stream, sink } = open()
+    a.channel.subscribe(stream, { snapshot: () => [] })
+    expect(sink.frames).toHaveLength(1)
+    void a.channel.publish('1')
+    await flushed()
+    expect(sink.frames.slice(1)).toEqual([`data: 1\nid: a~${a.id(1)}\n\n`])
+  })
+
+  test('messages are counted once for each stream', async () => {
+    const [a, b] = [named('a'), named('b')]
+    for (const times of [1, 2]) {
+      const { stream } = open()
+      const unsubscribed = metrics().streams.messages
+      for (const { channel } of [a, b]) channel.subscribe(stream, { snapshot: () => 'state' })
+      const before = metrics().streams.messages
+      expect(before - unsubscribed).toBe(2)
+      for (const { channel } of [a, b]) void channel.publish('1')
+      await flushed()
+      expect(metrics().streams.messages - before).toBe(2 * times + 1) // One more is of `flushed`.
+    }
   })
 })
 

@@ -1,44 +1,28 @@
 import { TidingsError } from '../errors.ts'
-import { ownText } from '../message/own-text.ts'
-import type { SharedFrames } from '../message/shared-frames.ts'
+import type { SharedFrames, SharedWriter } from '../message/shared-frames.ts'
 import { SharedText } from '../message/shared-text.ts'
+import { counts } from '../metrics.ts'
 import { FEED, type FedStream, type Feedable, type Feeder, type Lane } from '../stream/feeder.ts'
 import { startTimer } from '../timer.ts'
+import { addedTo, JoinedFrames, lastIdIn } from './joined-frames.ts'
 import { JoinedId, MOST_CHANNELS } from './joined-id.ts'
+import { type GatheringStream, pacer } from './pacer.ts'
 
 // Several named channels on one stream. `JoinedChannels` stands between the stream and the readers of its channels: it
 // is the stream's only feeder, and gives each reader a `Lane`, which the reader takes for its stream. A lane puts the
 // other channels' ids before the id in each frame. A stream whose channel has no name has none of this.
+//
+// During a flush the frames of all channels are gathered, and written to the stream at the end, in one write.
 
-const ID_LINE = '\nid: '
-
-/** The frames of one channel with the ids of the others. */
-class JoinedFrames extends SharedText {
-  readonly before: string
-  /** The channel's own id in the last of the frames; undefined where they have none. */
-  readonly lastId: string | undefined
-
-  constructor(text: string, messages: number, before: string) {
-    // A frame of an id alone begins with the id. No other line of a frame begins with its name.
-    const lines = `\n${text}`
-    super(lines.replaceAll(ID_LINE, ID_LINE + before).slice(1), messages)
-    this.before = before
-    this.lastId = lastIdIn(lines)
-  }
-}
-
-/** The joined frames of batches. Up-to-date streams with the same channels have the same ids, and share the bytes. */
-const joinedFrames = new WeakMap<SharedFrames, JoinedFrames>()
-
-function lastIdIn(lines: string): string | undefined {
-  const line = lines.lastIndexOf(ID_LINE)
-  return line < 0 ? undefined : ownText(lines.slice(line + ID_LINE.length, lines.indexOf('\n', line + 1)))
-}
+// Characters. More is written at once, so that thousands of streams that share nothing do not fill the memory.
+const MOST_GATHERED = 32_768
 
 /** The named channels that feed one stream. */
-class JoinedChannels implements Feeder {
+class JoinedChannels implements Feeder, GatheringStream {
   readonly stream: FedStream
-  readonly id: JoinedId
+  #gathered: JoinedFrames
+  /** The ids of a client that has got what was written. */
+  #written: JoinedFrames
   readonly #lanes = new Map<string, ChannelLane>()
   /** Set until one turn after the last subscription. The end of all channels does not count before. */
   #joining: ReturnType<typeof setTimeout> | undefined
@@ -47,7 +31,7 @@ class JoinedChannels implements Feeder {
 
   constructor(stream: FedStream, lastEventId: string) {
     this.stream = stream
-    this.id = new JoinedId(lastEventId)
+    this.#gathered = this.#written = new JoinedFrames('', new JoinedId(lastEventId))
   }
 
   join(name: string, feeder: Feeder, knows: (id: string) => boolean): Lane {
@@ -58,13 +42,48 @@ class JoinedChannels implements Feeder {
       )
     const lane = new ChannelLane(this, name, feeder, knows)
     this.#lanes.set(name, lane)
-    this.id.makeRoom(this.#lanes)
+    this.#setIds(this.ids.withRoomFor(this.#lanes))
     this.#waitForOthers()
     return lane
   }
 
+  /** The ids of a client that has got what was gathered. */
+  get ids(): JoinedId {
+    return this.#gathered.ids
+  }
+
+  /**
+   * Adds frames of a channel to the gathered ones, and writes all where they cannot wait for the end of a flush.
+   * Returns false when the peer is slow. With `onlyGathers`, returns undefined in place of writing, and adds nothing.
+   */
+  add(lane: ChannelLane, frames: SharedFrames, onlyGathers: boolean): boolean | undefined {
+    const { gathering } = pacer
+    const before = this.#gathered
+    const waits = gathering && this.stream['~ready'] && before.text.length + frames.text.length < MOST_GATHERED
+    if (!waits && onlyGathers) return undefined
+    this.#gathered = addedTo(before, frames, lane['~channel'], lane.knows)
+    if (!waits) return this.writeGathered()
+    if (before.text === '') gathering.push(this)
+    return true
+  }
+
+  /** Returns false when the peer is slow. */
+  writeGathered(): boolean {
+    const frames = this.#gathered
+    // An empty chunk would end the response.
+    if (frames.text === '') return this.stream['~ready']
+    this.#gathered = this.#written = frames.written ??= new JoinedFrames('', frames.ids)
+    return this.stream['~writeShared'](frames)
+  }
+
+  /** The client gets a new id of a channel. */
   tell({ '~channel': name, knows }: ChannelLane, id: string | undefined): void {
-    if (id) this.id.set(name, id, knows)
+    if (id) this.#setIds(this.ids.with(name, id, knows))
+  }
+
+  #setIds(ids: JoinedId): void {
+    this.writeGathered()
+    this.#gathered = this.#written = new JoinedFrames('', ids)
   }
 
   leave({ '~channel': name }: ChannelLane): void {
@@ -76,7 +95,7 @@ class JoinedChannels implements Feeder {
   endIfAllHave(): void {
     const pauses = [...this.#lanes.values()].flatMap(({ pause }) => pause ?? [])
     const all = this.#lanes.size
-    if (this.#joining === undefined && all > 0 && pauses.length === all) this.stream['~end'](true, String(this.id), Math.min(...pauses))
+    if (this.#joining === undefined && all > 0 && pauses.length === all) this.stream['~end'](true, String(this.ids), Math.min(...pauses))
   }
 
   drained(): void {
@@ -88,6 +107,8 @@ class JoinedChannels implements Feeder {
 
   streamEnded(): void {
     clearTimeout(this.#joining)
+    // What was gathered is lost, and the client comes back without it.
+    this.#gathered = this.#written
     for (const { feeder } of this.#lanes.values()) feeder.streamEnded()
     this.#lanes.clear()
   }
@@ -100,7 +121,7 @@ class JoinedChannels implements Feeder {
       // One channel may send an event of its position, and another one an id alone. The event has the id, too.
       if (own.length > lines.length) lines = own
     }
-    return lines && `${lines.slice(0, lines.lastIndexOf('id: '))}id: ${this.id}\n`
+    return lines && `${lines.slice(0, lines.lastIndexOf('id: '))}id: ${this.ids}\n`
   }
 
   get behind(): number {
@@ -119,9 +140,8 @@ class JoinedChannels implements Feeder {
 }
 
 /** The way of one channel to a stream that it shares with others. Its reader takes it for the stream. */
-class ChannelLane implements Lane {
+class ChannelLane implements Lane, SharedWriter {
   readonly '~channel': string
-  readonly '~shared' = undefined
   readonly feeder: Feeder
   readonly knows: (id: string) => boolean
   readonly #joined: JoinedChannels
@@ -138,7 +158,7 @@ class ChannelLane implements Lane {
   }
 
   get lastEventId(): string {
-    return this.#joined.id.of(this['~channel'])
+    return this.#joined.ids.of(this['~channel'])
   }
 
   get '~ready'(): boolean {
@@ -146,17 +166,22 @@ class ChannelLane implements Lane {
   }
 
   '~write'(frames: string, messages: number): boolean {
-    return this.#put(new JoinedFrames(frames, messages, this.#before))
+    return this['~writeShared'](new SharedText(frames, messages))
   }
 
+  /** Frames of channels do not count against `maxBufferedBytes`, also those that the stream shares with no other. */
   '~writeShared'(frames: SharedFrames): boolean {
-    const before = this.#before
-    let joined = joinedFrames.get(frames)
-    if (joined?.before !== before) {
-      joined = new JoinedFrames(frames.text, frames.messages, before)
-      joinedFrames.set(frames, joined)
-    }
-    return this.#put(joined)
+    counts.messages += frames.messages
+    return this.#joined.add(this, frames, false) === true
+  }
+
+  get '~shared'(): SharedWriter {
+    return this
+  }
+
+  /** It writes nothing, since a write to the stream may run code of the app. */
+  write(frames: SharedFrames): boolean | undefined {
+    return this.#joined.add(this, frames, true)
   }
 
   '~waits'(): void {}
@@ -169,6 +194,7 @@ class ChannelLane implements Lane {
 
   '~end'(spread: boolean, id?: string, pause?: number): void {
     const joined = this.#joined
+    joined.writeGathered()
     if (pause === undefined) joined.stream['~end'](spread)
     else if (this.pause === undefined) {
       this.pause = pause
@@ -190,16 +216,6 @@ class ChannelLane implements Lane {
     this.#goOn = undefined
     goOn?.()
     this.feeder.drained()
-  }
-
-  get #before(): string {
-    return this.#joined.id.before(this['~channel'])
-  }
-
-  /** Frames of channels do not count against `maxBufferedBytes`, also those that the stream shares with no other. */
-  #put(frames: JoinedFrames): boolean {
-    this.#joined.tell(this, frames.lastId)
-    return frames.text === '' ? this['~ready'] : this.#joined.stream['~writeShared'](frames)
   }
 }
 

@@ -16,14 +16,17 @@ export function checkChannelName(name: unknown): void {
 }
 
 /**
- * The ids that a client has of the channels of one stream. They begin as the client's last event id. An id without a
- * name, from a time when the stream had one channel, is kept under the name `''` until a channel knows it.
+ * The ids that a client has of the channels of one stream. Streams share them, so they never change. They begin as the
+ * client's last event id. An id without a name, from a time when the stream had one channel, is kept under the name
+ * `''` until a channel knows it.
  */
 export class JoinedId {
-  readonly #ids = new Map<string, string>()
+  readonly #ids: Map<string, string>
 
   /** @param lastEventId the client's. A text that is no joined id counts as an id without a name */
-  constructor(lastEventId: string) {
+  constructor(lastEventId: string, ids: Map<string, string> = new Map()) {
+    this.#ids = ids
+    if (lastEventId === '') return
     const parts = lastEventId.split('~')
     for (let index = 0; index < parts.length; index += 2) {
       const [name = '', id = ''] = parts.slice(index)
@@ -31,7 +34,7 @@ export class JoinedId {
     }
     if (parts.length === 2 * this.#ids.size && this.#ids.size - Number(this.#ids.has('')) <= MOST_CHANNELS) return
     this.#ids.clear()
-    if (lastEventId !== '') this.#ids.set('', lastEventId)
+    this.#ids.set('', lastEventId)
   }
 
   /** The id of a channel; the id without a name where there is none; `''` where there is neither. */
@@ -40,27 +43,30 @@ export class JoinedId {
   }
 
   /**
-   * Sets the id of a channel.
+   * The ids with another one of a channel.
    *
    * @param knows whether the channel gave out an id
    */
-  set(name: string, id: string, knows: (id: string) => boolean): void {
-    const ids = this.#ids
+  with(name: string, id: string, knows: (id: string) => boolean): JoinedId {
+    const ids = new Map(this.#ids)
     // Moves it to the end, so that up-to-date streams have the same order and share bytes.
     ids.delete(name)
     ids.set(name, id)
     const nameless = ids.get('')
     if (nameless !== undefined && knows(nameless)) ids.delete('')
+    return new JoinedId('', ids)
   }
 
-  /** Makes room for the ids of these channels, at most eight. Drops those of others. */
-  makeRoom(channels: ReadonlyMap<string, unknown>): void {
-    const others = [...this.#ids.keys()].filter((name) => name !== '' && !channels.has(name))
+  /** The ids with room for those of these channels, at most eight. Those of others are dropped. */
+  withRoomFor(channels: ReadonlyMap<string, unknown>): JoinedId {
+    const ids = new Map(this.#ids)
+    const others = [...ids.keys()].filter((name) => name !== '' && !channels.has(name))
     for (const name of others.slice(0, Math.max(0, channels.size + others.length - MOST_CHANNELS))) {
-      this.#ids.delete(name)
+      ids.delete(name)
       // Such a channel would take the client for a new one otherwise.
-      this.#ids.set('', UNKNOWN)
+      ids.set('', UNKNOWN)
     }
+    return new JoinedId('', ids)
   }
 
   /** The joined id up to the id of this channel, which comes last. */

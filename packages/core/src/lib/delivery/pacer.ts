@@ -8,6 +8,11 @@ export interface Flushable {
   flush(): void
 }
 
+/** A stream that gathers frames during a flush. */
+export interface GatheringStream {
+  writeGathered(): unknown
+}
+
 // The share of the time spent on flushing. Below it, one flush in each turn keeps up, and has the lowest latency.
 const BUSY = 0.7
 // The length of a wait, as a share of the time that the last flush took.
@@ -30,6 +35,8 @@ const AFTER_A_VAIN_WAIT = 15
 class Pacer {
   readonly #pending = new Set<Flushable>()
   #state: 'idle' | 'scheduled' | 'waiting' = 'idle'
+  /** The streams that write at the end of the present flush. Unset between flushes. */
+  gathering: GatheringStream[] | undefined
   #endedAt = 0
   #took = 0
   /** Whether a message has come since the wait began. */
@@ -73,7 +80,14 @@ class Pacer {
     const channels = [...this.#pending]
     this.#pending.clear()
     this.#state = 'idle'
-    for (const channel of channels) channel.flush()
+    const gathering: GatheringStream[] = []
+    this.gathering = gathering
+    try {
+      for (const channel of channels) channel.flush()
+    } finally {
+      this.gathering = undefined
+      for (const stream of gathering) stream.writeGathered()
+    }
     this.#endedAt = now()
     this.#took = this.#endedAt - startedAt
   }
