@@ -307,6 +307,24 @@ describe('a channel whose log is on an engine', () => {
     await expect.poll(lines).toEqual(['state@3', '1@4', '2@5', '3@6', '4@7'])
   })
 
+  test('C2 a slow client whose position the log does not know has no lastEventId, and goes on exactly', async () => {
+    const store = new Store()
+    const here = machine(store, { tail: { messages: 2 } })
+    await here.log.read(0, 1)
+    const { sink, subscription, lines } = here.join()
+    await fill(store, 1)
+    await expect.poll(lines).toEqual(['@0', '1@1'])
+    sink.hold()
+    await fill(store, 1)
+    await expect.poll(() => lines().length).toBe(3)
+    await fill(store, 4)
+    await expect.poll(() => here.log.tail.head).toBe(6)
+    expect(subscription.lastEventId).toBe('')
+    sink.take()
+    await expect.poll(() => lines().slice(3)).toEqual(['1@3', '2@4', '3@5', '4@6'])
+    expect(subscription.lastEventId).toBe(here.log.idOf(6))
+  })
+
   test('C3 C4 after a loss and before the reset, no heartbeat has a position of the new state', async () => {
     const store = new Store()
     const here = machine(store)

@@ -70,8 +70,9 @@ export interface Subscription {
   remove(...topics: string[]): void
   /**
    * The id of its position. A client that reconnects with it misses nothing and gets nothing twice. `''` while the
-   * channel waits for a log on an engine. With a `name`, it is the id that the client has of this channel: the one
-   * that it came with, or `''`, until it has the snapshot.
+   * channel waits for a log on an engine, and while such a log does not know the position of a slow client. With a
+   * `name`, it is the id that the client has of this channel: the one that it came with, or `''`, until it has the
+   * snapshot.
    */
   readonly lastEventId: string
   /** Ends the subscription. The stream stays open. */
