@@ -5,13 +5,22 @@ import { createChannel } from '@tidings/core'
 import { sse } from '@tidings/express'
 import express from 'express'
 import { expect, test } from 'vitest'
-import { blocksOf } from './blocks.ts'
+import { clients } from '../../packages/client/test/support/clients.ts'
+import { blocksOf, rowsUnder } from './blocks.ts'
 
 const [first] = blocksOf('docs/client.md').filter(({ language }) => language === 'js')
 const code = first?.code ?? ''
 
 test('docs/client.md opens with at most 15 lines of code', () => {
   expect(code.trim().split('\n').length).toBeLessThanOrEqual(15)
+})
+
+test('docs/client.md says of each client which cases of the contract it cannot pass', () => {
+  const [own, ...others] = clients
+  expect(own?.cannot).toBeUndefined()
+  const names = [...new Set(others.flatMap(({ cannot = {} }) => Object.keys(cannot)))].sort()
+  const told = rowsUnder('docs/client.md', '## Beside other clients')
+  expect(told).toEqual(names.map((name) => [`\`${name}\``, ...others.map(({ cannot }) => cannot?.[name] ?? 'passes')]))
 })
 
 test('the first page of docs/client.md has fresh headers, resumes, and keeps its items over a reload', async () => {

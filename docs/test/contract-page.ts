@@ -1,5 +1,5 @@
 import type { AdapterUnderTest } from '@tidings/testing'
-import { adapterContract, logContract } from '@tidings/testing/contract'
+import { adapterContract, clientContract, logContract } from '@tidings/testing/contract'
 import { adapterPackages } from '../../scripts/packages.mjs'
 
 /** A part of the contract, by the letter that the ids of its sentences begin with. */
@@ -25,18 +25,20 @@ const adapters = await Promise.all(
 const SUITES = {
   describeAdapter: 'testing.md#the-contract-of-an-adapter',
   describeLog: 'testing.md#the-contract-of-a-log',
+  describeClient: 'testing.md#the-contract-of-a-client',
 }
 
 const INTRODUCTION = [
   'These sentences define the behaviour of Tidings, in the words of [RFC 2119](https://www.rfc-editor.org/rfc/rfc2119). Each sentence',
   'has an id, and a test is named after the sentence that it proves: `H5/refuses-head` is a case of H5. The suites of',
-  '[`@tidings/testing`](testing.md) run the cases against every adapter, over real connections, and against every log. Some sentences',
-  'need other tests. Then their files stand after the sentence.',
+  '[`@tidings/testing`](testing.md) run the cases against every adapter, over real connections, against every log, and against clients. Some',
+  'sentences need other tests. Then their files stand after the sentence.',
 ]
 
 export const parts: readonly Part[] = [
   ...Object.entries(adapterContract).map(([letter, part]) => ({ letter, suite: 'describeAdapter' as const, ...part })),
   { letter: 'G', title: 'logs', suite: 'describeLog', sentences: logContract },
+  { letter: 'K', title: 'clients', suite: 'describeClient', sentences: clientContract },
 ]
 
 export const sentences: readonly StatedSentence[] = parts.flatMap((part) => part.sentences)

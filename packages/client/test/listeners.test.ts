@@ -94,6 +94,22 @@ test('data of an event that nobody listens to is not parsed', async () => {
   expect(uncaught).toEqual([])
 })
 
+test('K8 an event has the type that the events of the connection give it', async () => {
+  const connection = connect<{ goal: { minute: number } }>('https://example.com', fakeServer(whole('event: goal\ndata: {"minute":12}\n\n'), status(204)))
+  const minutes: number[] = []
+  connection.on('goal', ({ data }) => minutes.push(data.minute))
+  // test/types.ts has all that must compile and must not.
+  // @ts-expect-error: no event of that name.
+  connection.on('gaol', () => {})
+  for await (const message of connection) {
+    if (message.event === 'goal') minutes.push(message.data.minute)
+    // @ts-expect-error: not every event has a minute.
+    message.data.minute
+    break
+  }
+  expect(minutes).toEqual([12, 12])
+})
+
 test('`parse` makes the data', async () => {
   const connection = connect('https://example.com', { ...fakeServer(whole('data: [DONE]\n\n'), status(204)), parse: String })
   const seen: unknown[] = []

@@ -1,9 +1,19 @@
 /**
- * The contracts of adapters and logs as data: their sentences, and the tests that prove them, for any test runner.
+ * The contracts of adapters, logs and clients as data: their sentences, and the tests that prove them, for any test
+ * runner.
  *
  * @module @tidings/testing/contract
  */
 export { type AdapterPart, type AdapterSelection, adapterContract, adapterSuites } from './lib/contract/adapter-contract.ts'
+export {
+  type ClientAnswer,
+  type ClientReport,
+  type ClientScript,
+  type ClientWorld,
+  clientContract,
+  clientSuite,
+  type PlayedRequest,
+} from './lib/contract/client.ts'
 export { type LogWorld, logContract, logSuite } from './lib/contract/log.ts'
 export type { Case, ContractSuite, ContractTest, Proof, Sentence } from './lib/contract/sentence.ts'
 export type { AdapterSentence, Start, Subject, World } from './lib/contract/world.ts'
