@@ -137,6 +137,20 @@ describeWith('chromium')('@tidings/client in Chromium', () => {
       expect(await page.evaluate(() => self.states)).toEqual(['connecting', 'open', 'paused', 'connecting', 'open'])
     })
 
+    it('K2 a seventh connection to a host says why it waits, and opens when there is room', async () => {
+      const others = await page.evaluateHandle(() => Array.from({ length: 5 }, () => new EventSource('/scores')))
+      await expect.poll(() => scores.open).toBe(6)
+      await page.evaluate((others) => {
+        const seventh = self.tidings.connect('/scores', { connectTimeout: 1_000 })
+        seventh.subscribe((status) => {
+          self.seen.push(status.state === 'waiting' && status.reason === 'failed' ? `${status.error.code} ${status.error.message}` : status.state)
+          if (status.state === 'waiting') for (const other of others) other.close()
+        })
+      }, others)
+      await expect.poll(async () => (await seen()).at(-1)).toBe('open')
+      expect(await seen()).toEqual(['connecting', expect.stringMatching(/^ERR_SSE_CONNECT_TIMEOUT .*six connections/), 'connecting', 'open'])
+    })
+
     it('K4 a thread that is blocked for longer than `silence` replaces nothing', async () => {
       for (let time = 0; time < 2; time++) {
         await page.evaluate((duration) => {
