@@ -6,7 +6,7 @@
  */
 export { type Channel, createChannel, type EventsOf } from './lib/channel/channel.ts'
 export type { ChannelErrorStage, ChannelOptions, OwnEvents, PublishedEvents } from './lib/channel/channel-options.ts'
-export type { PublishOptions } from './lib/channel/publish.ts'
+export type { PassingOptions, PublishOptions } from './lib/channel/publish.ts'
 export type { MessagesOptions } from './lib/channel/read-messages.ts'
 export type { FeedableStream, SubscribeOptions, Subscription } from './lib/channel/subscription.ts'
 export type { Lag } from './lib/delivery/reader.ts'

@@ -13,6 +13,8 @@ export {
   type EnginePosition,
   type EngineReceipt,
   type EngineSubscription,
+  type EngineTelling,
+  type EngineTold,
   engineId,
   type PageLimit,
 } from './lib/engine-log/engine.ts'

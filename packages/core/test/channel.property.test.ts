@@ -19,6 +19,7 @@ const MOST_CLIENTS = 6
 
 type Step =
   | { do: 'publish'; topic: string | undefined; size: number; count: number }
+  | { do: 'tell'; topic: string | undefined; count: number }
   | { do: 'turn' }
   | { do: 'restart' }
   | { do: 'connect'; client: number }
@@ -33,6 +34,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       topic: fc.option(fc.constantFrom(...TOPICS), { nil: undefined }),
       size: fc.oneof({ weight: 500, arbitrary: fc.nat({ max: 60 }) }, { weight: 1, arbitrary: fc.integer({ min: 10_000, max: 40_000 }) }),
       count: fc.integer({ min: 1, max: 5 }),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('tell' as const),
+      topic: fc.option(fc.constantFrom(...TOPICS), { nil: undefined }),
+      count: fc.integer({ min: 1, max: 3 }),
     }),
   },
   { weight: 10, arbitrary: fc.constant({ do: 'turn' as const }) },
@@ -74,6 +83,7 @@ async function play(world: World, clients: BookkeepingClient[], steps: Step[]): 
   for (const each of clients) each.connect()
   for (const next of steps) {
     if (next.do === 'publish') for (let count = next.count; count > 0; count--) world.publish(next.topic, next.size + count)
+    else if (next.do === 'tell') for (let count = next.count; count > 0; count--) world.tell(next.topic)
     else if (next.do === 'turn') await turn()
     else if (next.do === 'restart') {
       for (const each of clients) each.drop(0)
@@ -95,9 +105,9 @@ async function play(world: World, clients: BookkeepingClient[], steps: Step[]): 
 }
 
 describe('C2 in any course of events', () => {
-  const total = { messages: 0, resets: 0, snapshots: 0, drops: 0 }
+  const total = { messages: 0, resets: 0, snapshots: 0, drops: 0, told: 0 }
 
-  test(`C1 C2 C3 each client gets its messages once and in order, or a reset where some may be gone (seed ${SEED})`, {
+  test(`C1 C2 C3 C14 each client gets its messages once and in order, or a reset where some may be gone (seed ${SEED})`, {
     timeout: 60_000 + RUNS * 50,
   }, async () => {
     await fc.assert(
@@ -119,7 +129,7 @@ describe('C2 in any course of events', () => {
           expect(failures).toEqual([])
           world.channel.close()
           expect(world.channel.subscribers).toBe(0)
-          for (const name of ['messages', 'resets', 'snapshots', 'drops'] as const) total[name] += world.seen[name]
+          for (const name of ['messages', 'resets', 'snapshots', 'drops', 'told'] as const) total[name] += world.seen[name]
         },
       ),
       { numRuns: RUNS, seed: SEED },
@@ -129,6 +139,7 @@ describe('C2 in any course of events', () => {
     expect(total.resets).toBeGreaterThan(RUNS)
     expect(total.snapshots).toBeGreaterThan(RUNS / 4)
     expect(total.drops).toBeGreaterThan(RUNS)
+    expect(total.told).toBeGreaterThan(RUNS)
   })
 })
 

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { countOf } from '../../testing/src/lib/count-of.ts'
-import { type Channel, createChannel } from '../src/index.ts'
-import { parseEngineId } from '../src/lib/engine-log/engine.ts'
+import { type Channel, createChannel, type Subscription } from '../src/index.ts'
+import { engineId, parseEngineId } from '../src/lib/engine-log/engine.ts'
 import { unpackMessage } from '../src/lib/engine-log/packed-message.ts'
 import { SinkStream } from '../src/lib/stream/sink-stream.ts'
 import { resolveOptions } from '../src/lib/stream/stream-options.ts'
-import { engineLog } from '../src/log.ts'
+import { type EngineEntry, engineLog } from '../src/log.ts'
 import { FaultyEngine, type Lineage, Store } from './support/faulty-engine.ts'
 import { HeldSink, turn } from './support/held-sink.ts'
 import { EventStreamParser } from './support/parsers.ts'
@@ -23,10 +23,17 @@ class Client {
   readonly topics: readonly string[] | undefined
   readonly #store: Store
   #sink: HeldSink | undefined
+  #subscription: Subscription | undefined
   #read = 0
   #parser = new EventStreamParser()
   #events = 0
   #lastEventId = ''
+  /**
+   * The messages that are not kept and that it has had on this connection. On the next one it may get one again, from
+   * a process that hears of it later.
+   */
+  readonly told = new Set<string>()
+  tellings = 0
   /** Where it stands since it was last told that something may be gone. */
   #before: string | undefined
   /** Whether it knows where it stands. */
@@ -47,6 +54,7 @@ class Client {
   join(channel: Channel): void {
     this.#sink?.leave()
     this.#read = 0
+    this.told.clear()
     this.#parser = new EventStreamParser()
     this.#events = 0
     const stream = new SinkStream(resolveOptions({ heartbeat: false }), this.#lastEventId)
@@ -54,7 +62,12 @@ class Client {
     HeldSink.takesShared = this.joins++ % 2 === 0
     this.#sink = new HeldSink(stream)
     stream.open(this.#sink)
-    channel.subscribe(stream, this.topics ? { topics: this.topics } : {})
+    this.#subscription = channel.subscribe(stream, this.topics ? { topics: this.topics } : {})
+  }
+
+  /** The id of its position, as its process knows it. */
+  get place(): string | undefined {
+    return this.#subscription?.lastEventId
   }
 
   /** Reads all that was written, block by block. */
@@ -73,6 +86,11 @@ class Client {
     const event = events[this.#events]
     this.#events = events.length
     const id = lastEventId || this.#lastEventId
+    if (event?.type === 'told') {
+      if (id !== this.#lastEventId) throw new Error('told with an id')
+      this.#hears(event.data)
+      return
+    }
     if (event?.type === 'reset') {
       this.resets++
       this.#before = undefined
@@ -83,6 +101,19 @@ class Client {
     this.#lastEventId = id
     if (this.#before !== undefined) this.#follows(this.#before, id, event?.type === 'reset' ? undefined : event?.data)
     this.#before = id
+  }
+
+  /** Throws unless it hears a message that is not kept once, and right where that stands. */
+  #hears(data: string): void {
+    if (this.told.has(data)) throw new Error(`${data} is told again`)
+    this.told.add(data)
+    this.tellings++
+    const place = this.#store.tellings.find(({ packed }) => packed.some((each) => unpackMessage(each)?.data === data))
+    const lineage = this.#store.lineages.find((each) => place && offsetIn(each, engineId(place.epoch, place)) !== undefined)
+    const from = lineage && offsetIn(lineage, this.#lastEventId)
+    if (!place || !lineage || from === undefined) throw new Error(`${data} is told at ${this.#lastEventId}, a place of another life`)
+    const between = lineage.entries.slice(Math.min(from, place.offset), Math.max(from, place.offset))
+    if (between.some(({ packed }) => this.#wants(unpackMessage(packed)?.topic))) throw new Error(`${data} is told at ${from} instead of ${place.offset}`)
   }
 
   /**
@@ -116,7 +147,7 @@ function offsetIn({ epoch, entries }: Lineage, id: string): number | undefined {
   return place.at === (entries[place.offset - 1]?.at ?? 0) ? place.offset : undefined
 }
 
-async function run(seed: number): Promise<Record<'messages' | 'resets' | 'losses', number>> {
+async function run(seed: number): Promise<Record<'messages' | 'resets' | 'losses' | 'told', number>> {
   const random = randomOf(seed)
   const pick = pickerOf(random)
   const store = new Store()
@@ -137,10 +168,12 @@ async function run(seed: number): Promise<Record<'messages' | 'resets' | 'losses
   let losses = 0
   const published: Promise<unknown>[] = []
   const publish = (channel: Channel, topic = pick(TOPICS)): void => void published.push(channel.publish({ data: `${++count}` }, { topic }))
+  const tell = (channel: Channel, topic = pick(TOPICS)): void =>
+    void published.push(channel.publish({ event: 'told', data: `told ${++count}` }, { topic, keep: false }))
   try {
     for (let step = 0; step < 120; step++) {
       const what = random()
-      if (what < 0.5) for (let burst = Math.ceil(random() * 4); burst > 0; burst--) publish(pick(channels))
+      if (what < 0.5) for (let burst = Math.ceil(random() * 4); burst > 0; burst--) (random() < 0.25 ? tell : publish)(pick(channels))
       else if (what < 0.62) pick(clients).join(pick(channels))
       else if (what < 0.66) pick(engines).cut()
       else if (what < 0.72) pick(engines).connect()
@@ -185,10 +218,26 @@ async function run(seed: number): Promise<Record<'messages' | 'resets' | 'losses
       (client) => client.lastData === due(client),
       (client) => `${client.lastData} of ${due(client)}`,
     )
-    const seen = { messages: 0, resets: 0, losses }
+    // Each gets what is told once it has had all messages. Two calls could overtake each other.
+    const { present } = store
+    const head = engineId(present.epoch, present.entries.at(-1) as EngineEntry)
+    await until(
+      ({ place }) => place === head,
+      ({ place }) => `${place} of ${head}`,
+    )
+    for (const topic of TOPICS) {
+      const data = `last told to ${topic}`
+      await pick(channels).publish({ event: 'told', data }, { topic, keep: false })
+      await until(
+        ({ topics, told }) => told.has(data) || topics?.includes(topic) === false,
+        ({ topics, told }) => `${[...told].slice(-1)} of ${topics}`,
+      )
+    }
+    const seen = { messages: 0, resets: 0, losses, told: 0 }
     for (const client of clients) {
       seen.messages += client.messages
       seen.resets += client.resets
+      seen.told += client.tellings
     }
     if (keepsAll && seen.resets > 0) throw new Error(`${seen.resets} false gaps`)
     return seen
@@ -201,9 +250,10 @@ async function run(seed: number): Promise<Record<'messages' | 'resets' | 'losses
 }
 
 describe('a log on an engine whose calls and news get lost', () => {
-  test(`C1 C2 C3 G1 G2 G3 each client gets the messages after its id from any process, or a reset (seed ${SEED})`, { timeout: 600_000 }, async () => {
+  test(`C1 C2 C3 C14 G1 G2 G3 each client gets the messages after its id from any process, or a reset (seed ${SEED})`, { timeout: 600_000 }, async () => {
     const total = await totalOf(RUNS, run)
     expect(total.messages).toBeGreaterThan(RUNS * 100)
     expect(total.resets).toBeGreaterThan(RUNS / 4)
+    expect(total.told).toBeGreaterThan(RUNS * 10)
   })
 })

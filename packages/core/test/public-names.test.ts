@@ -63,7 +63,7 @@ test('a channel shows its public names and no others', () => {
 
 test('a memory log shows the names of MessageLog, and a tail to read', () => {
   const log = memoryLog()
-  expect(namesOf(log)).toEqual(['append', 'close', 'end', 'follow', 'idOf', 'locate', 'read', 'tail'])
+  expect(namesOf(log)).toEqual(['append', 'close', 'end', 'follow', 'idOf', 'locate', 'read', 'tail', 'tell'])
   expect(namesOf(log.tail)).toEqual(['agedFloor', 'at', 'floor', 'hasGap', 'head', 'present', 'trimAged', 'walk'])
 })
 

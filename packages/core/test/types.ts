@@ -92,6 +92,18 @@ export function c11Publish(): void {
   const waiting: PublishedMessage<Scores>[] = [{ event: 'goal', data: goal }, 'text']
   for (const message of waiting) scores.publish(message)
   scores.publish('text', { topic: ['a', 'b'] as const })
+  const keep: boolean = Math.random() < 0.5
+  scores.publish('text', { topic: 'a', keep })
+  scores.publish('text', { keep: true, key: 'k', idempotencyKey: 'i' })
+  scores.publish('text', { keep: false, topic: ['a', 'b'] })
+  // @ts-expect-error: supersedes no other
+  scores.publish('text', { keep: false, key: 'k' })
+  // @ts-expect-error: is not sent again
+  scores.publish('text', { keep: false, idempotencyKey: 'i' })
+  // @ts-expect-error: has no id
+  scores.publish({ data: 'text', id: '1' }, { keep: false })
+  // @ts-expect-error: true or false
+  scores.publish('text', { keep: 0 })
   // @ts-expect-error: topics are names
   scores.publish('text', { topic: [1] })
   const name: string | undefined = undefined

@@ -140,7 +140,12 @@ export function foreignEntry(what: string): TidingsError {
 }
 
 /** The error for a message that the engine may have or not. */
-export function unavailable(reason: string, cause?: unknown): TidingsError {
-  const text = `The log's engine has not confirmed the message: ${reason}; publish it again with the same idempotencyKey`
+export function unavailable(reason: string, cause?: unknown, help = 'publish it again with the same idempotencyKey'): TidingsError {
+  const text = `The log's engine has not confirmed the message: ${reason}; ${help}`
   return new TidingsError('ERR_SSE_LOG_UNAVAILABLE', text, cause === undefined ? {} : { cause })
+}
+
+/** The same for a message that the log does not keep. */
+export function notTold(reason: string, cause?: unknown): TidingsError {
+  return unavailable(reason, cause, 'with keep: false it is not sent again')
 }

@@ -35,9 +35,12 @@ export class World {
   log!: TailedLog
   channel!: Channel
   published: Published[] = []
+  /** The messages that are not kept. */
+  readonly told = new Map<string, { topic: string | undefined; number: number }>()
+  #told = 1
   readonly errors: unknown[] = []
   /** Counts of the cases that the clients of this world saw, to know that a run shows enough. */
-  readonly seen = { messages: 0, resets: 0, snapshots: 0, drops: 0 }
+  readonly seen = { messages: 0, resets: 0, snapshots: 0, drops: 0, told: 0 }
 
   constructor(history: HistoryBounds, position: ChannelOptions['position'] = true) {
     this.#history = history
@@ -51,6 +54,7 @@ export class World {
     this.log = memoryLog(this.#history)
     this.channel = createChannel({ log: this.log, position: this.#position, onError: (error) => this.errors.push(error) })
     this.published = []
+    this.told.clear()
   }
 
   publish(topic: string | undefined, size: number): void {
@@ -62,6 +66,13 @@ export class World {
     const entry = this.published[at] as Published
     void this.channel.publish({ event, data }, { topic })
     entry.id = this.log.idOf(this.log.tail.head)
+  }
+
+  /** Publishes a message that is not kept. Its data says its number, and the place where it stands. */
+  tell(topic: string | undefined): void {
+    const data = `${this.#told} ${this.head}`
+    this.told.set(data, { topic, number: this.#told++ })
+    void this.channel.publish({ event: 'told', data }, { topic, keep: false })
   }
 
   get head(): number {
@@ -181,6 +192,8 @@ export class BookkeepingClient {
   #subscription: Subscription | undefined
   #parser = new EventStreamParser()
   #seen = 0
+  /** The number of the newest message that is not kept and that it has had. */
+  #told = 0
   /** The id that it would send as `Last-Event-ID`. */
   #lastEventId = ''
   /** Everything of its own up to here it has had, or was told that it may be gone. */
@@ -332,6 +345,7 @@ export class BookkeepingClient {
     if (!event) this.#onPosition(lastEventId)
     else if (event.type === 'reset') this.#onReset(event, floor)
     else if (event.type === 'state' || event.type === 'rest') this.#onState(event)
+    else if (event.type === 'told') this.#onTold(event)
     else this.#onMessage(event)
     if (lastEventId !== '') this.#lastEventId = lastEventId
   }
@@ -345,6 +359,20 @@ export class BookkeepingClient {
     this.#skips(message.offset, `message ${message.offset}`)
     this.#has = message.offset
     this.#world.seen.messages++
+  }
+
+  #onTold({ data, lastEventId }: Dispatched): void {
+    const { topic, number = 0 } = this.#world.told.get(data) ?? {}
+    const offset = Number(data.split(' ')[1])
+    if (this.#snapshot) throw new Error('told before the snapshot is whole')
+    if (lastEventId !== '' && lastEventId !== this.#lastEventId) throw new Error('told with an id')
+    if (!this.#wants({ topic, text: data, event: 'told', id: '', offset })) throw new Error(`told ${data} is not for it`)
+    if (number <= this.#told) throw new Error(`told ${data} comes again`)
+    this.#skips(offset + 1, `told ${data}`)
+    const after = this.#world.published.slice(offset, this.#has).find((message) => this.#wants(message))
+    if (after) throw new Error(`told ${data} comes after ${after.offset}`)
+    this.#told = number
+    this.#world.seen.told++
   }
 
   #onPosition(id: string): void {

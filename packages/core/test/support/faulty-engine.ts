@@ -8,6 +8,8 @@ import type {
   EnginePosition,
   EngineReceipt,
   EngineSubscription,
+  EngineTelling,
+  EngineTold,
   PageLimit,
 } from '../../src/log.ts'
 import { engineId, randomEpoch } from '../../src/log.ts'
@@ -30,6 +32,8 @@ type Writers = Map<string, { sequence: number; receipt: EngineReceipt }>
 export class Store {
   readonly lineages: Lineage[] = [{ epoch: randomEpoch(), entries: [] }]
   readonly connections = new Set<FaultyEngine>()
+  /** What was told, with the place where it stands. */
+  readonly tellings: EngineTold[] = []
   ended = false
   #trimmed = 0
   /** Milliseconds, of its own. */
@@ -70,8 +74,16 @@ export class Store {
     this.#writers.set(writer, { sequence, receipt })
     this.#states.push({ length: entries.length, trimmed: this.#trimmed, idsByKey: new Map(this.#idsByKey), writers: new Map(this.#writers) })
     const news = this.page(added)
-    for (const connection of this.connections) connection.publish(news)
+    for (const connection of this.connections) connection.publish((listener) => listener.news(news))
     return receipt
+  }
+
+  tell(telling: EngineTelling): void {
+    if (this.ended) throw new TidingsError('ERR_SSE_CHANNEL_ENDED', 'The log has ended')
+    const { epoch, entries } = this.present
+    const told = { ...telling, epoch, offset: entries.length, at: entries.at(-1)?.at ?? 0 }
+    this.tellings.push(told)
+    for (const connection of this.connections) connection.publish((listener) => listener.told?.(told))
   }
 
   read(direction: 'after' | 'before', { offset, at }: EnginePosition, { messages, bytes }: PageLimit): EnginePage {
@@ -157,6 +169,10 @@ export class FaultyEngine implements Engine {
     return this.#call(() => this.#store.read(direction, position, { ...limit, messages: Math.min(limit.messages, this.mostEntries) }))
   }
 
+  tell(telling: EngineTelling): Promise<void> {
+    return this.#call(() => this.#store.tell(telling))
+  }
+
   follow(listener: EngineListener): EngineSubscription {
     this.#listeners.add(listener)
     const restore = async (): Promise<void> => {
@@ -194,13 +210,13 @@ export class FaultyEngine implements Engine {
     if (this.#isConnected) for (const listener of this.#listeners) listener.restored()
   }
 
-  async publish(news: EnginePage): Promise<void> {
+  async publish(give: (listener: EngineListener) => void): Promise<void> {
     const connection = this.#connection
     if (!this.#isConnected || this.#isDeaf) return
     await this.#delay()
     const times = this.#random() < this.faults ? (this.#random() < 0.5 ? 0 : 2) : 1
     for (let time = 0; time < times; time++) {
-      if (connection === this.#connection) for (const listener of [...this.#listeners]) listener.news(news)
+      if (connection === this.#connection) for (const listener of [...this.#listeners]) give(listener)
       await this.#delay()
     }
   }

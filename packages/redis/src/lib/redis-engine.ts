@@ -7,6 +7,8 @@ import {
   type EnginePosition,
   type EngineReceipt,
   type EngineSubscription,
+  type EngineTelling,
+  type EngineTold,
   engineId,
   type PageLimit,
   type ResolvedHistory,
@@ -14,13 +16,17 @@ import {
 } from '@tidings/core/log'
 import type { Connector } from './connector.ts'
 import { explained, refusalOf } from './refusals.ts'
-import { APPEND, DESTROY, READ, runScript, type Script } from './scripts.ts'
+import { APPEND, DESTROY, READ, runScript, type Script, TELL } from './scripts.ts'
 import type { Subscriptions } from './subscriptions.ts'
 
 // Milliseconds. Idempotency keys serve a caller's retries, which come soon.
 const KEYS_KNOWN = '600000'
 // The names that are remembered. An app with more such logs has had enough reports.
 const MOST_TOLD = 1_000
+
+// The channel of messages that are not kept. Processes of the first release would take them for strange news. An ACL
+// that allows `{name}:c*` allows it, too.
+const TOLD = 'c:told'
 
 /** The engine of a log on a Redis stream. */
 export class RedisEngine implements Engine {
@@ -70,7 +76,40 @@ export class RedisEngine implements Engine {
     return { epoch: String(epoch), offset: Number(head), at: Number(headAt), ended: String(ended) === '1', entries, present: Number(present) }
   }
 
+  async tell({ writer, sequence, packed }: EngineTelling): Promise<void> {
+    await this.#run(TELL, await this.#keys(TOLD), [randomEpoch(), this.#publish, writer, String(sequence), ...packed])
+  }
+
   follow(listener: EngineListener): EngineSubscription {
+    const told = this.#followTold(listener)
+    const news = this.#followNews(listener)
+    return {
+      renew() {
+        news.renew()
+        told.renew()
+      },
+      close() {
+        news.close()
+        told.close()
+      },
+    }
+  }
+
+  #followTold(listener: EngineListener): EngineSubscription {
+    return this.#subscriptions.add(`${this.#connector.prefix}${this.#key(TOLD)}`, {
+      restored: () => {},
+      message: (text) => {
+        const told = toldFrom(text)
+        if (told) listener.told?.(told)
+        else listener.strange(`${JSON.stringify(text.slice(0, 100))} was published on its channel of messages that are not kept`)
+      },
+      // Both channels share a connection, so the other one tells of it. Without the right to this one, a log goes on
+      // without such messages.
+      lost: () => {},
+    })
+  }
+
+  #followNews(listener: EngineListener): EngineSubscription {
     return this.#subscriptions.add(`${this.#connector.prefix}${this.#key('c')}`, {
       restored: () => listener.restored(),
       message: (text) => {
@@ -92,9 +131,9 @@ export class RedisEngine implements Engine {
     return Number(await this.#connector.send(this.#key('m'), ['EXISTS', this.#key('m')])) === 1
   }
 
-  /** The keys of the stream and of its metadata, and the channel. */
-  async #keys(): Promise<string[]> {
-    return [this.#key('s'), this.#key('m'), this.#key('c') + (await this.#connector.tag())]
+  /** The keys of the stream and of its metadata, and a channel. */
+  async #keys(channel = 'c'): Promise<string[]> {
+    return [this.#key('s'), this.#key('m'), this.#key(channel) + (await this.#connector.tag())]
   }
 
   get #publish(): string {
@@ -141,6 +180,16 @@ function receiptOf(outcome: string, count: number): EngineReceipt & { others: st
     ids.push(knownId ?? engineId(epoch, { at: Number(at), offset: ++offset }))
   }
   return { epoch, offset, ids, others }
+}
+
+const TOLD_HEAD = /^([0-9a-f]{32}) (\d{1,16}) (\d{1,16}) ([0-9a-f]{32}) (\d{1,16})$/
+
+/** Parses messages that are not kept. Returns `undefined` for text that no log has published. */
+function toldFrom(text: string): EngineTold | undefined {
+  const [head = '', ...packed] = text.split('\n')
+  const [, epoch, at, offset, writer, sequence] = TOLD_HEAD.exec(head) ?? []
+  if (epoch === undefined || writer === undefined) return undefined
+  return { epoch, at: Number(at), offset: Number(offset), writer, sequence: Number(sequence), packed }
 }
 
 const NEWS_HEAD = /^([0-9a-f]{32}) (\d{1,16}) (\d{1,16}) (\d{1,16}) ([01])$/

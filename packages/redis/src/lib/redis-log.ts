@@ -42,7 +42,7 @@ const subscriptionsByClient = new WeakMap<object, Subscriptions>()
  * after the last log was closed, so that short requests can share it. In that time it keeps no process alive.
  *
  * @param name the log's name. Its keys in Redis are `{name}:s`, `{name}:m` and `{name}:k:…`. It publishes on
- * `{name}:c`, followed by the number of the database if that is not 0
+ * `{name}:c` and `{name}:c:told`, each followed by the number of the database if that is not 0
  * @throws `ERR_SSE_INVALID_OPTION`
  *
  * @example

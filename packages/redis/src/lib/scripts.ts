@@ -237,6 +237,25 @@ return refused(page)
 `)
 
 /**
+ * KEYS: stream, meta, channel. ARGV: epoch if there is none, publishing command, writer, sequence, messages. Publishes
+ * messages with the log's position, and keeps nothing.
+ */
+export const TELL: Script = script(`${STAND}
+local function tell()
+  local epoch, at, offset, ended = stand(KEYS[1], KEYS[2], ARGV[1])
+  if ended then return redis.error_reply('ENDED the log has ended') end
+  local told = {table.concat({epoch, whole(at), whole(offset), ARGV[3], ARGV[4]}, ' ')}
+  for i = 5, #ARGV do told[#told + 1] = ARGV[i] end
+  call(ARGV[2], KEYS[3], table.concat(told, '\\n'))
+  return 1
+end
+
+local isDone, outcome = pcall(tell)
+if isDone then return outcome end
+return refused(outcome)
+`)
+
+/**
  * KEYS: stream, meta, channel. ARGV: an epoch that no log has, publishing command. Removes a log. The announcement
  * makes its followers look, and the first of them makes a log with a new epoch.
  */

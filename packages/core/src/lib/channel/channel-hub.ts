@@ -9,13 +9,17 @@ import type { Source } from '../delivery/view.ts'
 import { TidingsError } from '../errors.ts'
 import { memoryLog } from '../log/memory-log.ts'
 import type { LogEntry, LogFollower, LogStatus, Tail, TailedLog } from '../log/message-log.ts'
+import { topicsOfMessage } from '../log/topic-index.ts'
 import { encodeMessage, type Message } from '../message/message.ts'
 import { counts } from '../metrics.ts'
 import { type ChannelErrorStage, type ChannelOptions, POSITION_EVENT } from './channel-options.ts'
 import type { MessageSource, Place } from './read-messages.ts'
+import { RecentTold } from './recent-told.ts'
 
 // Milliseconds.
 const LONGEST_SNAPSHOT = 30_000
+// Characters. With so many messages that are not kept, a flush does not wait for the end of the turn.
+const MOST_TOLD = 65_536
 
 /** The inside of a channel, between its log and its readers. */
 export class ChannelHub implements Hub, Source, MessageSource, Flushable, LogFollower {
@@ -30,6 +34,9 @@ export class ChannelHub implements Hub, Source, MessageSource, Flushable, LogFol
   readonly #resumes = new ResumeCount()
   /** The positions of the readers of `messages()`. */
   readonly #places = new Set<Place>()
+  readonly recent: RecentTold = new RecentTold()
+  /** The length of the messages that were told since the last flush. */
+  #toldLength = 0
   /** Wakes the readers of `messages()` that wait for the next message. */
   readonly #waiting = new Set<() => void>()
   readonly #unfollow: () => void
@@ -82,6 +89,20 @@ export class ChannelHub implements Hub, Source, MessageSource, Flushable, LogFol
     if (this.#waiting.size > 0) this.#wakeReaders()
   }
 
+  told(message: LogEntry): void {
+    for (const topic of [undefined, ...topicsOfMessage(message)]) {
+      for (const audience of this.audiences.ofTopic(topic)) {
+        audience.hear(message)
+        this.#due.add(audience)
+      }
+    }
+    this.#toldLength += message.block.length
+    if (this.#toldLength > MOST_TOLD) this.flush()
+    else if (!this.#due.isEmpty) pacer.schedule(this)
+    if (this.#places.size > 0) this.recent.add(message)
+    if (this.#waiting.size > 0) this.#wakeReaders()
+  }
+
   trimming(upTo: number): void {
     // A burst that is larger than the history would be dropped before the end of this turn.
     if (upTo >= this.#due.firstUnread) this.flush()
@@ -91,6 +112,7 @@ export class ChannelHub implements Hub, Source, MessageSource, Flushable, LogFol
     for (const audience of this.audiences) audience.breakAt(upTo)
     for (const place of this.#places) if (place.cursor !== undefined && place.cursor > upTo) place.cursor = undefined
     this.snapshots.clear()
+    this.recent.clear()
     // Delivered in a later turn, when the log has moved its tail.
     this.#markAllDue()
   }
@@ -117,6 +139,7 @@ export class ChannelHub implements Hub, Source, MessageSource, Flushable, LogFol
   }
 
   flush(): void {
+    this.#toldLength = 0
     this.#due.deliver((audience) => {
       const { head } = this.tail
       // A filter may publish a message, which is delivered in the next turn.
@@ -132,7 +155,10 @@ export class ChannelHub implements Hub, Source, MessageSource, Flushable, LogFol
 
   enter(place: Place): () => void {
     this.#places.add(place)
-    return () => this.#places.delete(place)
+    return () => {
+      this.#places.delete(place)
+      if (this.#places.size === 0) this.recent.clear()
+    }
   }
 
   onNext(wake: () => void): () => void {

@@ -14,7 +14,7 @@ import { settledWithin } from '../timer.ts'
 import { settledUnless } from '../waiting.ts'
 import { ChannelHub } from './channel-hub.ts'
 import { type ChannelOptions, checkChannelOptions, type OwnEvents, POSITION_EVENT, type PublishedEvents } from './channel-options.ts'
-import { type PublishOptions, type ReservedEvents, toLogMessage } from './publish.ts'
+import { type PassingOptions, type PublishOptions, type ReservedEvents, toLogMessage } from './publish.ts'
 import { type Beginning, type MessagesOptions, readMessages } from './read-messages.ts'
 import { checkSubscribeOptions, type FeedableStream, type SubscribeOptions, type Subscription, subscriptionOf } from './subscription.ts'
 import { topicsOf } from './topics.ts'
@@ -27,12 +27,12 @@ export interface Channel<Events extends object = AnyEvents> {
   /**
    * Publishes a message. It is encoded once for all readers. The promise resolves to the id of the message. An error
    * of the log (`ERR_SSE_LOG_UNAVAILABLE`, `ERR_SSE_CHANNEL_ENDED`) rejects it and goes to `onError`; the rejection is
-   * never unhandled.
+   * never unhandled. With `keep: false` it resolves to `''`, and rejects at once while the log's engine is away.
    *
    * @throws the errors of `send`, at once; `ERR_SSE_ID_OWNED` for a message with an id, `ERR_SSE_RESERVED_EVENT` for
    * the channel's own events, `ERR_SSE_INVALID_OPTION`, `ERR_SSE_CHANNEL_ENDED` after `end()` or `close()`
    */
-  publish<Name extends keyof Events & string>(message: PublishedMessage<Events, Name>, options?: PublishOptions): Promise<string>
+  publish<Name extends keyof Events & string>(message: PublishedMessage<Events, Name>, options?: PublishOptions | PassingOptions): Promise<string>
   /**
    * Sends published messages to a stream, in order and each message once. A client that reconnects with its last
    * event id gets the messages that it missed, or the reset event tells it that some may be gone.
@@ -125,18 +125,21 @@ class LogChannel implements Channel {
     this.#maxTopics = options.maxTopics ?? MOST_TOPICS
   }
 
-  publish(message: Message, options: PublishOptions = {}): Promise<string> {
+  publish(message: Message, options: PublishOptions | PassingOptions = {}): Promise<string> {
     const hub = this.#hub
+    const { log } = hub
     if (this.#ending || hub.isFinal) throw channelEnded()
-    const kept = hub.log.append(toLogMessage(message, options, this.#options.serialize, this.#reserved, this.#maxTopics), options)
-    kept.then(
+    const logMessage = toLogMessage(message, options, this.#options.serialize, this.#reserved, this.#maxTopics)
+    const published = options.keep === false ? log.tell?.(logMessage) : log.append(logMessage, options)
+    if (!published) throw invalidOption("keep: false does not work with this channel's log; update the package that makes it, or use another log")
+    published.then(
       () => counts.published++,
       (error) => {
         countFailed(error)
         hub.report(error, 'publish')
       },
     )
-    return kept
+    return published
   }
 
   subscribe(stream: FeedableStream, options: SubscribeOptions = {}): Subscription {

@@ -1,7 +1,8 @@
+import { describe } from '../describe.ts'
 import { TidingsError } from '../errors.ts'
 import type { LogMessage } from '../log/message-log.ts'
 import { encodeBlock, isBytes, type Message, type Serialize, textOf } from '../message/message.ts'
-import { checkNames } from '../option-checks.ts'
+import { checkNames, invalidOption } from '../option-checks.ts'
 import { checkedName } from './checked-name.ts'
 import { topicsOf } from './topics.ts'
 
@@ -9,9 +10,15 @@ import { topicsOf } from './topics.ts'
 export interface PublishOptions {
   /**
    * The topic of the message, or several. A reader that names topics gets only their messages, and each message once.
-   * At most 1,024 characters each. A log on an engine takes several with its option `severalTopics`.
+   * At most 1,024 characters each. A log on an engine keeps messages of several with its option `severalTopics`.
    */
   topic?: string | readonly string[] | undefined
+  /**
+   * Whether the log keeps the message. With `false`, for typing indicators and cursors, it has no id and is never sent
+   * again: it reaches only readers that have had all messages before it, can be written to and wait for no snapshot.
+   * @default true
+   */
+  keep?: true | undefined
   /** A newer message of the same key supersedes this one for readers that conflate. At most 1,024 characters. */
   key?: string | undefined
   /**
@@ -21,7 +28,17 @@ export interface PublishOptions {
   idempotencyKey?: string | undefined
 }
 
-const PUBLISH_OPTIONS = ['topic', 'key', 'idempotencyKey']
+/** The options of `publish` for a message that the log does not keep. */
+export interface PassingOptions extends Pick<PublishOptions, 'topic'> {
+  /** See `PublishOptions`. */
+  keep: false
+  /** A message that is not kept supersedes none. */
+  key?: undefined
+  /** A message that is not kept is not sent again. */
+  idempotencyKey?: undefined
+}
+
+const PUBLISH_OPTIONS = ['topic', 'keep', 'key', 'idempotencyKey']
 
 /** The names of a channel's own events. */
 export type ReservedEvents = ReadonlySet<string>
@@ -29,7 +46,7 @@ export type ReservedEvents = ReadonlySet<string>
 /** Checks and encodes a message for its log. A later change of its data has no effect. */
 export function toLogMessage(
   message: Message,
-  options: PublishOptions,
+  options: PublishOptions | PassingOptions,
   serialize: Serialize = JSON.stringify,
   reserved: ReservedEvents,
   maxTopics = 1,
@@ -49,7 +66,11 @@ export function toLogMessage(
     throw new TidingsError('ERR_SSE_RESERVED_EVENT', `event ${JSON.stringify(event)} belongs to the channel itself; use another name, or set its resetEvent`)
   const [topic, ...moreTopics] = Array.isArray(options.topic) ? (topicsOf(options.topic, maxTopics) ?? []) : [nameOf('topic', options.topic)]
   const key = nameOf('key', options.key)
-  nameOf('idempotencyKey', options.idempotencyKey)
+  const { keep = true } = options
+  const idempotencyKey = nameOf('idempotencyKey', options.idempotencyKey)
+  if (typeof keep !== 'boolean') throw invalidOption(`keep must be true or false, got ${describe(keep)}`)
+  if (!keep && (key ?? idempotencyKey) !== undefined)
+    throw invalidOption('a message that is not kept takes no key and no idempotencyKey: leave them out, or keep the message')
   const isText = typeof parts.data === 'string' || isBytes(parts.data)
   return {
     block,

@@ -4,6 +4,7 @@ import type { ChannelMessage, View } from '../delivery/view.ts'
 import { TidingsError } from '../errors.ts'
 import type { LogEntry, Tail, TailedLog } from '../log/message-log.ts'
 import { calledUnless, settledUnless } from '../waiting.ts'
+import type { Hearer, RecentTold } from './recent-told.ts'
 
 /** The options of `messages`. */
 export interface MessagesOptions {
@@ -20,7 +21,7 @@ export interface MessagesOptions {
 }
 
 /** The position of a reader of `messages()`. */
-export interface Place {
+export interface Place extends Hearer {
   /** The offset of the last message that it got. The channel sets it to `undefined` when the log has lost that. */
   cursor: number | undefined
 }
@@ -38,6 +39,8 @@ export interface Beginning {
 /** The parts of a channel that a reader of `messages()` needs. */
 export interface MessageSource {
   readonly log: TailedLog
+  /** The messages that the log does not keep. */
+  readonly recent: RecentTold
   /** Keeps the place up to date when the log loses messages. Returns a function that ends this. */
   enter(place: Place): () => void
   /** Whether no further message will come to this reader. */
@@ -70,7 +73,7 @@ export function readMessages(
       // The loaded messages may have been dropped again.
       reaching = cursor === undefined || view.partAfter(cursor) ? undefined : beginning.load()
     }
-    const here: Place = { cursor: beginning.cursor() }
+    const here: Place = { cursor: beginning.cursor(), heard: source.recent.next }
     const leave = source.enter(here)
     try {
       if (beginning.recent) await goBack(here, beginning.recent)
@@ -91,6 +94,7 @@ export function readMessages(
       await reached(reaching)
     }
   }
+  const messageOf = (entry: LogEntry): ChannelMessage => ({ event: entry.event, data: source.valueOf(entry), id: entry.id, topic: entry.topic })
   async function* readFrom(here: Place): AsyncGenerator<ChannelMessage, undefined> {
     let part: Tail | undefined
     let next = (): LogEntry | undefined => undefined
@@ -105,9 +109,14 @@ export function readMessages(
       if (present !== part) next = view.walk(here.cursor as number, present)
       part = present
       const entry = next()
-      if (entry) {
+      const told = source.recent.take(here, entry?.offset ?? part.head + 1)
+      if (told) {
+        // The walk begins again, because it is past the entry.
+        part = undefined
+        if (told.offset >= (here.cursor as number) && view.hasTopicOf(told)) yield messageOf(told)
+      } else if (entry) {
         here.cursor = entry.offset
-        yield { event: entry.event, data: source.valueOf(entry), id: entry.id, topic: entry.topic }
+        yield messageOf(entry)
       } else {
         here.cursor = part.head
         if (part !== source.log.tail) continue

@@ -1,9 +1,10 @@
 import { type AsyncContext, runIn } from '../async-context.ts'
-import type { Tail } from '../log/message-log.ts'
+import type { LogEntry, Tail } from '../log/message-log.ts'
 import type { SharedWriter } from '../message/shared-frames.ts'
 import { counts } from '../metrics.ts'
 import { wholeMilliseconds } from '../time-source.ts'
 import type { Batch } from './batch.ts'
+import { Told } from './told.ts'
 import type { View } from './view.ts'
 
 /** The parts of a channel that an audience needs. */
@@ -26,7 +27,7 @@ export interface AudienceMember {
   /** The batch was written to it, and waits for the peer. */
   fallBehind(batch: Batch): void
   /** Writes the messages after its cursor. Returns false where an outer call is doing so already. */
-  deliver(): boolean
+  deliver(told?: Told): boolean
   /** The entries after the offset `upTo` are about to change. */
   breakAt(upTo: number): void
   /** Ends its stream. */
@@ -53,10 +54,14 @@ export class Audience {
   isDue = false
   /** While it is due: the offset of the first of these messages. */
   #firstUnread: number | undefined
+  /** The messages that were told since the last flush. */
+  #told: Told | undefined
   /** The shared cursor after the last shared write. */
   cursor = 0
-  /** The offset of the last message of the last shared write. */
+  /** The offset of the last kept message of the shared writes. */
   told = 0
+  /** The number of the shared write that wrote it. */
+  toldIn = 0
   /** The time of the last shared write, as `wholeMilliseconds` tells it. */
   wroteAt = 0
   /** The number of shared writes. A reader compares it to the number at which it joined. */
@@ -104,6 +109,16 @@ export class Audience {
     this.#firstUnread ??= offset
   }
 
+  /** A message that the log does not keep has come for its readers. */
+  hear(message: LogEntry): void {
+    this.#told ??= new Told()
+    const { messages } = this.#told
+    // A message of two of its topics comes twice.
+    if (messages.at(-1) !== message) messages.push(message)
+    // No reader may move past the place where it stands.
+    this.markUnread(message.offset + 1)
+  }
+
   /** Its readers have got all messages. */
   clearDue(): void {
     this.isDue = false
@@ -115,7 +130,7 @@ export class Audience {
     this.scatter()
     for (const reader of this) reader.breakAt(upTo)
     this.view.forget()
-    this.#firstUnread = undefined
+    this.#firstUnread = this.#told = undefined
   }
 
   /** Gives each reader its own cursor again. */
@@ -128,13 +143,23 @@ export class Audience {
    * them already; that call writes the new messages, too.
    */
   deliver(): boolean {
+    const told = this.#told
+    if (told && !this.#delivers) {
+      this.#told = undefined
+      this.#deliver(told)
+      told.batches.clear()
+    }
+    return this.#deliver() && !this.#told
+  }
+
+  #deliver(told?: Told): boolean {
     let isDone = !this.#delivers
     if (isDone) {
       this.#delivers = true
-      if (!this.#deliverTogether()) this.scatter()
+      if (!this.#deliverTogether(told)) this.scatter()
       this.#delivers = false
     }
-    for (const reader of this.#single) if (!reader.deliver()) isDone = false
+    for (const reader of this.#single) if (!reader.deliver(told)) isDone = false
     return isDone
   }
 
@@ -142,16 +167,18 @@ export class Audience {
    * Returns false where each reader must go on by itself: to be told of a gap or the end, or to be cut because the
    * filter throws.
    */
-  #deliverTogether(): boolean {
+  #deliverTogether(told: Told | undefined): boolean {
     const { tail } = this.#hub
     while (this.#together.length > 0) {
       const from = this.#position
       if (this.#hub.hasEnded || (from < tail.floor && this.view.hasGap(from))) return false
-      if (from >= tail.head) return true
-      const batch = this.#batchAfter(from)
+      if (from >= tail.head && !told) return true
+      const batch = this.#batchAfter(from, told)
       if (!batch) return false
       if (batch.isEmpty) this.cursor = batch.to
       else this.#write(batch)
+      // The next call goes on. In this one, readers that leave the shared cursor would be told twice.
+      if (told && batch.tellsAll) return true
     }
     return true
   }
@@ -161,11 +188,12 @@ export class Audience {
     return Math.max(this.cursor, this.quietUntil)
   }
 
-  #batchAfter(cursor: number): Batch | undefined {
+  #batchAfter(cursor: number, told: Told | undefined): Batch | undefined {
     try {
       const { view } = this
+      const { tail } = this.#hub
       // All readers have the same filter, so the context of the first one serves for all.
-      return view.filter ? runIn(this.#together[0]?.context, () => view.batchAfter(cursor)) : view.batchAfter(cursor)
+      return view.filter ? runIn(this.#together[0]?.context, () => view.batchAfter(cursor, tail, told)) : view.batchAfter(cursor, tail, told)
     } catch {
       return undefined
     }
@@ -184,9 +212,11 @@ export class Audience {
     }
     counts.messages += batch.messages * (length - refused)
     this.cursor = batch.to
-    this.told = batch.last
     this.wroteAt = wholeMilliseconds()
     this.writes++
+    if (batch.last === undefined) return
+    this.told = batch.last
+    this.toldIn = this.writes
   }
 
   #writeTo(seat: number, batch: Batch): boolean | undefined {

@@ -10,6 +10,7 @@ import { gapAtCursor, gapAtStart } from './gap.ts'
 import { type LookBack, lookBack } from './look-back.ts'
 import { isNow, neededBy, offsetOf, type Start } from './reader-start.ts'
 import { type RunningSnapshots, type Snapshot, type SnapshotResult, type SnapshotTaker, snapshotParts, withPosition } from './snapshot.ts'
+import type { Told } from './told.ts'
 import type { View } from './view.ts'
 
 /** What happens to a reader that is so slow that messages for it are dropped: see `SubscribeOptions.lag`. */
@@ -120,14 +121,16 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
   /**
    * Writes the messages after the cursor until the stream is full or no message is left. Returns false where an outer
    * call is doing so already.
+   * @param told the messages that were told since the last flush. It gets them where it has had all before them
    */
-  deliver(): boolean {
+  deliver(told?: Told): boolean {
     // A filter or a callback may publish a message. The loop of the outer call reads it.
     if (this.#delivers) return false
     if (this.#pace === 'shared') return true
     this.#delivers = true
     const stream = this.#stream
     this.#passQuiet()
+    let tells = told
     try {
       while (stream?.['~ready'] && this.#phase === 'reading') {
         const part = this.#part
@@ -136,18 +139,22 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
           continue
         }
         const { name } = this.#audience.view
-        const batch = this.#nextBatch(part)
+        const batch = this.#nextBatch(part, this.#conflates ? undefined : tells)
         // A filter may have closed the subscription, or changed its topics.
         if (this.#stream !== stream) break
-        if (this.#audience.view.name !== name) continue
+        if (this.#audience.view.name !== name) {
+          tells = undefined
+          continue
+        }
         if (!batch) {
           if (this.#hub.hasEnded) this.#endWithPosition(stream)
           else this.#catchUp(stream)
           return true
         }
         this.#cursor = batch.to
+        if (batch.tellsAll) tells = undefined
         if (batch.isEmpty) continue
-        this.#told = batch.last
+        this.#told = batch.last ?? this.#told
         if (this.#replays) {
           counts.replayed += batch.messages
           this.#findsNothing = false
@@ -183,7 +190,7 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
 
   fallBehind(batch: Batch): void {
     this.#cursor = batch.to
-    this.#told = batch.last
+    this.#told = batch.last ?? this.#told
     this.#stream?.['~waits'](batch)
   }
 
@@ -273,14 +280,19 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
     return this.#cursor >= tail.floor ? tail : this.#audience.view.partAfter(this.#cursor)
   }
 
-  #nextBatch(part: Tail): Batch | undefined {
-    if (this.#cursor >= this.#hub.tail.head) return undefined
+  #nextBatch(part: Tail, told: Told | undefined): Batch | undefined {
+    if (this.#cursor >= this.#hub.tail.head && !told) return undefined
     const { view } = this.#audience
-    return view.filter ? runIn(this.context, () => this.#batchOf(view, part)) : this.#batchOf(view, part)
+    return view.filter ? runIn(this.context, () => this.#batchOf(view, part, told)) : this.#batchOf(view, part, told)
   }
 
-  #batchOf(view: View, part: Tail): Batch {
-    return this.#lag === 'conflate' && this.#pace === 'behind' ? view.conflatedAfter(this.#cursor, this, part) : view.batchAfter(this.#cursor, part)
+  #batchOf(view: View, part: Tail, told: Told | undefined): Batch {
+    return this.#conflates ? view.conflatedAfter(this.#cursor, this, part) : view.batchAfter(this.#cursor, part, told)
+  }
+
+  /** Whether it skips messages that a newer one of their key supersedes. */
+  get #conflates(): boolean {
+    return this.#lag === 'conflate' && this.#pace === 'behind'
   }
 
   #catchUp(stream: FedStream): void {
@@ -313,8 +325,8 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
     const shared = this.#audience
     this.#cursor = Math.max(this.#cursor, shared.cursor)
     if (shared.writes === this.#sharedWrites) return
+    if (shared.toldIn > this.#sharedWrites) this.#told = shared.told
     this.#sharedWrites = shared.writes
-    this.#told = shared.told
     this.#wroteAt = shared.wroteAt
   }
 

@@ -1,8 +1,10 @@
 import type { LogEntry, Tail, TailedLog } from '../log/message-log.ts'
+import { topicsOfMessage } from '../log/topic-index.ts'
 import type { AnyEvents } from '../message/message.ts'
 import { Batch } from './batch.ts'
 import { BatchCache } from './batch-cache.ts'
 import { NewestOfKeys } from './newest-of-keys.ts'
+import type { Told } from './told.ts'
 
 interface ReadMessage<Name, Data> {
   /** The name of the event; `'message'` where it has none. */
@@ -12,7 +14,7 @@ interface ReadMessage<Name, Data> {
    * that of the published data. A value that JSON does not have has become another one: a `Date` is a string.
    */
   readonly data: Data
-  /** The id that `publish` resolved to. */
+  /** The id that `publish` resolved to; `''` for a message that is not kept. */
   readonly id: string
   /** The topic; the first one where the message has several. */
   readonly topic: string | undefined
@@ -72,6 +74,11 @@ export class View {
     this.#conflated.clear()
   }
 
+  /** Whether a message has one of the view's topics. */
+  hasTopicOf(message: LogEntry): boolean {
+    return !this.topics || topicsOfMessage(message).some((topic) => this.topics?.has(topic))
+  }
+
   /** Whether a message of the view after `cursor` may have been dropped from the tail. */
   hasGap(cursor: number): boolean {
     return this.#source.tail.hasGap(cursor, this.topics)
@@ -104,9 +111,14 @@ export class View {
     }
   }
 
-  /** The batch of the messages after `cursor` in a part of the log. */
-  batchAfter(cursor: number, tail: Tail = this.#source.tail): Batch {
-    return this.#upToDate(this.#batches).find(cursor, () => this.#makeBatch(cursor, tail, this.walk(cursor, tail)))
+  /**
+   * The batch of the messages after `cursor` in a part of the log.
+   * @param told the messages that were told since the last flush. Only a batch of the tail has them
+   */
+  batchAfter(cursor: number, part: Tail = this.#source.tail, told?: Told): Batch {
+    const tells = part === this.#source.tail ? told : undefined
+    const batches = tells?.batches ?? this.#upToDate(this.#batches)
+    return batches.find(cursor, () => this.#makeBatch(cursor, part, this.walk(cursor, part), undefined, tells))
   }
 
   /**
@@ -148,11 +160,20 @@ export class View {
   }
 
   /** @param until the last offset that the batch may cover; by default the head */
-  #makeBatch(cursor: number, tail: Tail, next: () => LogEntry | undefined, until: number = Number.POSITIVE_INFINITY): Batch {
+  #makeBatch(cursor: number, tail: Tail, next: () => LogEntry | undefined, until: number = Number.POSITIVE_INFINITY, told?: Told): Batch {
     let { floor } = tail
     let text = ''
     let messages = 0
     let last = cursor
+    let tellNext = 0
+    const add = (entry: LogEntry): void => {
+      text += frameOf(entry)
+      messages++
+    }
+    const tellBefore = (end: number): void => {
+      for (let message = told?.messages[tellNext]; message && message.offset < end; message = told?.messages[++tellNext])
+        if (message.offset >= cursor && this.#passes(message)) add(message)
+    }
     // A filter may publish a message, and so cause the next messages to be dropped. The batch then ends before them,
     // and its reader meets the gap.
     const isCut = (): boolean => {
@@ -161,12 +182,16 @@ export class View {
       return tail.hasGap(last, this.topics)
     }
     for (let entry = next(); entry; entry = next()) {
-      if (isCut() || text.length >= BATCH_LENGTH || (text !== '' && endsPage(last, tail.head))) return new Batch(text, messages, last, last)
-      text += frameOf(entry)
-      messages++
+      // A reader that goes on from the same cursor would be told the same again.
+      if (isCut() || (last > cursor && (text.length >= BATCH_LENGTH || endsPage(last, tail.head)))) return new Batch(text, messages, last, last)
+      tellBefore(entry.offset)
+      add(entry)
       last = entry.offset
     }
-    return new Batch(text, messages, last, isCut() ? last : Math.min(tail.head, until))
+    const isWhole = !isCut()
+    const to = isWhole ? Math.min(tail.head, until) : last
+    if (isWhole) tellBefore(to + 1)
+    return new Batch(text, messages, last > cursor ? last : undefined, to, isWhole && told !== undefined)
   }
 
   #passes(entry: LogEntry): boolean {
@@ -186,6 +211,6 @@ function endsPage(offset: number, head: number): boolean {
 }
 
 /** The frame of an entry. */
-function frameOf(entry: LogEntry): string {
-  return `${entry.block}id: ${entry.id}\n\n`
+function frameOf({ block, id }: LogEntry): string {
+  return id === '' ? `${block}\n` : `${block}id: ${id}\n\n`
 }

@@ -1,11 +1,11 @@
 import { runOutside } from '../async-context.ts'
-import { channelEnded, notKept, unavailable } from '../errors.ts'
+import { channelEnded, notKept, notTold, unavailable } from '../errors.ts'
 import { randomEpoch } from '../log/random-epoch.ts'
 import { byteLength } from '../message/byte-length.ts'
 import { now } from '../time-source.ts'
 import { settledWithin } from '../timer.ts'
 import { backOff } from './back-off.ts'
-import { noAnswer } from './deadline.ts'
+import { noAnswer, withDeadline } from './deadline.ts'
 import { type Engine, type EngineBatch, type EngineReceipt, parseEngineId } from './engine.ts'
 import type { ResolvedEngineLogOptions } from './engine-log-options.ts'
 import { Mark } from './mark.ts'
@@ -15,6 +15,8 @@ interface Pending {
   readonly packed: string | undefined
   readonly bytes: number
   readonly idempotencyKey: string | undefined
+  /** False where the engine does not keep it. */
+  readonly isKept: boolean
   /** When it was added, in milliseconds of `now()`. */
   readonly since: number
   /** The mark that stands just before this message. */
@@ -48,6 +50,8 @@ export class Appends {
   /** The time that the engine took for the last batch, in milliseconds. */
   #took = 0
   #isSending = false
+  /** Whether the present call has failed, and is made again. */
+  #isRetrying = false
   #isClosed = false
 
   constructor(engine: Engine, options: ResolvedEngineLogOptions, onReceipt: (receipt: EngineReceipt) => void) {
@@ -60,11 +64,16 @@ export class Appends {
    * Adds a message. Resolves to its id when the engine has it.
    * @throws `ERR_SSE_LOG_UNAVAILABLE`, `ERR_SSE_CHANNEL_ENDED`, both as rejections
    */
-  add(packed: string, idempotencyKey: string | undefined): Promise<string> {
+  add(packed: string, idempotencyKey: string | undefined, isKept = true): Promise<string> {
     const bytes = byteLength(packed)
     if (this.#bytes > 0 && this.#bytes + bytes > this.#options.maxPendingBytes)
-      return Promise.reject(unavailable(`more than ${this.#options.maxPendingBytes} bytes would wait for it`))
-    return this.#push(packed, bytes, idempotencyKey)
+      return Promise.reject((isKept ? unavailable : notTold)(`more than ${this.#options.maxPendingBytes} bytes would wait for it`))
+    return this.#push(packed, bytes, idempotencyKey, isKept)
+  }
+
+  /** Adds a message that the engine does not keep. Resolves to `''`. @throws as `add` does, without a retry */
+  tell(packed: string): Promise<string> {
+    return this.#isRetrying ? Promise.reject(notTold('earlier messages wait for it')) : this.add(packed, undefined, false)
   }
 
   /** Marks the place after all messages that were added before this call. */
@@ -84,10 +93,10 @@ export class Appends {
     this.#fail(this.#waiting.splice(0), unavailable('the log was closed'))
   }
 
-  #push(packed: string | undefined, bytes: number, idempotencyKey: string | undefined): Promise<string> {
+  #push(packed: string | undefined, bytes: number, idempotencyKey: string | undefined, isKept = true): Promise<string> {
     if (this.#isClosed) return Promise.reject(unavailable('the log was closed'))
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ packed, bytes, idempotencyKey, since: now(), mark: this.#mark?.carry(), resolve, reject })
+      this.#waiting.push({ packed, bytes, idempotencyKey, isKept, since: now(), mark: this.#mark?.carry(), resolve, reject })
       this.#mark = undefined
       this.#bytes += bytes
       if (!this.#isSending) runOutside(() => this.#sendAll())
@@ -99,7 +108,7 @@ export class Appends {
     // Waits for the other messages of this turn.
     await Promise.resolve()
     for (let batch = this.#nextBatch(); batch.length > 0; batch = this.#nextBatch()) {
-      await this.#send(batch)
+      await (batch[0]?.isKept ? this.#send(batch) : this.#tell(batch))
       for (const { bytes } of batch) this.#bytes -= bytes
     }
     this.#isSending = false
@@ -108,9 +117,9 @@ export class Appends {
   #nextBatch(): Pending[] {
     let bytes = 0
     let count = 0
-    for (const { packed, bytes: more } of this.#waiting) {
+    for (const { packed, bytes: more, isKept } of this.#waiting) {
       bytes += more
-      if (count > 0 && (count === BATCH_MESSAGES || bytes > BATCH_BYTES)) break
+      if (count > 0 && (count === BATCH_MESSAGES || bytes > BATCH_BYTES || isKept !== this.#waiting[0]?.isKept)) break
       count++
       if (packed === undefined) break
     }
@@ -141,6 +150,27 @@ export class Appends {
     } catch (error) {
       this.#fail(pending, error)
     }
+    this.#isRetrying = false
+  }
+
+  /** Gives messages to the followers in one call, which is not made again. */
+  async #tell(pending: readonly Pending[]): Promise<void> {
+    const packed = pending.map((each) => each.packed ?? '')
+    try {
+      await withDeadline(this.#engine.tell?.({ writer: this.#writer, sequence: ++this.#sequence, packed }) as Promise<void>, LONGEST_CALL)
+      this.#settleMarks(pending, undefined)
+      for (const { resolve } of pending) resolve('')
+    } catch (error) {
+      this.#fail(pending, isCoded(error, 'ERR_SSE_CHANNEL_ENDED') ? channelEnded() : notTold((error as Error).message, error))
+    }
+  }
+
+  /** Rejects the messages that the engine does not keep, because they do not wait for an engine that is away. */
+  #dropTold(): void {
+    const told = this.#waiting.filter(({ isKept }) => !isKept)
+    this.#waiting = this.#waiting.filter(({ isKept }) => isKept)
+    for (const { bytes } of told) this.#bytes -= bytes
+    this.#fail(told, notTold('earlier messages wait for it'))
   }
 
   /**
@@ -159,7 +189,11 @@ export class Appends {
         else failure = error
       })
       await settledWithin(Promise.race([answer.given, failed]), Math.min(LONGEST_CALL, left), () => {})
-      if (!answer.isGiven) await Promise.race([answer.given, backOff(attempt, until - now())])
+      if (!answer.isGiven) {
+        this.#isRetrying = true
+        this.#dropTold()
+        await Promise.race([answer.given, backOff(attempt, until - now())])
+      }
       if (answer.isGiven) return answer.given
     }
   }

@@ -1,5 +1,5 @@
 import { runOutside } from '../async-context.ts'
-import { channelEnded, foreignEntry } from '../errors.ts'
+import { channelEnded, foreignEntry, notTold } from '../errors.ts'
 import type { KeptTail } from '../log/kept-tail.ts'
 import type { AppendOptions, LogEntry, LogFollower, LogMessage, LogPage, LogStatus, Tail, TailedLog } from '../log/message-log.ts'
 import { ReadableTail } from '../log/readable-tail.ts'
@@ -37,6 +37,7 @@ const GONE = -1
  */
 class EngineLog implements TailedLog {
   readonly tail: Tail
+  readonly tell?: (message: LogMessage) => Promise<string>
   readonly #engine: Engine
   readonly #options: ResolvedEngineLogOptions
   readonly #appends: Appends
@@ -83,6 +84,7 @@ class EngineLog implements TailedLog {
     this.#pages = new PageReader(engine, this.#followed.clock)
     this.#back = new ReadBack(this.#followed, options, this.#pages.read, () => this.#syncAnew())
     this.#appends = new Appends(engine, options, (receipt) => this.#onReceipt(receipt))
+    if (engine.tell) this.tell = (message) => this.#tell(message)
   }
 
   append(message: LogMessage, { idempotencyKey }: AppendOptions = {}): Promise<string> {
@@ -90,6 +92,11 @@ class EngineLog implements TailedLog {
       throw invalidOption('this log takes one topic a message; set its severalTopics once all of its processes know the option')
     if (this.#isEnding || this.#isEnded) return Promise.reject(channelEnded())
     return this.#appends.add(packMessage(message), idempotencyKey)
+  }
+
+  #tell(message: LogMessage): Promise<string> {
+    if (this.#isEnding || this.#isEnded) return Promise.reject(channelEnded())
+    return this.#status === 'away' ? Promise.reject(notTold('it is away')) : this.#appends.tell(packMessage(message))
   }
 
   async end(): Promise<void> {
@@ -190,6 +197,7 @@ class EngineLog implements TailedLog {
         this.#syncAnew()
       },
       news: (page) => this.#receive(page),
+      told: (told) => this.#followed.hear(told),
       strange: (what) => this.#tellOfForeign(what),
       lost: (error) => {
         this.#isFollowing = false

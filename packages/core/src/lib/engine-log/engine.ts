@@ -66,12 +66,28 @@ export interface EngineReceipt {
   readonly isUntold?: boolean
 }
 
+/** Messages that an engine gives to its followers in one call, and does not keep. */
+export interface EngineTelling {
+  /** The name of the sender: see `EngineBatch`. */
+  readonly writer: string
+  /** Its number among the batches and the calls of this kind of this writer. A call that comes twice has the same. */
+  readonly sequence: number
+  readonly packed: readonly string[]
+}
+
+/** The same as followers get it. As a position, it is that of the log's newest message at the call. */
+export interface EngineTold extends EngineTelling, EnginePosition {
+  readonly epoch: string
+}
+
 /** A listener to an engine: the calls that `follow` makes. */
 export interface EngineListener {
   /** Following works, for the first time or again. Earlier messages are found by `read`. */
   restored(): void
   /** Messages were appended. The page has them, and the log's position after them. MAY come twice, late or never. */
   news(page: EnginePage): void
+  /** Messages came that the engine does not keep. MAY come twice, late or never. Unset in the first release. */
+  told?(told: EngineTold): void
   /** An announcement came that is no news. @param what describes it for the developer of the app */
   strange(what: string): void
   /** Following does not work at present. The engine keeps trying. */
@@ -107,6 +123,12 @@ export interface Engine {
    * new epoch.
    */
   read(direction: 'after' | 'before', position: EnginePosition, limit: PageLimit): Promise<EnginePage>
+  /**
+   * MUST give the messages to each follower, in order with those of `append`, and keep nothing. MUST reject as
+   * `append` does. Processes of an earlier version MUST NOT get them. Unset: channels cannot publish with
+   * `keep: false`.
+   */
+  tell?(telling: EngineTelling): Promise<void>
   /** Tells a listener of all messages that are appended after it calls `restored`. */
   follow(listener: EngineListener): EngineSubscription
 }

@@ -3,10 +3,11 @@ import { type EntryIds, KeptEntry } from '../log/kept-entry.ts'
 import { KeptTail } from '../log/kept-tail.ts'
 import type { LogFollower } from '../log/message-log.ts'
 import { isNext, type Run, runAfter, type Unpacked } from './chain.ts'
-import { type EngineEntry, type EnginePage, type EnginePosition, engineId, type PageLimit } from './engine.ts'
+import { type EngineEntry, type EnginePage, type EnginePosition, type EngineTold, engineId, type PageLimit } from './engine.ts'
 import { EngineClock } from './engine-clock.ts'
 import { unpackMessage } from './packed-message.ts'
 import type { ReadPage } from './page-reader.ts'
+import { ToldMessages } from './told-messages.ts'
 
 const FIRST: EnginePosition = { offset: 0, at: 0 }
 const NO_ENTRIES: PageLimit = { messages: 0, bytes: 0 }
@@ -31,6 +32,7 @@ export class FollowedTail {
   #ids: EntryIds | undefined
   /** When the newest message was appended, in milliseconds of the engine's clock. */
   #headAt = 0
+  readonly #told = new ToldMessages()
 
   /** @param onForeign called with a description of entries that no log has written */
   constructor(bounds: HistoryBounds, followers: ReadonlySet<LogFollower>, onForeign: (what: string) => void) {
@@ -76,6 +78,12 @@ export class FollowedTail {
       } else if (next.offset > this.tail.head || next.at !== this.atOf(next.offset, next.at)) return false
     }
     return offset <= this.tail.head
+  }
+
+  /** Gives messages that the engine does not keep to the followers, once the tail is where they stand. */
+  hear(told: EngineTold): void {
+    this.#told.add(told)
+    this.#tell()
   }
 
   /** Reads the messages of the engine up to its newest one. Resolves to the last page. */
@@ -126,6 +134,15 @@ export class FollowedTail {
     this.#headAt = entry.at
     this.clock.hearOfEntry(entry.at)
     for (const follower of this.#followers) follower.entry(entry)
+    this.#tell()
+  }
+
+  #tell(): void {
+    for (const packed of this.#told.take(this.epoch, this.#place)) {
+      const message = unpackMessage(packed)
+      if (!message) this.#onForeign(`${JSON.stringify(packed.slice(0, 100))} was told`)
+      else for (const follower of this.#followers) follower.told?.({ ...message, id: '', offset: this.tail.head, at: this.clock.present })
+    }
   }
 
   /** Moves to a position. The messages between the head and the position are lost. */
@@ -197,6 +214,7 @@ export class FollowedTail {
   #goOnFrom({ offset, at }: EnginePosition): void {
     this.tail.restartAt(offset, at)
     this.#headAt = at
+    this.#tell()
   }
 }
 

@@ -52,6 +52,13 @@ class MemoryLog implements TailedLog {
     return Promise.resolve(id)
   }
 
+  tell(message: LogMessage): Promise<string> {
+    if (this.#ended) return Promise.reject(channelEnded())
+    const told = { ...message, id: '', offset: this.#kept.head, at: Date.now() }
+    for (const follower of this.#followers) follower.told?.(told)
+    return Promise.resolve('')
+  }
+
   async read(after: number, limit: number): Promise<LogPage> {
     this.#kept.trimAged()
     return this.#kept.page(after, limit)

@@ -45,6 +45,11 @@ export interface LogFollower {
   /** MUST be called once with each entry, in the order of offsets, also with entries that this process appended. */
   entry(entry: LogEntry): void
   /**
+   * MUST be called with each message of `tell`, between the entries where it stands, and once. Its `id` is `''`, and
+   * its `offset` that of the entry before it.
+   */
+  told?(message: LogEntry): void
+  /**
    * MAY be called before an append drops the entries up to this offset, so that a follower can still read them. The
    * follower may append a message during the call.
    */
@@ -83,6 +88,12 @@ export interface MessageLog {
    * where it cannot tell that it has. Ids MUST grow in the order of the calls.
    */
   append(message: LogMessage, options?: AppendOptions): Promise<string>
+  /**
+   * Gives a message to all followers that have had all entries before it, and does not keep it. It MUST stand after
+   * all earlier appends of this log object, and before all later ones. MUST resolve to `''`, and MUST NOT send it
+   * again. MUST reject at once with `ERR_SSE_LOG_UNAVAILABLE` while the engine is away. Unset where the log cannot.
+   */
+  tell?(message: LogMessage): Promise<string>
   /** MUST resolve to at most `limit` entries after the offset `after`, oldest first. */
   read(after: number, limit: number): Promise<LogPage>
   /**

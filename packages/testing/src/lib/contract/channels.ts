@@ -491,6 +491,58 @@ export const channels: readonly AdapterSentence[] = [
     },
   ),
   sentence(
+    'C14',
+    '`publish(message, { keep: false })` reaches each reader that has had all before it, is writable and holds no ' +
+      'snapshot, once, in order with kept messages, in all processes; it has no id, moves no position, is never ' +
+      'replayed, never a gap.',
+    'Tidings',
+    {
+      // Comes between the kept messages, once, without an id, and to no reader that comes later.
+      'between-kept': async ({ start }) => {
+        const channel = createChannel()
+        const topics = [undefined, ['a'], ['b']]
+        const app = await serve(start, channel, () => ({ topics: topics[channel.subscribers % 3] }))
+        const clients = [await joined(app), await joined(app), await joined(app)]
+        channel.publish('1', { topic: 'a' })
+        equal(await channel.publish({ event: 'typing', data: 'Ada' }, { topic: ['a', 'b'], keep: false }), '')
+        channel.publish('2', { topic: 'a' })
+        channel.publish('3', { topic: 'b' })
+        channel.publish({ event: 'typing', data: 'Bob' }, { topic: 'b', keep: false })
+        const [all] = clients as [Client]
+        await all.until('data: Bob\n')
+        const back = await ask(app, after(messagesIn(all.text)[0]?.id ?? ''))
+        channel.end()
+        const texts = await Promise.all([...clients, back].map(({ ended }) => within(ended, 'the end')))
+        deepEqual(texts.map(dataIn), [
+          ['1', 'Ada', '2', '3', 'Bob'],
+          ['1', 'Ada', '2'],
+          ['Ada', '3', 'Bob'],
+          ['2', '3'],
+        ])
+        for (const text of texts) for (const { event, id } of messagesIn(text)) equal(id === undefined, event === 'typing')
+      },
+      // A reader that does not read misses them, and no kept message.
+      'does-not-read': {
+        also: ['B4'],
+        proof: async ({ start }) => {
+          const channel = createChannel({ history: { messages: 1_000, bytes: 100_000_000 } })
+          const app = await serve(start, channel)
+          const reads = await joined(app)
+          const late = await ask(app, { reads: false })
+          await eventually(() => channel.subscribers === 2, 'the subscribers')
+          const kept = await publishedTo(channel, [reads], () => (app.streams[1]?.bufferedAmount ?? 0) > 0)
+          channel.publish('typing', { keep: false })
+          await reads.until('data: typing\n')
+          channel.publish('last')
+          late.read()
+          await late.until('data: last\n')
+          deepEqual(dataIn(late.text), [...kept, 'last'])
+          deepEqual(dataIn(reads.text), [...kept, 'typing', 'last'])
+        },
+      },
+    },
+  ),
+  sentence(
     'C15',
     'The last message of a snapshot that dispatches an event MUST have the position as its id, unless `position` is false. The ' +
       'messages before it MUST NOT have an id. A page that stores `event.lastEventId` after a snapshot and comes back with it misses ' +

@@ -331,6 +331,68 @@ export const logContract: readonly Sentence<LogUnderTest, LogWorld>[] = [
           await collecting
         },
       },
+      // A message that is not kept reaches the followers of all processes between the entries, once, and no later one.
+      'not-kept': {
+        also: ['C14', 'G2'],
+        proof: async ({ open, again, closes }) => {
+          const log = await open()
+          if (!log.tell) return
+          const other = again?.(log)
+          if (other) {
+            closes(other)
+            await other.read(0, 1)
+          }
+          const followers = [log, ...(other ? [other] : [])].map((each) => {
+            const followed: string[] = []
+            each.follow({
+              entry: ({ data, offset }) => void followed.push(`${offset} ${data}`),
+              told: ({ data, id, offset }) => void followed.push(`after ${offset} ${data}${id}`),
+            })
+            return { each, followed }
+          })
+          for (const { each } of followers) await each.read(0, 1)
+          const appended = [log.append(message('a')), log.append(message('b'))]
+          const told = [log.tell(message('told')), log.tell(message('told again'))]
+          appended.push(log.append(message('c')))
+          equal(new Set(await Promise.all(appended)).size, 3)
+          deepEqual(await Promise.all(told), ['', ''])
+          if (other?.tell) equal(await other.tell(message('told by the other')), '')
+          await log.append(message('last'))
+          for (const { followed } of followers) {
+            await eventually(
+              () => followed.at(-1) === '4 last',
+              () => `the last entry; there are ${followed.join()}`,
+            )
+            const others = other ? ['after 3 told by the other'] : []
+            deepEqual(followed, ['1 a', '2 b', 'after 2 told', 'after 2 told again', '3 c', ...others, '4 last'])
+          }
+          deepEqual(
+            (await log.read(0, 10)).entries.map(({ data }) => data),
+            ['a', 'b', 'c', 'last'],
+          )
+        },
+      },
+      // A message that is not kept is rejected while the engine is away, and is told again once it is back.
+      'not-kept-away': {
+        also: ['C14'],
+        when: ({ disturbances = {} }) => Object.keys(disturbances).length > 0,
+        each: ({ disturbances = {} }) => Object.keys(disturbances),
+        proof: async ({ open, disturbances = {} }, each) => {
+          const log = await open()
+          if (!log.tell) return
+          const heard: string[] = []
+          log.follow({ entry: () => {}, told: ({ data }) => void heard.push(data) })
+          await log.read(0, 1)
+          const end = await disturbances[each]?.()
+          equal(await log.tell(message('in vain')).catch(({ code }: { code?: unknown }) => code), 'ERR_SSE_LOG_UNAVAILABLE')
+          await end?.()
+          for (let count = 1; !heard.includes('back'); count++) {
+            ok(count < 1_000)
+            await log.tell(message('back')).catch(() => {})
+            await new Promise((resolve) => setTimeout(resolve, 50))
+          }
+        },
+      },
       // A client that ignores blocks without data has had all with the last message of its topics and its filter.
       'ended-by-topic': {
         also: ['C17'],
