@@ -1,6 +1,6 @@
 // node packages/bench/fan-out/run.mjs [burst] [beside] [paced] [overload] [slow] [resume] [replay] [topics]
-// [counting] [joined] [change --before folder] [--rounds n] [--connections 100,1000,5000] [--ms n] [--only variant,…]
-// [--node path] [--sleeping-load] [--markdown]
+// [counting] [joined] [told] [change --before folder] [--rounds n] [--connections 100,1000,5000] [--ms n]
+// [--only variant,…] [--node path] [--sleeping-load] [--markdown]
 import { execFileSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { beside } from './beside.mjs'
@@ -14,9 +14,10 @@ import { compile } from './processes.mjs'
 import { replay } from './replay.mjs'
 import { resume } from './resume.mjs'
 import { slow } from './slow.mjs'
+import { told } from './told.mjs'
 import { topics } from './topics.mjs'
 
-const ALL = { burst, beside, paced, overload, slow, resume, replay, topics, counting, joined }
+const ALL = { burst, beside, paced, overload, slow, resume, replay, topics, counting, joined, told }
 // `change` needs another checkout, so it runs only by name.
 const PARTS = { ...ALL, change }
 

@@ -40,6 +40,14 @@ const VARIANTS = {
     let number = 0
     return { server, publish: (data) => both[number++ % 2].publish({ data }) }
   },
+  /** Messages that the channel does not keep. */
+  async 'express, keep: false'({ history }) {
+    const { createChannel } = await import('@tidings/core')
+    const { sse } = await import('@tidings/express')
+    const channel = createChannel({ history: { messages: history, bytes: 2 ** 30 } })
+    const server = await onPlainExpress((_req, res) => void channel.subscribe(res.sse()), sse())
+    return { server, publish: (data) => channel.publish({ data }, { keep: false }) }
+  },
   hono: (options) => onHono(options),
   'hono without pacing': async (options) => {
     await stopPacing()
