@@ -91,4 +91,25 @@ describeWith('redis-server')('beside a process of the first release', () => {
     }
     expect([await old.errors(), await present.errors(), old.stderr, present.stderr]).toEqual([[], [], '', ''])
   })
+
+  test('C14 it does not hear the messages of this release that are not kept, and gets all others', async () => {
+    const { old, present } = await startMachines()
+    const [there, here] = await Promise.all([read([old.port]), read([present.port])])
+    const kept: string[] = []
+    for (let round = 0; round < ROUNDS; round++) {
+      await present.publish(`not kept ${round}`, { keep: false })
+      kept.push(`${round}`)
+      await (round % 2 === 0 ? old : present).publish(`${round}`)
+    }
+    for (const reader of [there, here]) {
+      await until(
+        () => datas(reader).at(-1) === kept.at(-1),
+        () => datas(reader).join(),
+      )
+      expect(reader.messages.filter(({ id }) => id !== '').map(({ data }) => data)).toEqual(kept)
+    }
+    expect(datas(there)).toEqual(kept)
+    expect(datas(here).length).toBeGreaterThan(kept.length)
+    expect([await old.errors(), await present.errors(), old.stderr, present.stderr]).toEqual([[], [], '', ''])
+  })
 })

@@ -46,7 +46,7 @@ export class Machine {
     return this.#process.exitCode === null && this.#process.signalCode === null
   }
 
-  publish(data: string, options: { topic?: string | readonly string[]; key?: string; idempotencyKey?: string } = {}): Promise<Published> {
+  publish(data: string, options: { topic?: string | readonly string[]; keep?: false; key?: string; idempotencyKey?: string } = {}): Promise<Published> {
     return this.#ask('publish', { data, ...options })
   }
 
