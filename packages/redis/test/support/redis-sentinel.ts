@@ -37,7 +37,7 @@ export class RedisSentinel {
       `port ${port}`,
       `dir ${folder}`,
       `sentinel monitor ${MASTER} 127.0.0.1 ${master.port} 1`,
-      `sentinel down-after-milliseconds ${MASTER} 500`,
+      `sentinel down-after-milliseconds ${MASTER} 2000`,
       `sentinel failover-timeout ${MASTER} 2000`,
     ]
     writeFileSync(join(folder, 'sentinel.conf'), lines.join('\n'))
@@ -59,6 +59,21 @@ export class RedisSentinel {
   async master(): Promise<number> {
     const [, port] = (await this.run('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER)) as [string, string]
     return Number(port)
+  }
+
+  /**
+   * Makes the first master a replica of the second, and cuts its clients. The sentinel does the same some ten seconds
+   * after it has named the new master.
+   */
+  async demote(): Promise<void> {
+    const [{ port }, master] = this.servers
+    const client = new Redis(port)
+    try {
+      await client.call('REPLICAOF', '127.0.0.1', String(master.port))
+      for (const type of ['normal', 'pubsub']) await client.call('CLIENT', 'KILL', 'TYPE', type, 'SKIPME', 'yes')
+    } finally {
+      client.disconnect()
+    }
   }
 
   async stop(): Promise<void> {
