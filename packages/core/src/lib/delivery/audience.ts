@@ -58,10 +58,10 @@ export class Audience {
   #told: Told | undefined
   /** The shared cursor after the last shared write. */
   cursor = 0
-  /** The offset of the last kept message of the shared writes. */
-  told = 0
+  /** The position that the clients know: the offset of the last kept message of the shared writes. */
+  known = 0
   /** The number of the shared write that wrote it. */
-  toldIn = 0
+  knownIn = 0
   /** The time of the last shared write, as `wholeMilliseconds` tells it. */
   wroteAt = 0
   /** The number of shared writes. A reader compares it to the number at which it joined. */
@@ -215,8 +215,8 @@ export class Audience {
     this.wroteAt = wholeMilliseconds()
     this.writes++
     if (batch.last === undefined) return
-    this.told = batch.last
-    this.toldIn = this.writes
+    this.known = batch.last
+    this.knownIn = this.writes
   }
 
   #writeTo(seat: number, batch: Batch): boolean | undefined {

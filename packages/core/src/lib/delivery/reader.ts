@@ -31,7 +31,7 @@ export interface Hub extends AudienceHub {
   forget(reader: Reader): void
 }
 
-const NOTHING_TOLD = -1
+const NOTHING_KNOWN = -1
 // Milliseconds. A client that reconnects to an ended channel and finds no message, for example one that ignores blocks
 // of an id alone, will find none the next time either.
 const PAUSE_AT_THE_END = 300_000
@@ -60,7 +60,7 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
   /** Exact after `#passQuiet`. `#position` calls that and returns the cursor. */
   #cursor = 0
   /** The position that the client knows. */
-  #told = NOTHING_TOLD
+  #known = NOTHING_KNOWN
   /** Aborted when it leaves while the log loads messages for it. */
   #leaving: AbortController | undefined
   /** Leaves the snapshot that it waits for. */
@@ -77,7 +77,7 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
   #findsNothing = false
   seat = 0
   readonly context: AsyncContext | undefined
-  /** The number of shared writes that `#told` and `#wroteAt` include. */
+  /** The number of shared writes that `#known` and `#wroteAt` include. */
   #sharedWrites = 0
   #wroteAt = 0
 
@@ -154,7 +154,7 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
         this.#cursor = batch.to
         if (batch.tellsAll) tells = undefined
         if (batch.isEmpty) continue
-        this.#told = batch.last ?? this.#told
+        this.#known = batch.last ?? this.#known
         if (this.#replays) {
           counts.replayed += batch.messages
           this.#findsNothing = false
@@ -190,7 +190,7 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
 
   fallBehind(batch: Batch): void {
     this.#cursor = batch.to
-    this.#told = batch.last ?? this.#told
+    this.#known = batch.last ?? this.#known
     this.#stream?.['~waits'](batch)
   }
 
@@ -259,8 +259,8 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
   }
 
   heartbeat(): string {
-    if (this.#phase !== 'reading' || this.#position === this.#told) return ''
-    this.#told = this.#cursor
+    if (this.#phase !== 'reading' || this.#position === this.#known) return ''
+    this.#known = this.#cursor
     return this.#hub.positionBlock(this.#id)
   }
 
@@ -325,7 +325,7 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
     const shared = this.#audience
     this.#cursor = Math.max(this.#cursor, shared.cursor)
     if (shared.writes === this.#sharedWrites) return
-    if (shared.toldIn > this.#sharedWrites) this.#told = shared.told
+    if (shared.knownIn > this.#sharedWrites) this.#known = shared.known
     this.#sharedWrites = shared.writes
     this.#wroteAt = shared.wroteAt
   }
@@ -407,7 +407,7 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
     if (this.#take) {
       // The id comes with the last message of the snapshot, so that a client that drops earlier begins again.
       this.#cursor = this.#hub.tail.head
-      this.#told = NOTHING_TOLD
+      this.#known = NOTHING_KNOWN
       this.#tellReset(reason, lastEventId, undefined)
       this.#takeSnapshot(this.#take)
       return
@@ -420,7 +420,7 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
     // The loaded messages may have been dropped again.
     if (this.#loads(0, () => this.#beginAgain(reason, lastEventId))) return
     this.#lostId = undefined
-    this.#cursor = this.#told = offsetOf('start', this.#hub.log) as number
+    this.#cursor = this.#known = offsetOf('start', this.#hub.log) as number
     // An empty id would be forgotten by the client, which would then come back as a new one.
     this.#tellReset(reason, lastEventId, this.#hub.log.idOf(this.#cursor) || undefined)
   }
@@ -455,14 +455,14 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
       this.#cursor = offset
     }
     const position = this.#hub.positionBlock(after ?? id)
-    if (position !== '') this.#told = this.#cursor
+    if (position !== '') this.#known = this.#cursor
     this.#stream?.['~write'](withPosition(messages.map((message) => this.#hub.encode(message)).join(''), position), messages.length)
     this.#phase = 'reading'
   }
 
   /** Tells the client its position. Returns false where the channel tells no positions. */
   #tellPosition(): boolean {
-    this.#told = this.#cursor
+    this.#known = this.#cursor
     const block = this.#hub.positionBlock(this.#id)
     if (block === '') return false
     this.#stream?.['~write'](`${block.trimStart()}\n`, 0)
@@ -474,7 +474,7 @@ export class Reader implements Feeder, AudienceMember, SnapshotTaker {
    * It is told even where the channel tells no other positions.
    */
   #endWithPosition(stream: FedStream): void {
-    const knows = this.#told === this.#hub.tail.head
+    const knows = this.#known === this.#hub.tail.head
     this.#cursor = this.#hub.tail.head
     const id = knows || this.#tellPosition() ? undefined : this.#hub.log.idOf(this.#cursor)
     stream['~end'](true, id, this.#findsNothing ? PAUSE_AT_THE_END : 0)
