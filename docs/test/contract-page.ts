@@ -89,6 +89,6 @@ function limits(): string[] {
   return adapters.flat().flatMap(({ name, cannot = {} }) => Object.entries(cannot).map(([of, limit]) => `| ${name} | \`${of}\` | ${reasonOf(limit)} |`))
 }
 
-function reasonOf(limit: string | { why: string; beforeNode: number }): string {
+function reasonOf(limit: string | { why: string; beforeNode: number | string }): string {
   return typeof limit === 'string' ? `<${limit}>` : `<${limit.why}>, before Node ${limit.beforeNode}`
 }

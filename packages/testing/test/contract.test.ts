@@ -71,6 +71,14 @@ describe('a case', () => {
     await expect(caseFor(trimming).run()).rejects.toThrow(/^W3\/leading-spaces: The leading space of a value MUST survive\. .+ \(WHATWG HTML 9\.2\.5\)\n/)
   })
 
+  test('that a later version of Node mends is expected to fail before that version alone', () => {
+    const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+    const why = 'https://platform.example/issues/1'
+    const nameWith = (beforeNode: number | `${number}.${number}`) => caseFor({ cannot: { [`HTTP/1.1 ${id}`]: { why, beforeNode } } }).name
+    for (const later of [major + 1, `${major}.${minor + 1}`, `${major + 1}.0`] as const) expect(nameWith(later)).toBe(`${id} [cannot: ${why}]`)
+    for (const past of [major, `${major}.${minor}`, `${major - 1}.${minor + 1}`] as const) expect(nameWith(past)).toBe(id)
+  })
+
   test('that the platform cannot keep is expected to fail, and a pass is a failure', async () => {
     const cannot = { [`HTTP/1.1 ${id}`]: 'https://platform.example/issues/1' }
     expect(caseFor({ cannot }).name).toBe(`${id} [cannot: https://platform.example/issues/1]`)

@@ -73,7 +73,7 @@ export const onWebStreams: AdapterUnderTest = {
   name: 'Hono on web streams',
   // Node tells a response nothing before its turn, and so node-server tells nothing either.
   cannot: {
-    'HTTP/1.1 L2/pipelined': { why: 'https://github.com/nodejs/node/issues/40528', beforeNode: 26 },
+    'HTTP/1.1 L2/pipelined': { why: 'https://github.com/nodejs/node/issues/40528', beforeNode: '24.16' },
     'HTTP/2 L2/http2-reset NO_ERROR': RESET_UNSEEN,
     'HTTP/2 L2/http2-closed NO_ERROR': RESET_UNSEEN,
   },

@@ -62,10 +62,10 @@ export interface AdapterUnderTest {
   middleware?: readonly string[]
   /**
    * Cases of the contract that the platform cannot hold, by protocol and name (`'HTTP/2 H5/refuses-head'`). Each has
-   * the link that says so, and where a version of Node mends it, that major version. Such a case is expected to fail.
-   * Its test fails once the case holds.
+   * the link that says so, and where a version of Node mends it, that version: `26` or `'24.16'`. Such a case is
+   * expected to fail. Its test fails once the case holds.
    */
-  cannot?: Readonly<Record<string, string | { why: string; beforeNode: number }>>
+  cannot?: Readonly<Record<string, string | { why: string; beforeNode: number | `${number}.${number}` }>>
   /**
    * Whether the adapter has middleware that adds a helper and can be mounted more than once.
    * @default true

@@ -56,7 +56,9 @@ export function adapterSuites(adapter: AdapterUnderTest, { protocols = protocols
 
 function limitHere(limit: NonNullable<AdapterUnderTest['cannot']>[string] | undefined): string | undefined {
   if (typeof limit !== 'object') return limit
-  return Number(process.versions.node.split('.')[0]) < limit.beforeNode ? limit.why : undefined
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+  const [mendedMajor = 0, mendedMinor = 0] = `${limit.beforeNode}`.split('.').map(Number)
+  return major < mendedMajor || (major === mendedMajor && minor < mendedMinor) ? limit.why : undefined
 }
 
 const partNames = Object.keys(adapterContract) as AdapterPart[]

@@ -67,8 +67,8 @@ class EndedBeforeItWaited extends Error {
 const MOST_DOUBLINGS = 5
 
 /**
- * Runs a proof in an app with this `stallTimeout`. A busy machine may need longer than that until a send waits, and then
- * the proof has shown nothing: it begins anew, in an app that allows twice the time.
+ * Runs a proof in an app with this `stallTimeout`. A busy machine may need longer than that until a send waits. Then
+ * the proof has shown nothing, and begins anew in an app that allows twice the time.
  */
 async function onceOneWaits(start: Start, options: StreamOptions & { stallTimeout: number }, proof: (app: RunningApp) => Promise<void>): Promise<void> {
   for (let doublings = 0; ; doublings++) {
