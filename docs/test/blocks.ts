@@ -101,15 +101,22 @@ export function blocksOf(page: string): Block[] {
 
 /** The rows of the table under a heading, each as its cells, without the head of the table. */
 export function rowsUnder(page: string, heading: string): string[][] {
+  return tablesUnder(page, heading).flat().slice(2)
+}
+
+/** The tables under a heading, each with all of its rows, and each row as its cells. */
+export function tablesUnder(page: string, heading: string): string[][][] {
   const [, section] = readPage(page).split(`\n${heading}\n`)
   if (section === undefined) throw new Error(`${page} has no ${heading}`)
-  const rows = (section.split(/\n#+ /)[0] ?? '').split('\n').filter((line) => line.startsWith('|'))
-  return rows.slice(2).map((row) =>
-    row
-      .slice(1, -1)
-      .split('|')
-      .map((cell) => cell.trim()),
-  )
+  const tables = (section.split(/\n#+ /)[0] ?? '').split('\n\n').map((part) => part.split('\n').filter((line) => line.startsWith('|')))
+  return tables.filter((rows) => rows.length > 0).map((rows) => rows.map(cellsOf))
+}
+
+function cellsOf(row: string): string[] {
+  return row
+    .slice(1, -1)
+    .split('|')
+    .map((cell) => cell.trim())
 }
 
 function instructionsIn(line: string): Pick<Block, 'run' | 'recipe' | 'context' | 'before' | 'example' | 'notChecked'> {

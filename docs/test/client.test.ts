@@ -3,10 +3,12 @@ import type { AddressInfo } from 'node:net'
 import { type Connection, type ConnectOptions, connect } from '@tidings/client'
 import { createChannel } from '@tidings/core'
 import { sse } from '@tidings/express'
+import { clientContract } from '@tidings/testing/contract'
 import express from 'express'
 import { expect, test } from 'vitest'
 import { clients } from '../../packages/client/test/support/clients.ts'
-import { blocksOf, rowsUnder } from './blocks.ts'
+import { chromiumClients } from '../../packages/tests/support/chromium-clients.ts'
+import { blocksOf, tablesUnder } from './blocks.ts'
 
 const [first] = blocksOf('docs/client.md').filter(({ language }) => language === 'js')
 const code = first?.code ?? ''
@@ -16,11 +18,24 @@ test('docs/client.md opens with at most 15 lines of code', () => {
 })
 
 test('docs/client.md says of each client which cases of the contract it cannot pass', () => {
-  const [own, ...others] = clients
-  expect(own?.cannot).toBeUndefined()
-  const names = [...new Set(others.flatMap(({ cannot = {} }) => Object.keys(cannot)))].sort()
-  const told = rowsUnder('docs/client.md', '## Beside other clients')
-  expect(told).toEqual(names.map((name) => [`\`${name}\``, ...others.map(({ cannot }) => cannot?.[name] ?? 'passes')]))
+  const tested = [...clients, ...chromiumClients]
+  const names = ['@microsoft/fetch-event-source', 'eventsource 5', 'eventsource-client', 'sse.js', 'reconnecting-eventsource']
+  const cannot = (name: string): Readonly<Record<string, string>> => tested.find((client) => client.name === name)?.cannot ?? {}
+  const inCode = (name: string): string => name.replace(/^\S+/, '`$&`')
+  // The client itself runs in Node and in Chromium, and passes all.
+  const others = tested.filter(({ name, cannot }) => name !== '@tidings/client' || cannot)
+  expect(others.map(({ name }) => name).sort()).toEqual([...names].sort())
+
+  const cases = clientContract.flatMap(({ id, cases }) => Object.keys(cases).map((name) => `${id}/${name}`))
+  const [table = [], reasons = []] = tablesUnder('docs/client.md', '## Beside other clients')
+  expect(table[0]).toEqual(['Case', ...names.map(inCode)])
+  const rows = table.slice(2).map(([what, ...cells]) => [/\(`(.+)`\)$/.exec(what ?? '')?.[1], ...cells])
+  expect(rows).toEqual(cases.map((each) => [each, ...names.map((name) => (each in cannot(name) ? 'no' : 'yes'))]))
+  const why = names.flatMap((name) => {
+    const texts = [...new Set(cases.flatMap((each) => cannot(name)[each] ?? []))]
+    return texts.map((text) => [inCode(name), text, cases.filter((each) => cannot(name)[each] === text).map((each) => `\`${each}\``)])
+  })
+  expect(reasons.slice(2)).toEqual(why.map(([name, text, its]) => [name, text, (its as string[]).join(', ')]))
 })
 
 test('the first page of docs/client.md has fresh headers, resumes, and keeps its items over a reload', async () => {

@@ -4,7 +4,7 @@ import type { Browser } from 'playwright-core'
 import { type ClientHost, inChromium, inNode } from './client-host.ts'
 import type { Client } from './clients.ts'
 import type { Answer, Framework, Visit } from './frameworks.ts'
-import type { Reading, Request } from './reading.ts'
+import { Reading, type Request } from './reading.ts'
 import { Site } from './site.ts'
 
 /** The visits to one route. */
@@ -30,7 +30,7 @@ export class Lab {
   /** @param browser called only for a client that runs in a browser */
   static async open(client: Client, framework: Framework, options: StreamOptions, browser: () => Promise<Browser>): Promise<Lab> {
     const site = await Site.open(framework, options)
-    return new Lab(client, site, client.runsIn === 'chromium' ? await inChromium(await browser(), site) : inNode)
+    return new Lab(client, site, client.runsIn === 'chromium' ? await inChromium(await browser(), `http://127.0.0.1:${site.port}`) : inNode)
   }
 
   get origin(): string {
@@ -38,7 +38,8 @@ export class Lab {
   }
 
   async read(path: string, options: Partial<Request> = {}): Promise<Reading> {
-    const reading = await this.#host.read(this.#client, { url: this.origin + path, names: ['message'], ...options })
+    const reading = new Reading()
+    reading.close = await this.#host.open(this.#client.module, { url: this.origin + path, names: ['message'], ...options }, reading.tell)
     this.#readings.add(reading)
     return reading
   }

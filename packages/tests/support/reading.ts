@@ -1,7 +1,10 @@
 import type { Dispatched } from './browser.ts'
 
-/** Called by a client's module with each event, or with 'stopped' once the client no longer reconnects. */
-export type Tell = (told: Dispatched | 'stopped') => void
+/**
+ * Called by a client's module with each event, or with 'stopped' once the client no longer reconnects, and the reason
+ * that the client tells.
+ */
+export type Tell = (told: Dispatched | 'stopped', reason?: string) => void
 
 /** The request that a client is to make. */
 export interface Request {
@@ -10,10 +13,14 @@ export interface Request {
   names: readonly string[]
   /** A body to send by POST. A client that cannot post ignores it. */
   body?: string
+  /** Returns the headers of one request. A client that cannot ask for them anew calls it once. */
+  headers?: () => Promise<Record<string, string>>
+  /** Milliseconds without a byte after which a client with a watchdog replaces the stream. */
+  silence?: number
 }
 
 /** The export of every client's module: opens the client and returns a function that closes it. */
-export type Open = (request: Request, tell: Tell) => () => void
+export type Open = (request: Request, tell: Tell) => (() => void) | Promise<() => void>
 
 /** The events that one client dispatched. */
 export class Reading {

@@ -23,8 +23,8 @@ export interface ClientRequest {
 export interface ClientUnderTest {
   /** Part of the tests' names. */
   name: string
-  /** Opens a stream. Returns the function that closes it. */
-  open(request: ClientRequest): () => void
+  /** Opens a stream. Returns the function that closes it, and may return a promise, which is awaited. */
+  open(request: ClientRequest): () => unknown
   /**
    * Cases that the client cannot pass, by their name (`'K2/503'`), each with the reason. Such a test fails once the
    * client passes it.

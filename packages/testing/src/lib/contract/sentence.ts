@@ -79,12 +79,17 @@ export interface ContractSuite {
 /** Runs a proof in its world, and tidies up behind it. */
 export type Stage<World> = (proof: (world: World) => unknown) => Promise<void>
 
-/** The cases of these sentences for one subject, each ready to run. */
+/**
+ * The cases of these sentences for one subject, each ready to run.
+ *
+ * @param patience milliseconds for a case that the subject cannot pass. What never comes is not waited for as long
+ */
 export function testsOf<Subject, World extends Subject>(
   sentences: readonly Sentence<Subject, World>[],
   subject: Subject,
   stage: Stage<World>,
   cannot: (name: string) => string | undefined = () => undefined,
+  patience: number = SOON,
 ): ContractTest[] {
   return sentences.flatMap(({ id, text, source, cases }) =>
     Object.entries(cases)
@@ -94,8 +99,7 @@ export function testsOf<Subject, World extends Subject>(
           const title = `${id}/${name}${one && ` ${one}`}`
           const why = cannot(title)
           const timeout = isLong ? LONGEST_LONG_PROOF : LONGEST_PROOF
-          // What never comes on such a platform is not waited for as long.
-          const limit = why === undefined ? timeout : SOON
+          const limit = why === undefined ? timeout : patience
           const holds = () => stage((world) => withinItsTime(() => proof(world, one), limit)).catch((error) => failed(`${title}: ${text} (${source})`, error))
           return {
             name: [title, ...also, ...(why === undefined ? [] : [`[cannot: ${why}]`])].join(' '),

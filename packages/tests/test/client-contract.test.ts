@@ -1,0 +1,36 @@
+import { type ClientRequest, describeClient } from '@tidings/testing'
+import type { Browser } from 'playwright-core'
+import { afterAll } from 'vitest'
+import { describeWith } from '../../../scripts/requirements.ts'
+import { launchChromium } from '../support/browser.ts'
+import { type ChromiumClient, chromiumClients } from '../support/chromium-clients.ts'
+import { inChromium } from '../support/client-host.ts'
+
+// The page and its server are two processes. On a busy machine the comments of the server may be late.
+const LATE = 2.5
+
+let browser: Promise<Browser> | undefined
+const launched = (): Promise<Browser> => (browser ??= launchChromium())
+afterAll(async () => (await browser)?.close())
+
+describeWith('chromium')('In Chromium', () => {
+  for (const client of chromiumClients) {
+    const { name, cannot } = client
+    describeClient({ name, open: (request) => openIn(client, request), ...(cannot && { cannot }) })
+  }
+})
+
+/** Opens the client in a page of its own, of the origin that it reads from. */
+function openIn({ module, showsComments }: ChromiumClient, { url, headers, silence, onMessage, onStopped }: ClientRequest): () => Promise<void> {
+  const host = launched().then((browser) => inChromium(browser, new URL(url).origin))
+  const opened = host.then((host) =>
+    host.open(module, { url, names: ['message'], headers: async () => headers(), silence: silence * LATE }, (told, reason) => {
+      if (told === 'stopped') onStopped(reason)
+      else if (!showsComments || told.data !== '') onMessage({ event: told.type, data: told.data, lastEventId: told.lastEventId })
+    }),
+  )
+  return async () => {
+    await opened
+    await (await host).close()
+  }
+}
