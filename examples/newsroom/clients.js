@@ -23,7 +23,7 @@ export class Clients {
   }
 
   /**
-   * Ends a client's stream. Its `EventSource` reconnects after the milliseconds of the last `retry`.
+   * Ends a client's stream. It reconnects after the milliseconds of the last `retry`, at the earliest.
    * @param {unknown} name
    * @param {unknown} away milliseconds until it reconnects
    * @returns {boolean} whether there was such a client

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { sse } from '@tidings/express'
 import express from 'express'
@@ -5,9 +7,10 @@ import { headlineIn, LONGEST_HEADLINE } from './headline.js'
 import { startWire } from './sources/wire.js'
 
 const PAGE = fileURLToPath(new URL('public', import.meta.url))
-// Allows no other origin and no inline script.
-const CONTENT_POLICY =
-  "default-src 'none'; connect-src 'self'; img-src 'self'; script-src 'self'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+// The packages that the page imports without a bundler. Its import map names them.
+const MODULES = ['@tidings/client', 'eventsource-parser']
+// Allows no other origin, and no inline script but the import map.
+const CONTENT_POLICY = `default-src 'none'; connect-src 'self'; img-src 'self'; script-src 'self' '${hashOfImportMap()}'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
 
 /**
  * Serves the page, its form, and the headlines.
@@ -46,8 +49,17 @@ export function expressApp(newsroom, signal) {
     next()
   })
   app.use(express.static(PAGE))
+  for (const name of MODULES) app.use(`/modules/${name}`, express.static(fileURLToPath(new URL('.', import.meta.resolve(name)))))
   app.use(answerError)
   return app
+}
+
+/** The import map is an inline script, so a policy names it by its hash. */
+function hashOfImportMap() {
+  const [, map] = /<script type="importmap">([^<]*)</.exec(readFileSync(`${PAGE}/index.html`, 'utf8')) ?? []
+  return `sha256-${createHash('sha256')
+    .update(map ?? '')
+    .digest('base64')}`
 }
 
 /** @type {express.ErrorRequestHandler} */

@@ -50,7 +50,7 @@ export class Newsroom {
 }
 
 function newChannel() {
-  // The position comes in an event, so that the page can show it. An id without data reaches the browser only.
+  // The position comes in an event, so that the page can show it. An id without data reaches the client only.
   return createChannel({ history: { messages: 1_000 }, position: 'message' })
 }
 

@@ -37,6 +37,10 @@ async function produce(run, prompt) {
 const app = express()
 app.use(sse({ retry: 1_000, signal: shutdown.signal }))
 app.use(express.static(fileURLToPath(new URL('public', import.meta.url))))
+// The packages that the page's import map names.
+for (const name of ['@tidings/client', 'eventsource-parser']) {
+  app.use(`/modules/${name}`, express.static(fileURLToPath(new URL('.', import.meta.resolve(name)))))
+}
 
 app.post('/runs', express.json({ limit: '2kb' }), (req, res) => {
   const prompt = req.body?.prompt

@@ -3,12 +3,20 @@ import { shortened, Wire } from './wire.js'
 
 const SHOWN = 6
 const LOGGED = 2
+/** The words for a status of the client. */
+const WORDS = {
+  connecting: () => ['Connecting'],
+  open: () => ['Live'],
+  waiting: ({ until, reason, error }) => [`Next attempt at ${timeOfDay(until)}`, reason === 'failed' ? error.message : 'the server ended the stream'],
+  paused: ({ reason }) => ['Paused', reason === 'hidden' ? 'while the page is hidden' : ''],
+  closed: ({ reason, error }) => ['Closed', reason === 'failed' ? error.message : 'the server ended the stream for good'],
+}
 
 /** A column of the page: its headlines, and its event stream. */
 export class Desk {
   #section
-  #names
   #status = element('p', 'status')
+  #numbers = element('span', 'numbers')
   #log = element('ol', 'log')
   #wire
   #away = 0
@@ -28,14 +36,14 @@ export class Desk {
       reset: (data) => this.#reset(data),
     }
     this.#section = document.getElementById(name)
-    this.#names = Object.keys(all)
     this.#wire = new Wire(name, {
-      onEvent: (event, data, id) => {
-        all[event](data, id)
+      onMessage: ({ event, data, lastEventId }) => {
+        all[event]?.(data, lastEventId)
         // The position comes in an event of its own, or with the last event of the current state.
-        if (id) this.#resume(id)
+        if (lastEventId) this.#resume(lastEventId)
       },
-      onChange: () => this.#showStatus(),
+      onReceived: () => this.#showNumbers(),
+      onStatus: () => this.#showStatus(),
       onOpen: (away) => this.#opened(away),
     })
     this.#log.setAttribute('aria-live', 'polite')
@@ -45,12 +53,7 @@ export class Desk {
   }
 
   open() {
-    this.#wire.open(this.#names)
-  }
-
-  pause() {
-    this.#wire.pause()
-    this.#note('Closed while the page was hidden')
+    this.#wire.open()
   }
 
   /** @param {{ text: string, origin: string, at: number }} headline */
@@ -102,10 +105,9 @@ export class Desk {
 
   #dropButton(label, milliseconds) {
     return this.#button(label, async () => {
-      if (this.#wire.state !== 'live') return this.#note('Nothing to cut: it has not reconnected yet')
+      if (this.#wire.status.state !== 'open') return this.#note('Nothing to cut: it has not reconnected yet')
       const done = await this.#wire.drop(milliseconds).catch(() => false)
       this.#note(done ? `Cut by the server, with retry: ${milliseconds}` : 'The server had nothing to cut')
-      if (done) this.#section.style.setProperty('--away', `${milliseconds}ms`)
     })
   }
 
@@ -127,12 +129,18 @@ export class Desk {
   }
 
   #showStatus() {
-    const { state, received, lastEventId } = this.#wire
-    const words = { connecting: 'Connecting', live: 'Live', away: 'Reconnecting', paused: 'Paused' }
-    this.#section.dataset.state = state
-    if (state === 'live') this.#section.style.removeProperty('--away')
-    this.#status.replaceChildren(
-      element('strong', '', words[state]),
+    const { status } = this.#wire
+    const [words, why] = WORDS[status.state](status)
+    this.#section.dataset.state = status.state
+    this.#section.style.setProperty('--away', status.state === 'waiting' ? `${status.until - Date.now()}ms` : '0ms')
+    this.#status.replaceChildren(element('strong', '', words), this.#numbers, ...(why ? [element('span', 'why', why)] : []))
+    this.#showNumbers()
+    if (status.state === 'paused') this.#note('Closed while the page was hidden or left')
+  }
+
+  #showNumbers() {
+    const { received, lastEventId } = this.#wire
+    this.#numbers.replaceChildren(
       element('span', '', `${received} ${received === 1 ? 'event' : 'events'}`),
       element('code', 'position', shortened(lastEventId) || 'no id yet'),
     )

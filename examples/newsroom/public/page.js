@@ -19,12 +19,7 @@ const desks = {
   koa: new Desk('koa', { headline: headlineFor('koa'), score: showScore }),
   hono: new Desk('hono', { headline: headlineFor('hono'), load: showLoad }),
 }
-// A browser opens at most six HTTP/1.1 connections to a host, for all its tabs. So a hidden tab closes its three.
-function followVisibility() {
-  for (const desk of Object.values(desks)) document.hidden ? desk.pause() : desk.open()
-}
-document.addEventListener('visibilitychange', followVisibility)
-followVisibility()
+for (const desk of Object.values(desks)) desk.open()
 
 document.getElementById('date').textContent = new Date().toLocaleDateString('en-GB', { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' })
 
@@ -33,7 +28,7 @@ const sent = { id: '', at: 0, arrived: new Map() }
 
 function headlineFor(desk) {
   return (id) => {
-    // Only the last message of a snapshot has an id. For the others the browser reports the id before them, which has
+    // Only the last message of a snapshot has an id. For the others the client reports the id before them, which has
     // its time already.
     const arrival = `${desk} ${id}`
     if (!sent.arrived.has(arrival)) sent.arrived.set(arrival, performance.now() - sent.at)

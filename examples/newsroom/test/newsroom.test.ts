@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
@@ -123,6 +124,19 @@ describe('the newsroom', () => {
     const asked = [...page.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, path]) => path)
     expect(asked).toEqual(['icon.svg', 'page.css', 'page.js'])
     for (const path of asked) expect((await fetch(`${newsroom.url}/${path}`)).status).toBe(200)
+  })
+
+  it('serves the packages that the page imports without a bundler, and allows the import map by its hash', async () => {
+    const response = await fetch(newsroom.url)
+    const [, map = ''] = /<script type="importmap">([^<]*)<\/script>/.exec(await response.text()) ?? []
+    const hash = createHash('sha256').update(map).digest('base64')
+    expect(response.headers.get('content-security-policy')).toContain(`; script-src 'self' 'sha256-${hash}'; `)
+    const { imports } = JSON.parse(map) as { imports: Record<string, string> }
+    expect(Object.keys(imports)).toEqual(['@tidings/client', 'eventsource-parser'])
+    for (const path of Object.values(imports)) {
+      const module = await fetch(newsroom.url + path)
+      expect([module.status, module.headers.get('content-type')]).toEqual([200, 'text/javascript; charset=utf-8'])
+    }
   })
 
   it('begins the stream of each framework with the reconnection time, then sends its own data', async () => {

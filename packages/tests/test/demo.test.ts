@@ -32,7 +32,7 @@ describeWith('chromium')('The newsroom', () => {
     await server?.end()
   })
 
-  const live = (desk: string): Locator => page.locator(`#${desk}[data-state=live]`)
+  const live = (desk: string): Locator => page.locator(`#${desk}[data-state=open]`)
   const posted = (desk: string, text: string): Locator => page.locator(`#${desk} .headlines .posted`, { hasText: text })
   const show = (name: string): Promise<unknown> => page.screenshot({ path: `${ARTIFACTS}newsroom-${name}.png`, fullPage: true })
 
@@ -80,7 +80,7 @@ describeWith('chromium')('The newsroom', () => {
   it.each(DESKS)('shows the headline that the column of %s missed while it was cut', async (desk) => {
     const text = `News while ${desk} was away`
     await page.locator(`#${desk}`).getByRole('button', { name: 'Cut this connection' }).click()
-    await page.locator(`#${desk}[data-state=away]`).waitFor()
+    await page.locator(`#${desk}[data-state=waiting]`).waitFor()
     await post(text)
     await live(desk).waitFor()
     await page.locator(`#${desk} .log`, { hasText: /Back after [\d,]+ ms with Last-Event-ID [\w.~…-]+:/ }).waitFor()
@@ -93,7 +93,9 @@ describeWith('chromium')('The newsroom', () => {
 
   it('shows the headline that a column missed in ten seconds', async () => {
     await page.locator('#hono').getByRole('button', { name: 'Drop me for 10 s' }).click()
-    await page.locator('#hono[data-state=away]').waitFor()
+    await page.locator('#hono[data-state=waiting]').waitFor()
+    await page.locator('#hono .status', { hasText: /^Next attempt at \d\d:\d\d:\d\d.*the server ended the stream$/ }).waitFor()
+    await show('waiting')
     await post('News of a long absence')
     await posted('koa', 'long absence').waitFor()
     expect(await posted('hono', 'long absence').count()).toBe(0)
@@ -122,6 +124,16 @@ describeWith('chromium')('The newsroom', () => {
     await show('new-epoch')
   })
 
+  it('says why a column is closed', async () => {
+    const other = await browser.newPage()
+    await other.route('**/hono/events?*', (route) => route.fulfill({ status: 403, body: 'no' }))
+    await other.goto(page.url())
+    await other.locator('#hono[data-state=closed] .status', { hasText: /^Closed.*403/ }).waitFor()
+    for (const desk of ['express', 'koa']) await other.locator(`#${desk}[data-state=open]`).waitFor()
+    await other.screenshot({ path: `${ARTIFACTS}newsroom-closed.png` })
+    await other.close()
+  })
+
   it('fits a narrow screen', async () => {
     await page.emulateMedia({ colorScheme: 'dark' })
     await show('dark')
@@ -135,7 +147,8 @@ describeWith('chromium')('The newsroom', () => {
     server.signal('SIGTERM')
     expect(await server.exited).toEqual({ code: 0, signal: null })
     expect(server.stderr).toBe('')
-    for (const desk of DESKS) await page.locator(`#${desk}[data-state=away]`).waitFor()
+    for (const desk of DESKS) await page.locator(`#${desk}[data-state=waiting] .status`, { hasText: 'No response' }).waitFor()
+    await show('no-server')
     // After the clean end the page reconnects, but the server is gone.
     expect(complaints.filter((text) => !text.includes('ERR_CONNECTION_REFUSED'))).toEqual([])
   })
