@@ -60,10 +60,8 @@ export const CONTEXTS: Readonly<Record<string, string>> = {
     'declare function show(item: unknown): void',
   ),
   client: declarations(
-    'declare const items: unknown[]',
     'declare function freshToken(): Promise<string>',
-    'declare function render(items: unknown[]): void',
-    'declare function show(state: string): void',
+    "declare function render(items: unknown[], status: import('@tidings/client').Status): void",
   ),
   worker: '',
   board: declarations(
