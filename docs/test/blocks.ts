@@ -99,6 +99,21 @@ export function blocksOf(page: string): Block[] {
   return blocks
 }
 
+/** The blocks between a heading and the next one. */
+export function blocksUnder(page: string, heading: string): Block[] {
+  const lines = readPage(page).split('\n')
+  const begin = lines.indexOf(heading)
+  if (begin === -1) throw new Error(`${page} has no ${heading}`)
+  const blocks = blocksOf(page).filter(({ line }) => line > begin)
+  // A comment in a block of shell commands looks like a heading.
+  const end = lines.findIndex((line, index) => index > begin && /^#+ /.test(line) && !blocks.some((block) => isIn(block, index)))
+  return blocks.filter(({ line }) => end === -1 || line <= end)
+}
+
+function isIn({ line, code }: Block, index: number): boolean {
+  return index + 1 >= line && index + 1 < line + code.split('\n').length
+}
+
 /** The rows of the table under a heading, each as its cells, without the head of the table. */
 export function rowsUnder(page: string, heading: string): string[][] {
   return tablesUnder(page, heading).flat().slice(2)

@@ -8,7 +8,7 @@ import express from 'express'
 import { expect, test } from 'vitest'
 import { clients } from '../../packages/client/test/support/clients.ts'
 import { chromiumClients } from '../../packages/tests/support/chromium-clients.ts'
-import { blocksOf, tablesUnder } from './blocks.ts'
+import { blocksOf, blocksUnder, readPage, tablesUnder } from './blocks.ts'
 
 const [first] = blocksOf('docs/client.md').filter(({ language }) => language === 'js')
 const code = first?.code ?? ''
@@ -36,6 +36,12 @@ test('docs/client.md says of each client which cases of the contract it cannot p
     return texts.map((text) => [inCode(name), text, cases.filter((each) => cannot(name)[each] === text).map((each) => `\`${each}\``)])
   })
   expect(reasons.slice(2)).toEqual(why.map(([name, text, its]) => [name, text, (its as string[]).join(', ')]))
+})
+
+test('docs/client.md shows the import map of an example that is read in Chromium', () => {
+  const [map] = blocksUnder('docs/client.md', '## Runtimes').filter(({ language }) => language === 'html')
+  const lines = (text: string): string => text.trim().replace(/^ +/gm, '')
+  expect(lines(readPage('examples/resumable-run/public/index.html'))).toContain(lines(map?.code ?? 'no block'))
 })
 
 test('the first page of docs/client.md has fresh headers, resumes, and keeps its items over a reload', async () => {
