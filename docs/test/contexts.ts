@@ -7,6 +7,7 @@ export const CONTEXTS: Readonly<Record<string, string>> = {
     "declare const app: import('express').Express",
     "declare const sse: typeof import('@tidings/express').sse",
     'declare const news: { after(id: string): Promise<Array<{ id: string }>> }',
+    'declare function isSignedIn(session: string, options?: { signal: AbortSignal }): Promise<boolean>',
     "declare function sessionOf(req: import('express').Request): string",
   ),
   channel: declarations(

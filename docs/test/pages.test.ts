@@ -31,6 +31,7 @@ test('docs/observability.md has one row for each instrument, with the field that
 /** The options and members that have a table: its heading, and the interface in the sources of core or of `in`. */
 const TABLES: readonly { page: string; heading: string; file: string; type: string; and?: string; in?: string }[] = [
   { page: 'docs/streams.md', heading: '## Options', file: 'stream/stream-options.ts', type: 'StreamOptions' },
+  { page: 'docs/limits.md', heading: '## revalidate', file: 'stream/revalidation.ts', type: 'Revalidate' },
   { page: 'docs/streams.md', heading: '## The stream', file: 'stream/event-stream.ts', type: 'EventStream' },
   { page: 'docs/channels.md', heading: '### createChannel', file: 'channel/channel-options.ts', type: 'ChannelOptions' },
   { page: 'docs/channels.md', heading: '### history', file: 'log/history-bounds.ts', type: 'HistoryBounds' },

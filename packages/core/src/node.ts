@@ -31,7 +31,7 @@ export { lastEventIdOf, type NodeRequest, type NodeResponse }
  */
 export function openEventStream<Events extends object = AnyEvents>(req: NodeRequest, res: NodeResponse, options?: StreamOptions): EventStream<Events> {
   return openNodeStream(req, res, resolveOptions(options), (refusal) => {
-    res.writeHead(406, { 'Content-Type': 'text/plain; charset=utf-8' })
+    res.writeHead(refusal.status, { 'Content-Type': 'text/plain; charset=utf-8', ...refusal.headers })
     res.end(refusal.message)
   }) as EventStream<Events>
 }

@@ -27,6 +27,8 @@ describe('defaults', () => {
       maxBufferedBytes: 1_048_576,
       stallTimeout: 30_000,
       maxDuration: Number.POSITIVE_INFINITY,
+      revalidate: undefined,
+      maxStreams: Number.POSITIVE_INFINITY,
       signal: undefined,
       headers: [],
       status: 200,
@@ -44,6 +46,8 @@ describe('defaults', () => {
       'maxBufferedBytes',
       'stallTimeout',
       'maxDuration',
+      'revalidate',
+      'maxStreams',
       'signal',
       'headers',
       'status',
@@ -60,6 +64,7 @@ describe('defaults', () => {
 describe('a bad value is refused by name', () => {
   const notDurations = [0, -1, Number.NaN, Number.POSITIVE_INFINITY, LONGEST + 1, '15', null, true, 10n, {}]
   const notSizes = [-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, '1', null, true, 1n, {}]
+  const check = (): boolean => true
   const notHeaders: unknown[] = [
     null,
     'x-a: 1',
@@ -88,6 +93,10 @@ describe('a bad value is refused by name', () => {
     ['maxBufferedBytes', notSizes],
     ['stallTimeout', notDurations],
     ['maxDuration', notDurations],
+    ['revalidate', [null, 5, [], check, { every: 1_000 }, { check }, { every: 0, check }, { every: 1_000, check: 5 }]],
+    ['revalidate', [-1, '5', null, Number.NaN].map((failClosed) => ({ every: 1_000, check, failClosed }))],
+    ['revalidate', [{ every: 1_000, check, failclosed: 5 }]],
+    ['maxStreams', [-1, 1.5, Number.NaN, 2 ** 53, '1', null, true, 1n, {}]],
     ['signal', [null, true, {}, 'SIGTERM', new AbortController(), () => {}]],
     ['headers', notHeaders],
     ['headers', ['Content-Type', 'content-type', 'Connection', 'Keep-Alive', 'Transfer-Encoding', 'Content-Length'].map((name) => ({ [name]: '1' }))],

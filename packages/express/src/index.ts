@@ -22,7 +22,7 @@ type Next = (error?: unknown) => void
 /**
  * Middleware for Express 4 and 5 that adds `res.sse()`. Mount it for the app, on a route, or both. Each option is
  * taken from the nearest place that sets it. A request whose `Accept` excludes event streams goes to the error
- * handlers with status 406.
+ * handlers with status 406, and one by another method than GET that `maxStreams` refuses with status 503.
  *
  * @throws `ERR_SSE_INVALID_OPTION` for options that are not valid
  *

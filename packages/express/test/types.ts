@@ -213,7 +213,7 @@ export function lifetime(res: Response): void {
   const stream = res.sse()
   const takeBack: () => void = stream.onClose((reason) => {
     reason.code satisfies string
-    reason.reason satisfies 'peer' | 'local' | 'slow' | 'stalled' | 'shutdown' | 'expired' | 'error' | 'unopened' | undefined
+    reason.reason satisfies 'peer' | 'local' | 'slow' | 'stalled' | 'shutdown' | 'expired' | 'revoked' | 'refused' | 'error' | 'unopened' | undefined
   })
   takeBack()
   stream.signal satisfies AbortSignal

@@ -43,7 +43,7 @@ export interface SseVariables {
 /**
  * Middleware for Hono 4 that adds `c.var.sse()`. Mount it for the app, on a route, or both. Each option is taken from
  * the nearest place that sets it. A request whose `Accept` excludes event streams is answered by an `HTTPException`
- * with status 406.
+ * with status 406, and one by another method than GET that `maxStreams` refuses by one with status 503.
  *
  * @throws `ERR_SSE_INVALID_OPTION` for options that are not valid
  *
@@ -85,7 +85,7 @@ export function lastEventIdOf(c: Context): string {
 
 function open(c: Context, callback: StreamCallback<EventStream>, options: ResolvedOptions): Response {
   const refusal = refusalOf(c.req.method, c.req.header('accept'), options)
-  if (refusal) throw new HTTPException(406, { message: refusal.message, cause: refusal, res: refusalResponse(refusal) })
+  if (refusal) throw new HTTPException(refusal.status as 406, { message: refusal.message, cause: refusal, res: refusalResponse(refusal) })
   answerOnce(c.req.raw, callback)
   for (const name of MISLEADING_HEADERS) c.header(name, undefined)
   setHeaders(options, (name, value, how) => c.header(name, value, how))

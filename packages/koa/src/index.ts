@@ -22,8 +22,8 @@ export type KoaContext = Pick<ExtendableContext, 'req' | 'res' | 'respond' | 'on
 /**
  * Middleware for Koa 2 and 3 that adds `ctx.sse()`. Mount it for the app, on a route, or both. Each option is
  * taken from the nearest place that sets it. A request whose `Accept` excludes event streams is answered by
- * `ctx.throw(406)`. An error that a handler throws after its stream has opened ends the stream, and reaches `onError`
- * and `app.on('error')`.
+ * `ctx.throw(406)`, and one by another method than GET that `maxStreams` refuses by `ctx.throw(503)`. An error that a
+ * handler throws after its stream has opened ends the stream, and reaches `onError` and `app.on('error')`.
  *
  * @throws `ERR_SSE_INVALID_OPTION` for options that are not valid
  *
@@ -75,7 +75,7 @@ export function lastEventIdOf(ctx: Pick<KoaContext, 'req'>): string {
 }
 
 function open(ctx: KoaContext, options: ResolvedOptions): EventStream {
-  const stream = openNodeStream(ctx.req, ctx.res, options, (refusal) => ctx.throw(406, refusal))
+  const stream = openNodeStream(ctx.req, ctx.res, options, (refusal) => ctx.throw(refusal.status, refusal))
   ctx.respond = false
   ignoreLeaving(ctx, stream)
   return stream

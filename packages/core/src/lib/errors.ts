@@ -15,6 +15,10 @@ export type CloseReason =
   | 'shutdown'
   /** `maxDuration` was reached. */
   | 'expired'
+  /** A check of `revalidate` returned `false`, or has failed for longer than `failClosed`. */
+  | 'revoked'
+  /** `maxStreams` streams were open already. */
+  | 'refused'
   /** A handler, filter or snapshot threw, or the transport failed. */
   | 'error'
   /** No stream was opened: the request was HEAD, or was refused with 406. */
@@ -38,6 +42,8 @@ export type ErrorCode =
   | 'ERR_SSE_INVALID_OPTION'
   | 'ERR_SSE_INVALID_SOURCE'
   | 'ERR_SSE_NOT_ACCEPTABLE'
+  | 'ERR_SSE_TOO_MANY_STREAMS'
+  | 'ERR_SSE_CHECK_TIMEOUT'
   | 'ERR_SSE_HEADERS_SENT'
   | 'ERR_SSE_BODY_DROPPED'
   | 'ERR_SSE_NAME_TAKEN'
@@ -59,6 +65,8 @@ export interface ErrorDetails {
   cause?: unknown
   /** The HTTP status to answer with, where one fits. */
   status?: number
+  /** Response headers for the answer. */
+  headers?: Readonly<Record<string, string>>
   /** Why the stream ended, on `ERR_SSE_CLOSED`. */
   reason?: CloseReason
 }
@@ -73,8 +81,10 @@ export interface ErrorDetails {
 export class TidingsError extends Error {
   /** The kind of the error. `docs/errors.md` lists all codes. */
   readonly code: ErrorCode
-  /** The HTTP status to answer with: 406 on `ERR_SSE_NOT_ACCEPTABLE`, otherwise absent. */
+  /** The HTTP status to answer with: 406 on `ERR_SSE_NOT_ACCEPTABLE`, 503 on `ERR_SSE_TOO_MANY_STREAMS`. */
   declare readonly status?: number
+  /** Response headers for that answer: `Retry-After` on `ERR_SSE_TOO_MANY_STREAMS`. */
+  declare readonly headers?: Readonly<Record<string, string>>
   /** Why the stream ended. On `ERR_SSE_CLOSED` only. */
   declare readonly reason?: CloseReason
 
@@ -82,8 +92,7 @@ export class TidingsError extends Error {
     super(message, 'cause' in details ? { cause: details.cause } : undefined)
     this.name = code === 'ERR_SSE_CLOSED' ? 'AbortError' : 'TidingsError'
     this.code = code
-    if (details.status !== undefined) this.status = details.status
-    if (details.reason !== undefined) this.reason = details.reason
+    for (const name of ['status', 'headers', 'reason'] as const) if (details[name] !== undefined) Object.assign(this, { [name]: details[name] })
   }
 }
 
@@ -94,6 +103,8 @@ const CLOSE_MESSAGES: Record<CloseReason, string> = {
   stalled: 'The event stream was cut: the peer took nothing for stallTimeout while bytes waited',
   shutdown: 'The event stream ended: the signal of its options was aborted',
   expired: 'The event stream ended: it reached maxDuration',
+  revoked: 'The event stream ended: revalidate found that it may not stay open',
+  refused: 'The event stream was refused: maxStreams streams are open',
   error: 'The event stream was cut by an error; see its cause',
   unopened: 'No event stream was opened: the request was HEAD, or was refused with 406',
 }

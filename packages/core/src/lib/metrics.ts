@@ -13,7 +13,7 @@ export interface Metrics {
   readonly streams: {
     /** Streams that are open. */
     readonly open: number
-    /** Streams that were opened. */
+    /** Streams that were opened, and requests that `maxStreams` refused. */
     readonly opened: number
     /** Streams that have ended, by reason. */
     readonly closed: Readonly<Record<EndReason, number>>
@@ -67,7 +67,7 @@ interface Counts {
 /** The counters of this copy of the package. */
 export const counts: Counts = {
   opened: 0,
-  closed: { peer: 0, local: 0, slow: 0, stalled: 0, shutdown: 0, expired: 0, error: 0 },
+  closed: { peer: 0, local: 0, slow: 0, stalled: 0, shutdown: 0, expired: 0, revoked: 0, refused: 0, error: 0 },
   messages: 0,
   bytes: 0,
   subscribers: 0,
@@ -80,6 +80,11 @@ export const counts: Counts = {
 
 /** The streams whose transport has not ended. */
 export const measured: Set<Measured> = new Set()
+
+/** Counts the streams that are open. One that has ended is not, also while its last bytes wait. */
+export function openStreams(): number {
+  return Object.values(counts.closed).reduce((left, ended) => left - ended, counts.opened)
+}
 
 /** Counts a message that a log refused. */
 export function countFailed(error: unknown): void {
@@ -106,9 +111,8 @@ export function metrics(): Metrics {
     buffered += stream.bufferedAmount
     lag = Math.max(lag, stream['~behind'])
   }
-  const open = Object.values(closed).reduce((left, ended) => left - ended, opened)
   return {
-    streams: { open, opened, closed, buffered, messages, bytes },
+    streams: { open: openStreams(), opened, closed, buffered, messages, bytes },
     channels: { subscribers, published, failed: { ...counts.failed }, resumed, replayed, gaps: { ...counts.gaps }, lag },
   }
 }

@@ -2,7 +2,7 @@ import { describe } from './describe.ts'
 import { TidingsError } from './errors.ts'
 
 // Milliseconds. A longer delay overflows the timers of every platform.
-const LONGEST_DELAY = 2 ** 31 - 1
+export const LONGEST_DELAY: number = 2 ** 31 - 1
 
 /**
  * Checks that options are an object, and that each of its names is an option. `of` names the function that takes them.

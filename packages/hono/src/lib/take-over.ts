@@ -12,7 +12,7 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set(HOP_BY_HOP_HEADERS.map((name) =>
  *
  * @param onDrop called before an unread request body is dropped
  */
-export function takeOver(res: NodeResponse, options: ResolvedOptions, begin: (stream: EventStream) => void, onDrop: () => void): void {
+export function takeOver(res: NodeResponse, options: ResolvedOptions, begin: (open: () => EventStream) => void, onDrop: () => void): void {
   const target = res as ServerResponse
   const { writeHead, end } = target
   let ours = false
@@ -24,7 +24,7 @@ export function takeOver(res: NodeResponse, options: ResolvedOptions, begin: (st
   target.end = (...last: unknown[]) => {
     target.end = end
     if (!ours || last.length > 0) return Reflect.apply(end, target, last)
-    begin(streamOver(target.req, res, options, onDrop))
+    begin(() => streamOver(target.req, res, options, onDrop))
     return target
   }
 }

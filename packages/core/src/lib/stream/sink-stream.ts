@@ -11,6 +11,8 @@ import { saysAborted } from './abort-errors.ts'
 import type { EventStream, Sendable } from './event-stream.ts'
 import type { FedStream, Feeder } from './feeder.ts'
 import { type Heartbeat, heartbeatDelay, heartbeatWith } from './heartbeat.ts'
+import { isFull, retryOfRefused } from './refused.ts'
+import { revalidate } from './revalidation.ts'
 import { sendAll } from './send-all.ts'
 import { endOnAbort, forgetOnAbort } from './shutdown.ts'
 import type { Sink, SinkOwner } from './sink.ts'
@@ -56,18 +58,21 @@ export class SinkStream implements EventStream, SinkOwner, Watched, FedStream, M
 
   /** Begins to write to a transport. Its head is sent already, or leaves with the first write. */
   open(sink: Sink): void {
-    const { opening, maxDuration, signal, stallTimeout } = this.#options
+    const { opening, maxDuration, maxStreams, retry, revalidate: checks, signal, stallTimeout } = this.#options
     const clock = clockOfStream()
     this.#sink = sink
     this.#stalls = new StallWatch(stallTimeout, clock)
+    const isRefused = isFull(maxStreams)
     counts.opened++
     measured.add(this)
-    this.#write(opening, 0)
+    this.#write(isRefused ? encodeMessage({ retry: retryOfRefused(retry) }) : opening, 0)
     this.#expiresAt = this.#wroteAt + maxDuration * (0.8 + 0.2 * Math.random())
     if (this.#ending) return
     this.#clock = clock
     clock.watch(this, this.#nextLook(this.#wroteAt))
-    if (signal) endOnAbort(signal, this)
+    if (isRefused) this.#endCleanly('refused')
+    else if (signal) endOnAbort(signal, this)
+    if (checks) revalidate(this, checks)
   }
 
   send(message: Message, more?: unknown): Promise<boolean> {
@@ -91,6 +96,15 @@ export class SinkStream implements EventStream, SinkOwner, Watched, FedStream, M
 
   shutDown(): void {
     this.#endWithRetry('shutdown')
+  }
+
+  revoke(spread: boolean): void {
+    if (spread) this.#endWithRetry('revoked')
+    else this.#endCleanly('revoked')
+  }
+
+  checkFailed(error: unknown): void {
+    this.#report(error, 'revalidate')
   }
 
   fail(error: unknown): boolean {
@@ -277,7 +291,7 @@ export class SinkStream implements EventStream, SinkOwner, Watched, FedStream, M
     return Math.min(delay, this.#expiresAt - present, heartbeat ? heartbeatDelay(heartbeat, this.#lastWrite, present) : delay)
   }
 
-  #endWithRetry(reason: 'local' | 'shutdown', id?: string, pause = 0): void {
+  #endWithRetry(reason: 'local' | 'shutdown' | 'revoked', id?: string, pause = 0): void {
     if (this.#ending) return
     // Between one and two times the usual time, so that the clients of a process do not reconnect all at once.
     const retry = Math.min(Math.round(Math.max(this.#options.retry, pause) * (1 + Math.random())), Number.MAX_SAFE_INTEGER)
@@ -286,7 +300,7 @@ export class SinkStream implements EventStream, SinkOwner, Watched, FedStream, M
   }
 
   /** Bytes that were written still leave. The sink calls `gone` after that. */
-  #endCleanly(reason: 'local' | 'shutdown' | 'expired'): void {
+  #endCleanly(reason: 'local' | 'shutdown' | 'expired' | 'revoked' | 'refused'): void {
     if (this.#ending) return
     const sink = this.#sink
     this.#finish(reason)

@@ -2,6 +2,7 @@ import { describe } from '../describe.ts'
 import { checkedRetry, encodeMessage, type Serialize } from '../message/message.ts'
 import { checkCallback, checkedDelay, checkedInteger, checkedOption, checkedSignal, checkNames, invalidOption } from '../option-checks.ts'
 import { type Heartbeat, resolveHeartbeat } from './heartbeat.ts'
+import { type Revalidate, resolveRevalidate } from './revalidation.ts'
 
 /** The place where an error happened that no caller could catch. */
 export type ErrorStage =
@@ -11,6 +12,8 @@ export type ErrorStage =
   | 'onClose'
   /** A write to the response threw, which happens where another middleware wraps it. The stream was cut. */
   | 'transport'
+  /** A check of `revalidate` threw, gave no answer in time, or returned something else than a boolean. */
+  | 'revalidate'
 
 /**
  * The options of a stream. The app, a route and a single call take the same options; the nearest one wins, option by
@@ -40,6 +43,18 @@ export interface StreamOptions {
    * do not reconnect together. Unset: no limit.
    */
   maxDuration?: number | undefined
+  /**
+   * Asks again and again whether the stream may stay open. A session may have ended, for example. `false` ends it as
+   * `'revoked'`. A check that fails goes to `onError`, and is tried again with back-off. Unset: no stream is checked.
+   */
+  revalidate?: Revalidate | undefined
+  /**
+   * The number of streams that may be open in this process, those of other `sse()` calls included. Over it a GET gets
+   * a stream that tells a longer `retry` and ends as `'refused'`: another status stops an EventSource for good. Other
+   * methods get 503.
+   * @default Infinity
+   */
+  maxStreams?: number | undefined
   /** Abort it at shutdown: every stream then ends cleanly, with a `retry` that spreads the return of the clients. */
   signal?: AbortSignal | undefined
   /**
@@ -77,6 +92,7 @@ export interface StreamOptions {
 
 // The reconnection time of Chromium and Safari where the server tells none.
 const USUAL_RETRY = 3_000
+const UNLIMITED = Number.POSITIVE_INFINITY
 // A few kilobytes are enough. Padding beyond the default of `maxBufferedBytes` would end every stream.
 const LONGEST_PADDING = 1_048_576
 
@@ -86,7 +102,9 @@ const OPTIONS = {
   retry: (value: unknown = USUAL_RETRY): number => checkedOption('retry', () => checkedRetry(value)),
   maxBufferedBytes: (value: unknown = 1_048_576): number => checkedInteger('maxBufferedBytes', value, 0),
   stallTimeout: (value: unknown = 30_000): number => checkedDelay('stallTimeout', value),
-  maxDuration: (value?: unknown): number => (value === undefined ? Number.POSITIVE_INFINITY : checkedDelay('maxDuration', value)),
+  maxDuration: (value?: unknown): number => (value === undefined ? UNLIMITED : checkedDelay('maxDuration', value)),
+  revalidate: (value?: unknown): Required<Revalidate> | undefined => resolveRevalidate(value),
+  maxStreams: (value: unknown = UNLIMITED): number => (value === UNLIMITED ? UNLIMITED : checkedInteger('maxStreams', value, 0)),
   signal: (value?: unknown): AbortSignal | undefined => checkedSignal(value),
   headers: (value: unknown = {}): readonly Header[] => resolveHeaders(value),
   status: (value: unknown = 200): number => resolveStatus(value),
@@ -107,6 +125,8 @@ export interface ResolvedOptions {
   readonly maxBufferedBytes: number
   readonly stallTimeout: number
   readonly maxDuration: number
+  readonly revalidate: Required<Revalidate> | undefined
+  readonly maxStreams: number
   readonly signal: AbortSignal | undefined
   readonly headers: readonly Header[]
   readonly status: number
@@ -135,7 +155,9 @@ export function resolveOptions(options: StreamOptions | undefined, inherited?: R
   const given: StreamOptions = { ...inherited?.given, ...definedOnly(options) }
   const checked = Object.entries(OPTIONS).map(([name, check]) => [name, check(given[name as keyof StreamOptions])])
   const { padding, ...resolved } = Object.fromEntries(checked) as { [Name in keyof typeof OPTIONS]: ReturnType<(typeof OPTIONS)[Name]> }
-  return { given, opening: openingFrame(padding, given.retry), ...resolved }
+  // A browser keeps the last `retry` that it was told, and a refused stream tells a long one.
+  const retry = resolved.maxStreams < UNLIMITED ? resolved.retry : given.retry
+  return { given, opening: openingFrame(padding, retry), ...resolved }
 }
 
 const DEFAULTS: ResolvedOptions = resolveOptions({})

@@ -1,11 +1,11 @@
 import { describe } from '../describe.ts'
-import { alreadyBegun, type TidingsError } from '../errors.ts'
+import { alreadyBegun } from '../errors.ts'
 import { invalidOption } from '../option-checks.ts'
 import type { EventStream } from '../stream/event-stream.ts'
 import { closedStream, PublicStream } from '../stream/public-stream.ts'
 import { SinkStream } from '../stream/sink-stream.ts'
 import type { ResolvedOptions } from '../stream/stream-options.ts'
-import { refusalOf } from './accept.ts'
+import { type Refusal, reasonOfRefusal, refusalOf } from './accept.ts'
 import { readLastEventId } from './last-event-id.ts'
 import { hasLeft, isHttp2, type NodeRequest, type NodeResponse } from './node-messages.ts'
 import { NodeSink } from './node-sink.ts'
@@ -15,12 +15,12 @@ import { dropUnreadBody } from './unread-body.ts'
 /**
  * Opens the stream on a response that has not begun. The head and the first bytes leave at once.
  *
- * @param refuse answers a request whose `Accept` excludes event streams, in the way of the framework; the stream is
- * then closed as `'unopened'`
+ * @param refuse answers a request that gets no stream, in the way of the framework, with the status and headers of the
+ * error; the stream is then closed as `'unopened'` or `'refused'`
  * @throws `ERR_SSE_HEADERS_SENT` when the response has begun, `ERR_SSE_INVALID_OPTION` for arguments that are no
  * request and response
  */
-export function openNodeStream(req: NodeRequest, res: NodeResponse, options: ResolvedOptions, refuse: (refusal: TidingsError) => void): EventStream {
+export function openNodeStream(req: NodeRequest, res: NodeResponse, options: ResolvedOptions, refuse: (refusal: Refusal) => void): EventStream {
   if (typeof req?.headers !== 'object' || typeof res?.setHeader !== 'function')
     throw invalidOption(`a stream is opened on a request and its response, got ${describe(req)} and ${describe(res)}`)
   if (res.headersSent) throw alreadyBegun()
@@ -28,7 +28,7 @@ export function openNodeStream(req: NodeRequest, res: NodeResponse, options: Res
   const refusal = refusalOf(req.method, req.headers.accept, options)
   if (refusal) {
     refuse(refusal)
-    return closedStream(options, lastEventId, 'unopened')
+    return closedStream(options, lastEventId, reasonOfRefusal(refusal))
   }
   if (hasLeft(req, res)) return closedStream(options, lastEventId, 'peer')
   setHead(res, options)

@@ -37,12 +37,13 @@ export function answerOnce(request: object & { [ANSWERED]?: true }, callback: un
 export function webStreamBody(request: WebRequest, options: ResolvedOptions, callback: StreamCallback<EventStream>): ReadableStream<Uint8Array<ArrayBuffer>> {
   const stream = new SinkStream(options, lastEventIdOf(request))
   const run = boundCallback(callback)
-  const sink = new WebSink(stream, request.signal, () => {
+  const open = (): EventStream => {
     // The peer may have left before the platform read the response.
     if (!stream.closed) stream.open(sink)
     dropUnreadBody(request)
-    run(new PublicStream(stream))
-  })
+    return new PublicStream(stream)
+  }
+  const sink = new WebSink(stream, request.signal, () => run(open))
   return sink.readable
 }
 
@@ -81,15 +82,16 @@ export function refuseBody(request: object): void {
   Object.defineProperty(request, 'body', { get: () => new ReadableStream({ start: (controller) => controller.error(bodyDropped()) }) })
 }
 
-/** Binds a route's callback to the present async context. */
-export function boundCallback(callback: StreamCallback<EventStream>): (stream: EventStream) => void {
+/** Binds a route's callback to the present async context. Its stream is opened in that context too. */
+export function boundCallback(callback: StreamCallback<EventStream>): (open: () => EventStream) => void {
   const context = currentContext()
-  return (stream) => {
-    runIn(context, runCallback, callback, stream)
+  return (open) => {
+    runIn(context, runCallback, callback, open)
   }
 }
 
-async function runCallback(callback: StreamCallback<EventStream>, stream: EventStream): Promise<void> {
+async function runCallback(callback: StreamCallback<EventStream>, open: () => EventStream): Promise<void> {
+  const stream = open()
   try {
     await callback(stream)
   } catch (error) {

@@ -3,6 +3,7 @@ import type { Protocol } from '../running-app.ts'
 import { channels } from './channels.ts'
 import { http } from './http.ts'
 import { lifetime } from './lifetime.ts'
+import { limits } from './limits.ts'
 import { type ContractSuite, testsOf } from './sentence.ts'
 import { slowPeers } from './slow-peers.ts'
 import { wire } from './wire.ts'
@@ -23,7 +24,7 @@ export interface AdapterSelection {
 export const adapterContract: Readonly<Record<AdapterPart, { title: string; sentences: readonly AdapterSentence[] }>> = {
   W: { title: 'the wire', sentences: wire },
   H: { title: 'HTTP', sentences: http },
-  L: { title: 'lifetime', sentences: lifetime },
+  L: { title: 'lifetime', sentences: [...lifetime, ...limits] },
   B: { title: 'slow peers', sentences: slowPeers },
   C: { title: 'channels', sentences: channels },
 }
