@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 
-const PACE = 50
+// Milliseconds for a token.
+const PACE = Number(process.env.PACE ?? 50)
 
 /**
  * Stands in for the SDK of a language model: gives an answer slowly, token by token.
