@@ -24,6 +24,12 @@ export const consumers = [
     options: node,
   },
   { source: 'client.ts', tidings: 'client', beside: {}, options: web },
+  {
+    source: 'client-react.ts',
+    tidings: 'client',
+    beside: { react: 'react', 'react-dom': 'react-dom', '@types/react': '@types/react', '@types/react-dom': '@types/react-dom' },
+    options: web,
+  },
   { source: 'core-node.ts', tidings: 'core', beside: { '@types/node': '@types/node' }, options: node },
   { source: 'core-web.ts', tidings: 'core', beside: {}, options: web },
 ]

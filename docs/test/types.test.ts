@@ -7,7 +7,7 @@ import { type Block, blocksOf, examplesInDocstrings, pages, readPage } from './b
 import { CONTEXTS } from './contexts.ts'
 import { newDirectory } from './program.ts'
 
-const LANGUAGES = ['js', 'ts']
+const LANGUAGES = ['js', 'ts', 'tsx']
 const blocks = pages().flatMap(blocksOf)
 const code = blocks.filter(({ language, before }) => LANGUAGES.includes(language) && before === undefined)
 const directory = newDirectory('types')
@@ -49,6 +49,7 @@ test('every block of code, and every example in a docstring, has the types that 
         lib: ['es2023', 'dom', 'dom.iterable', 'dom.asynciterable'],
         types: ['node'],
         module: 'nodenext',
+        jsx: 'react-jsx',
         strict: true,
         // Programs are JavaScript, so their parameters have no types.
         noImplicitAny: false,
@@ -66,7 +67,7 @@ test('every block of code, and every example in a docstring, has the types that 
 
 /** Names a block after its page, and keeps its line numbers, so that a compiler error names its place. */
 function write(block: Block): string {
-  const name = `${block.page.replaceAll('/', '_')}-${block.line}.mts`
+  const name = `${block.page.replaceAll('/', '_')}-${block.line}.${block.language === 'tsx' ? 'tsx' : 'mts'}`
   writeFileSync(`${directory}/${name}`, '\n'.repeat(block.line - 1) + (CONTEXTS[block.context ?? ''] ?? '') + block.code)
   return name
 }

@@ -1,6 +1,7 @@
 // Not run but compiled (K8): what users write must compile, and what cannot work must not.
 import { createChannel, type EventsOf } from '@tidings/core'
-import { type ClientErrorCode, type Connection, connect, type Reset, type Status } from '../src/index.ts'
+import { type ClientErrorCode, type Connection, connect, type ReceivedMessage, type Reset, type Status } from '../src/index.ts'
+import { type EventStreamOptions, useEventStream, useEvents } from '../src/react.ts'
 
 interface Goal {
   minute: number
@@ -75,4 +76,63 @@ export function options(token: () => Promise<string>): void {
   connect('/scores', { heartbeat: 1 })
   // @ts-expect-error: there are two ways.
   connect('/scores', { resumeBy: 'cookie' })
+}
+
+export function hooks(): void {
+  const status = useEventStream<Scores>('/scores', {
+    headers: async () => ({ authorization: 'Bearer 1' }),
+    events: {
+      goal: ({ event, data, lastEventId }) => {
+        is<Same<typeof event, 'goal'>>()
+        is<Same<typeof data, Goal>>()
+        is<Same<typeof lastEventId, string>>()
+      },
+      reset: ({ data }) => is<Same<typeof data, Reset>>(),
+      position: undefined,
+    },
+  })
+  is<Same<typeof status, Status>>()
+  useEventStream(new URL('https://example.com'), { key: 'a', events: { anything: ({ data }) => is<Same<typeof data, unknown>>() } })
+  useEventStream('/scores')
+  // @ts-expect-error: no event of that name.
+  useEventStream<Scores>('/scores', { events: { gaol: () => {} } })
+  // @ts-expect-error: the data of another event.
+  useEventStream<Scores>('/scores', { events: { goal: ({ data }: { data: string }) => data } })
+  // @ts-expect-error: the state of React is older than the position.
+  useEventStream<Scores>('/scores', { store: { get: () => undefined, set: () => {} } })
+  // @ts-expect-error: no option of that name.
+  useEventStream<Scores>('/scores', { heartbeat: 1 })
+  is<Same<NonNullable<NonNullable<EventStreamOptions<Scores>['events']>['message']>, (message: ReceivedMessage<Scores, 'message'>) => unknown>>()
+}
+
+export function folds(): void {
+  const open = () => connect<Scores>('/scores')
+  const minutes = useEvents('scores', open, (all, message) => (message.event === 'goal' ? [...all, message.data.minute] : all), [] as number[])
+  is<Same<typeof minutes, number[]>>()
+  const last = useEvents('scores', open, (_, message): ReceivedMessage<Scores> | undefined => message, undefined)
+  is<Same<typeof last, ReceivedMessage<Scores> | undefined>>()
+  const texts = useEvents<string[], Scores>(
+    'scores',
+    (state) => {
+      is<Same<typeof state, () => string[]>>()
+      return connect<Scores>('/scores', { state })
+    },
+    (all, message) => (message.event === 'message' ? [...all, message.data] : all),
+    [],
+  )
+  is<Same<typeof texts, string[]>>()
+  useEvents(
+    'anything',
+    () => connect('/scores'),
+    (_, { data }) => data,
+    undefined as unknown,
+  )
+  // @ts-expect-error: not every event has a minute.
+  useEvents('scores', open, (_, message) => message.data.minute, 0)
+  // @ts-expect-error: no event of that name.
+  useEvents('scores', open, (count, { event }) => (event === 'gaol' ? count + 1 : count), 0)
+  // @ts-expect-error: another state than the first.
+  useEvents('scores', open, (count: number) => count + 1, '')
+  // @ts-expect-error: a reducer of the events of another stream.
+  useEvents('scores', open, (_: string, message: ReceivedMessage<{ text: string }>) => String(message.data), '')
 }

@@ -157,8 +157,8 @@ export const clientContract: readonly Sentence<ClientUnderTest, ClientWorld>[] =
   sentence('K7', 'A listener that throws MUST NOT stop another, and MUST be reported as an uncaught error is.', 'Tidings', {
     provedIn: 'packages/client/test/listeners.test.ts',
   }),
-  sentence('K8', "The types MUST check an event's data against the `Events` of the connection, in `on` and in the iterator.", 'Tidings', {
-    provedIn: 'packages/client/test/listeners.test.ts',
+  sentence('K8', "The types MUST check an event's data against the `Events` of the connection, in `on`, in the iterator and in the React hooks.", 'Tidings', {
+    provedIn: ['packages/client/test/listeners.test.ts', 'packages/client/test/react.test.ts'],
   }),
 ]
 
