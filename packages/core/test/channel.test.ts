@@ -9,7 +9,7 @@ import { KeptTail } from '../src/lib/log/kept-tail.ts'
 import { memoryLog } from '../src/lib/log/memory-log.ts'
 import type { TailedLog } from '../src/lib/log/message-log.ts'
 import { TopicIndex } from '../src/lib/log/topic-index.ts'
-import type { Message, PublishedMessage } from '../src/lib/message/message.ts'
+import { encodeMessage, type Message, type PublishedMessage } from '../src/lib/message/message.ts'
 import type { EventStream } from '../src/lib/stream/event-stream.ts'
 import { closedStream } from '../src/lib/stream/public-stream.ts'
 import { resolveOptions } from '../src/lib/stream/stream-options.ts'
@@ -1157,6 +1157,53 @@ describe('C11 what belongs to the channel', () => {
     expect(seen).toEqual(['7'])
   })
 
+  test("C20 strings: 'json' sends strings as JSON, and filters and messages() get them as they were published", async () => {
+    const published = ['a "b"', '', 'x\r\ny', '[DONE]', 'ä🎉'] as const
+    for (const strings of ['text', 'json'] as const) {
+      const encoded = (data: string): string => encodeMessage(strings === 'json' ? JSON.stringify(data) : data).slice(0, -1)
+      const { channel, join, id, log } = openChannel({ strings })
+      const seen: unknown[] = []
+      const snapshot = () => ['state', { event: 's', data: 'more' }]
+      const other = strings === 'json' ? 'text' : 'json'
+      const plain = join({ filter: ({ data }) => seen.push(data) > 0 })
+      const joined = [plain, join({}, '', { strings }), join({}, '', { strings: other })]
+      const fresh = join({ snapshot })
+      const reader = channel.messages()
+      const told = reader.next()
+      void channel.publish('typing', { keep: false, topic: 't' })
+      for (const data of published) void channel.publish(data, { topic: 't' })
+      void channel.publish({ data: new TextEncoder().encode('bytes') })
+      void channel.publish({ data: { n: 1 } })
+      await flushed()
+      const frames = [
+        `${encoded('typing')}\n`,
+        ...published.map((data, index) => `${encoded(data)}id: ${id(index + 1)}\n\n`),
+        `data: bytes\nid: ${id(6)}\n\n`,
+        `data: {"n":1}\nid: ${id(7)}\n\n`,
+      ].join('')
+      for (const { text } of joined) expect(text).toBe(`id: ${id(0)}\n\n${frames}`)
+      expect(fresh.text).toBe(`${encoded('state')}\nevent: s\n${encoded('more')}id: ${id(0)}\n\n${frames}`)
+      const all = ['typing', ...published, 'bytes', { n: 1 }]
+      expect(new Set(seen)).toEqual(new Set(all))
+      const got = [(await told).value]
+      for (let count = 1; count < all.length; count++) got.push((await reader.next()).value)
+      expect(got.map(({ data }) => data)).toEqual(all)
+      expect(log.tail.at(1)).toMatchObject({ data: strings === 'json' ? JSON.stringify(published[0]) : published[0], isText: strings === 'text' })
+      joined[2]?.stream.send('own')
+      expect(joined[2]?.sink.frames.at(-1)).toBe(other === 'json' ? 'data: "own"\n\n' : 'data: own\n\n')
+      await reader.return?.()
+    }
+  })
+
+  test("C20 strings: 'json' passes strings through serialize and parse", async () => {
+    const { channel, join, id } = openChannel({ strings: 'json', serialize: (data) => `<${data}>`, parse: (text) => text.slice(1, -1) })
+    const seen: unknown[] = []
+    const joined = join({ filter: ({ data }) => seen.push(data) > 0 })
+    void channel.publish('a')
+    await flushed()
+    expect([joined.text, seen]).toEqual([`id: ${id(0)}\n\ndata: <a>\nid: ${id(1)}\n\n`, ['a']])
+  })
+
   test('C7 a subscription that its own filter closes gets no more messages, and its stream stays open', async () => {
     const { channel, join, id } = openChannel()
     const reader = join({
@@ -1234,6 +1281,7 @@ describe('C11 what belongs to the channel', () => {
       { snapshotTimeout: 0 },
       { snapshotTimeout: Number.POSITIVE_INFINITY },
       { serialize: 1 as never },
+      { strings: 'JSON' as never },
       { onError: null as never },
     ]
     for (const options of wrong) expect(() => createChannel(options), JSON.stringify(options)).toThrow(coded('ERR_SSE_INVALID_OPTION'))

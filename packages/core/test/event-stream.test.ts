@@ -52,6 +52,25 @@ describe('sending', () => {
     expect(sink.frames.at(-1)).toBe('data: <7>\n\n')
   })
 
+  test("W13 sends strings as JSON with strings: 'json', and its own frames without it", async () => {
+    const { stream, sink } = openStream({ strings: 'json', retry: 1, heartbeat: { interval: 1_000, event: 'ping' } })
+    stream.send('a')
+    stream.send({ event: 'e', data: 'b\nc', id: '1' })
+    stream.comment('d')
+    await stream.sendAll(['[DONE]', { data: 1 }])
+    await stream.sendAll([1, 2], (number) => `${number}`)
+    expect(sink.frames).toEqual([
+      'retry: 1\n\n',
+      'data: "a"\n\n',
+      'event: e\ndata: "b\\nc"\nid: 1\n\n',
+      ': d\n\n',
+      'data: "[DONE]"\n\n',
+      'data: 1\n\n',
+      'data: "1"\n\n',
+      'data: "2"\n\n',
+    ])
+  })
+
   test('W4 W11 throws at the call, writes nothing, and goes on', async () => {
     const { stream, sink } = openStream()
     const written = sink.frames.length

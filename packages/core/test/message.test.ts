@@ -42,6 +42,16 @@ describe('the frame of a message', () => {
     expect(encodeMessage({ data: 7 }, { serialize: undefined })).toBe('data: 7\n\n')
   })
 
+  test("W13 passes strings through serialize with strings: 'json', and bytes as text", () => {
+    const strings = 'json'
+    for (const message of ['a "b"\n', { data: 'a "b"\n' }]) expect(encodeMessage(message, { strings })).toBe('data: "a \\"b\\"\\n"\n\n')
+    expect(encodeMessage('', { strings })).toBe('data: ""\n\n')
+    expect(encodeMessage({ data: bytes('{}') }, { strings })).toBe('data: {}\n\n')
+    expect(encodeMessage({ data: 'a' }, { strings, serialize: (data) => `<${data}>` })).toBe('data: <a>\n\n')
+    expect(encodeMessage({ comment: 'a', event: 'e', id: '1', data: { b: 'c' } }, { strings })).toBe(': a\nevent: e\ndata: {"b":"c"}\nid: 1\n\n')
+    expect(encodeMessage('a', { strings: 'text' })).toBe('data: a\n\n')
+  })
+
   test('W2 splits the text of serialize like any text', () => {
     expect(encodeMessage({ data: { a: 1 } }, { serialize: (data) => JSON.stringify(data, null, 1) })).toBe('data: {\ndata:  "a": 1\ndata: }\n\n')
   })
@@ -270,11 +280,11 @@ describe('W11 a value that is not a message', () => {
     ['event', JSON.parse('{ "constructor": { "name": "x" } }'), 'event must be a string, got an object'],
     ['event', Object.create(null), 'event must be a string, got an object'],
     ['event', Symbol('x'), 'event must be a string, got a symbol'],
-    ['event', 'x'.repeat(9_999).split(''), 'event must be a string, got an instance of Array'],
+    ['event', 'x'.repeat(9_999).split(''), 'event must be a string, got an array'],
     ['id', 7, 'id must be a string, got 7; write String(id)'],
     ['id', 7n, 'id must be a string, got a bigint; write String(id)'],
     ['id', null, 'id must be a string, got null; write String(id)'],
-    ['id', ['a'], 'id must be a string, got an instance of Array; write String(id)'],
+    ['id', ['a'], 'id must be a string, got an array; write String(id)'],
     ['comment', 7, 'comment must be a string, got 7'],
     ['comment', null, 'comment must be a string, got null'],
     ['comment', bytes('x'), 'comment must be a string, got an instance of Uint8Array'],

@@ -33,6 +33,7 @@ describe('defaults', () => {
       headers: [],
       status: 200,
       serialize: JSON.stringify,
+      strings: 'text',
       negotiate: undefined,
     })
     expect(onError).toBeTypeOf('function')
@@ -53,6 +54,7 @@ describe('defaults', () => {
       'status',
       'padding',
       'serialize',
+      'strings',
       'negotiate',
       'onError',
     ]
@@ -103,6 +105,7 @@ describe('a bad value is refused by name', () => {
     ['status', [100, 199, 204, 205, 300, 404, 200.5, Number.NaN, '200', null]],
     ['padding', [...notSizes, 1_048_577]],
     ['serialize', [null, 'json', {}]],
+    ['strings', [null, true, 'JSON', JSON]],
     ['negotiate', [null, 0, 'no']],
     ['onError', [null, 'log', {}]],
   ]
@@ -128,11 +131,11 @@ describe('a bad value is refused by name', () => {
   test.each(['heartBeat', 'interval', 'keepAlive', 'constructor', '__proto__x', ''])('refuses the unknown name %j, and lists the known ones', (name) => {
     const error = refusal({ [name]: 1 })
     expect(error).toMatchObject({ code: 'ERR_SSE_INVALID_OPTION' })
-    expect(error.message).toContain(`"${name}" is not an option; there are heartbeat, retry, maxBufferedBytes`)
+    expect(error.message).toContain(`"${name}" is not an option of a stream; there are heartbeat, retry, maxBufferedBytes`)
   })
 
   test.each([null, 5, 'heartbeat', true, () => {}])('refuses options that are %o', (options) => {
-    expect(refusal(options)).toMatchObject({ code: 'ERR_SSE_INVALID_OPTION', message: expect.stringContaining('options must be an object') })
+    expect(refusal(options)).toMatchObject({ code: 'ERR_SSE_INVALID_OPTION', message: expect.stringContaining('the options of a stream must be an object') })
   })
 
   test('says which header and which value', () => {
@@ -260,8 +263,8 @@ describe('the layers of a framework', () => {
     }
     const hint = 'sse takes options, got an instance of IncomingMessage; to mount it, write app.use(sse())'
     expect(() => optionLayer(new IncomingMessage() as never)).toThrow(expect.objectContaining({ code: 'ERR_SSE_INVALID_OPTION', message: hint }))
-    expect(() => optionLayer({ url: '/' } as never)).toThrow(/"url" is not an option; there are/)
-    expect(() => optionLayer(null as never)).toThrow('options must be an object, got null')
+    expect(() => optionLayer({ url: '/' } as never)).toThrow(/"url" is not an option of a stream; there are/)
+    expect(() => optionLayer(null as never)).toThrow('the options of a stream must be an object, got null')
     class Mine {
       retry = 7
     }

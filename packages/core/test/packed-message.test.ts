@@ -4,7 +4,7 @@ import { toLogMessage } from '../src/lib/channel/publish.ts'
 import { packMessage, unpackMessage } from '../src/lib/engine-log/packed-message.ts'
 import { codePoint } from './support/code-point.ts'
 
-const packed = (message: Parameters<typeof toLogMessage>[0], options = {}): string => packMessage(toLogMessage(message, options, undefined, new Set()))
+const packed = (message: Parameters<typeof toLogMessage>[0], options = {}): string => packMessage(toLogMessage(message, options, {}, new Set()))
 
 describe('a message as an engine keeps it', () => {
   test('G1 W10 is the published message with all its fields after packing and unpacking', () => {
@@ -25,7 +25,7 @@ describe('a message as an engine keeps it', () => {
     const options = fc.record({ topic: text, key: text }, { requiredKeys: [] })
     fc.assert(
       fc.property(message, options, (each, where) => {
-        const encoded = toLogMessage(each as never, where, undefined, new Set())
+        const encoded = toLogMessage(each as never, where, {}, new Set())
         expect(unpackMessage(packMessage(encoded))).toEqual(encoded)
       }),
     )

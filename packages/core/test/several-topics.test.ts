@@ -76,7 +76,7 @@ describe('C19 a message of several topics', () => {
   test('C19 C8 all of its topics count in the bytes that are kept', () => {
     const kept = (topic: string | string[]): number => {
       const tail = new KeptTail({})
-      tail.add(new KeptEntry(toLogMessage('x', { topic }, undefined, new Set(), 9), 1, 1, { idOf: () => '' }))
+      tail.add(new KeptEntry(toLogMessage('x', { topic }, {}, new Set(), 9), 1, 1, { idOf: () => '' }))
       return tail.bytes
     }
     expect(kept(['a', 'long name'])).toBeGreaterThan(kept('a') + 150)
@@ -119,15 +119,15 @@ describe('C19 beside a process of the first release', () => {
   }
 
   test.each(['text', 'of\r\nlines', { of: 'JSON' }, ''])('C19 it reads a message of several topics whole, with the first topic: %j', (data) => {
-    const several = toLogMessage({ event: 'e', data }, { topic: ['a', 'b', 'c'], key: 'k' }, undefined, new Set(), 9)
-    const single = toLogMessage({ event: 'e', data }, { topic: 'a', key: 'k' }, undefined, new Set())
+    const several = toLogMessage({ event: 'e', data }, { topic: ['a', 'b', 'c'], key: 'k' }, {}, new Set(), 9)
+    const single = toLogMessage({ event: 'e', data }, { topic: 'a', key: 'k' }, {}, new Set())
     expect(asFirstRelease(packMessage(several))).toEqual(single)
     expect(unpackMessage(packMessage(several))).toEqual({ ...single, moreTopics: ['b', 'c'] })
   })
 
   test('C19 a message of one topic is packed as it was', () => {
-    expect(packMessage(toLogMessage('x', { topic: 'a' }, undefined, new Set()))).toBe('["data: x\\n",1,"a",null]')
-    expect(packMessage(toLogMessage('x', { topic: ['a'] }, undefined, new Set(), 9))).toBe('["data: x\\n",1,"a",null]')
+    expect(packMessage(toLogMessage('x', { topic: 'a' }, {}, new Set()))).toBe('["data: x\\n",1,"a",null]')
+    expect(packMessage(toLogMessage('x', { topic: ['a'] }, {}, new Set(), 9))).toBe('["data: x\\n",1,"a",null]')
   })
 
   test('G7 further topics that are none are no message of a log', () => {

@@ -67,6 +67,9 @@ export function withoutMiddleware(req: Request, res: Response): void {
 export function options(res: Response): void {
   sse({ headers: { 'x-request-id': '1', 'set-cookie': ['a=1', 'b=2'] }, status: 202, onError: (_error, { stage }) => stage satisfies ErrorStage })
   sse({ serialize: (data) => String(data), negotiate: false, stallTimeout: 10_000, maxBufferedBytes: 65_536 })
+  sse({ strings: 'json' })
+  // @ts-expect-error: there are 'text' and 'json'.
+  sse({ strings: 'JSON' })
   // @ts-expect-error: no option of that name.
   sse({ heartBeat: 5_000 })
   // @ts-expect-error: no option of that name.

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { ChannelOptions } from '@tidings/core'
 import { afterEach, expect, test } from 'vitest'
 import { describeWith } from '../../../scripts/requirements.ts'
 import { Machine } from './support/machine.ts'
@@ -15,12 +16,12 @@ describeWith('redis-server')('beside a process of the first release', () => {
     for (const end of ended.splice(0).reverse()) await end()
   })
 
-  async function startMachines(): Promise<{ old: Machine; present: Machine }> {
+  async function startMachines(channel: ChannelOptions = {}): Promise<{ old: Machine; present: Machine }> {
     const redis = await RedisServer.start()
     ended.push(() => redis.stop())
     const name = randomUUID()
     const old = await Machine.start(redis.port, 'redis', name, {}, 'first')
-    const present = await Machine.start(redis.port, 'redis', name, { severalTopics: true })
+    const present = await Machine.start(redis.port, 'redis', name, { severalTopics: true }, 'this', channel)
     ended.push(() => Promise.all([old.kill(), present.kill()]))
     return { old, present }
   }
@@ -89,6 +90,24 @@ describeWith('redis-server')('beside a process of the first release', () => {
       )
       expect([faultsOf(reader.seen, publishedById), datas(reader), reader.resets]).toEqual([[], [...publishedById.values()], []])
     }
+    expect([await old.errors(), await present.errors(), old.stderr, present.stderr]).toEqual([[], [], '', ''])
+  })
+
+  test('C20 both send the strings of the other as that process published them, and read the same values', async () => {
+    const { old, present } = await startMachines({ strings: 'json' })
+    const [there, here] = await Promise.all([read([old.port]), read([present.port])])
+    const strings = ['text', '[DONE]', 'a "b"\r\nc']
+    for (const [index, data] of strings.entries()) for (const machine of index === 1 ? [present, old] : [old, present]) await machine.publish(data)
+    const sent = ['text', '"text"', '"[DONE]"', '[DONE]', 'a "b"\nc', '"a \\"b\\"\\r\\nc"']
+    for (const reader of [there, here]) {
+      await until(
+        () => reader.messages.length >= sent.length,
+        () => datas(reader).join(),
+      )
+      expect(datas(reader)).toEqual(sent)
+    }
+    const published = strings.flatMap((data) => [data, data])
+    expect([await old.read(6), await present.read(6)]).toEqual([published, published])
     expect([await old.errors(), await present.errors(), old.stderr, present.stderr]).toEqual([[], [], '', ''])
   })
 

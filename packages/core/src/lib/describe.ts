@@ -6,5 +6,6 @@ export function describe(value: unknown): string {
   if (typeof value !== 'object') return `a ${typeof value}`
   // Read from the prototype: a client's JSON may contain a `constructor`.
   const name: unknown = Object.getPrototypeOf(value)?.constructor?.name
+  if (name === 'Array') return 'an array'
   return typeof name !== 'string' || name === '' || name === 'Object' ? 'an object' : `an instance of ${name}`
 }

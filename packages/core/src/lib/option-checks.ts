@@ -9,11 +9,10 @@ export const LONGEST_DELAY: number = 2 ** 31 - 1
  * @throws `ERR_SSE_INVALID_OPTION`
  */
 export function checkNames(of: string, options: object, names: readonly string[]): void {
-  if (typeof options !== 'object' || options === null || Array.isArray(options))
-    throw invalidOption(`${of ? `the options of ${of}` : 'options'} must be an object, got ${Array.isArray(options) ? 'an array' : describe(options)}`)
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) throw wrongOption(`the options of ${of}`, 'an object', options)
   for (const name of Object.keys(options)) {
     if (names.includes(name)) continue
-    throw invalidOption(`${describe(name)} is not an option${of && ` of ${of}`}; there are ${names.join(', ')}`)
+    throw invalidOption(`${describe(name)} is not an option of ${of}; there are ${names.join(', ')}`)
   }
 }
 
@@ -25,8 +24,9 @@ export function checkFunctions(options: Readonly<Record<string, unknown>>): void
 }
 
 /** Checks that a callback is a function. @throws `ERR_SSE_INVALID_OPTION` */
-export function checkCallback(name: string, callback: unknown): void {
-  if (typeof callback !== 'function') throw invalidOption(`${name} must be a function, got ${describe(callback)}`)
+export function checkCallback<Callback>(name: string, callback: unknown): Callback {
+  if (typeof callback === 'function') return callback as Callback
+  throw wrongOption(name, 'a function', callback)
 }
 
 /**
@@ -35,20 +35,33 @@ export function checkCallback(name: string, callback: unknown): void {
  */
 export function checkedDelay(name: string, value: unknown, orElse = ''): number {
   if (typeof value === 'number' && value > 0 && value <= LONGEST_DELAY) return value
-  throw invalidOption(`${name} must be a number of milliseconds above 0 and at most ${LONGEST_DELAY}${orElse}, got ${describe(value)}`)
+  throw wrongOption(name, `a number of milliseconds above 0 and at most ${LONGEST_DELAY}${orElse}`, value)
 }
 
 /** Checks a whole number between `least` and `most`. @throws `ERR_SSE_INVALID_OPTION` */
 export function checkedInteger(name: string, value: unknown, least: number, most: number = Number.MAX_SAFE_INTEGER): number {
   if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most) return value as number
-  throw invalidOption(`${name} must be a whole number of at least ${least} and at most ${most}, got ${describe(value)}`)
+  throw wrongOption(name, `a whole number of at least ${least} and at most ${most}`, value)
+}
+
+/** Checks a value of which there are few. `undefined` among them is not named. @throws `ERR_SSE_INVALID_OPTION` */
+export function checkedOneOf<Value>(name: string, value: unknown, values: readonly Value[]): Value {
+  if (values.includes(value as Value)) return value as Value
+  throw wrongOption(
+    name,
+    values
+      .filter((each) => each !== undefined)
+      .map(describe)
+      .join(' or '),
+    value,
+  )
 }
 
 /** Checks a signal, where one is given. @throws `ERR_SSE_INVALID_OPTION` */
-export function checkedSignal(signal: unknown): AbortSignal | undefined {
+export function checkedSignal(signal?: unknown): AbortSignal | undefined {
   if (signal === undefined) return undefined
   if (typeof signal === 'object' && signal !== null && 'aborted' in signal && 'addEventListener' in signal) return signal as AbortSignal
-  throw invalidOption(`signal must be an AbortSignal, got ${describe(signal)}`)
+  throw wrongOption('signal', 'an AbortSignal', signal)
 }
 
 /** Checks an option by the check of a message's field. @throws `ERR_SSE_INVALID_OPTION` */
@@ -59,6 +72,11 @@ export function checkedOption<Value>(name: string, check: () => Value): Value {
     // The text begins with the name of the field.
     throw invalidOption((error as Error).message.replace(/^\w+/, name))
   }
+}
+
+/** The error for an option with another value than it wants. */
+export function wrongOption(name: string, wanted: string, value: unknown): TidingsError {
+  return invalidOption(`${name} must be ${wanted}, got ${describe(value)}`)
 }
 
 /** The error for an option that is unknown or cannot work. */

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import type { ChannelOptions } from '@tidings/core'
 
 /** The answer of a machine's `publish`: an id, or the code of the rejection. */
 export interface Published {
@@ -31,10 +32,26 @@ export class Machine {
   /**
    * @param log options of its log
    * @param release the release of Tidings that it runs
+   * @param channel options of its channel
    */
-  static async start(redisPort: number, library: 'redis' | 'ioredis', name: string, log: object = {}, release: 'first' | 'this' = 'this'): Promise<Machine> {
+  static async start(
+    redisPort: number,
+    library: 'redis' | 'ioredis',
+    name: string,
+    log: object = {},
+    release: 'first' | 'this' = 'this',
+    channel: ChannelOptions = {},
+  ): Promise<Machine> {
     const child = fork(fileURLToPath(new URL('../fixtures/machine.mjs', import.meta.url)), {
-      env: { ...process.env, REDIS_PORT: String(redisPort), LIBRARY: library, NAME: name, LOG: JSON.stringify(log), RELEASE: release },
+      env: {
+        ...process.env,
+        REDIS_PORT: String(redisPort),
+        LIBRARY: library,
+        NAME: name,
+        LOG: JSON.stringify(log),
+        RELEASE: release,
+        CHANNEL: JSON.stringify(channel),
+      },
       execArgv: ['--unhandled-rejections=strict'],
       stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
     })
@@ -54,6 +71,11 @@ export class Machine {
   async burst(from: number, count: number): Promise<string[]> {
     const { ids } = await this.#ask<{ ids: string[] }>('burst', { from, count })
     return ids
+  }
+
+  /** The data of the first messages that are kept, as `messages()` gives it. */
+  read(count: number): Promise<unknown[]> {
+    return this.#ask('read', count)
   }
 
   errors(): Promise<{ stage: string; code: string; message: string }[]> {

@@ -186,7 +186,7 @@ export class ChannelHub implements Hub, Source, MessageSource, Flushable, LogFol
   encode(message: Message): string {
     if (typeof message === 'object' && message?.id !== undefined)
       throw new TidingsError('ERR_SSE_ID_OWNED', 'Messages of a snapshot carry no id: the last of them gets the position')
-    return encodeMessage(message, { serialize: this.#options.serialize })
+    return encodeMessage(message, this.#options)
   }
 
   report(error: unknown, stage: ChannelErrorStage): void {

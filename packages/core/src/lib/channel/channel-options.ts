@@ -1,9 +1,8 @@
 import { checkChannelName } from '../delivery/joined-id.ts'
-import { describe } from '../describe.ts'
 import type { HistoryBounds } from '../log/history-bounds.ts'
 import type { LogStatus, TailedLog } from '../log/message-log.ts'
 import { checkedEvent, type Serialize } from '../message/message.ts'
-import { checkedDelay, checkedInteger, checkedOption, checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
+import { checkedDelay, checkedInteger, checkedOneOf, checkedOption, checkFunctions, checkNames, invalidOption, wrongOption } from '../option-checks.ts'
 
 /** The place in a channel where an error happened that no caller could catch. */
 export type ChannelErrorStage =
@@ -72,6 +71,12 @@ export interface ChannelOptions<Own extends string = string> {
    */
   serialize?: Serialize | undefined
   /**
+   * `'json'`: strings are serialised too, so `'a'` is sent as `"a"`, for clients that parse all data as JSON. Bytes
+   * are sent as text in any case.
+   * @default 'text'
+   */
+  strings?: 'text' | 'json' | undefined
+  /**
    * Turns serialised text back into the value that filters and `messages()` get.
    * @default JSON.parse
    */
@@ -96,22 +101,22 @@ export type PublishedEvents<Events extends object, Own extends string> = string 
 
 /** The name of the event that tells a client its position, with `position: 'message'`. */
 export const POSITION_EVENT = 'position'
-const NAMES = ['history', 'log', 'name', 'resetEvent', 'position', 'maxTopics', 'snapshotTimeout', 'serialize', 'parse', 'onError', 'onStatus']
+const NAMES = ['history', 'log', 'name', 'resetEvent', 'position', 'maxTopics', 'snapshotTimeout', 'serialize', 'strings', 'parse', 'onError', 'onStatus']
 
 /** Checks the options of a channel, except `history`, which `memoryLog` checks. @throws `ERR_SSE_INVALID_OPTION` */
 export function checkChannelOptions(options: ChannelOptions): void {
   checkNames('createChannel', options, NAMES)
   if (options.history !== undefined && options.log !== undefined)
     throw invalidOption('history sets the bounds of the default log; give them to your log instead')
-  const { log, name, position, resetEvent, maxTopics, snapshotTimeout, serialize, parse, onError, onStatus } = options
-  if (log !== undefined && !('tail' in Object(log))) throw invalidOption(`log must be what memoryLog(), redisLog() or engineLog() makes, got ${describe(log)}`)
+  const { log, name, position, resetEvent, maxTopics, snapshotTimeout, serialize, strings, parse, onError, onStatus } = options
+  if (log !== undefined && !('tail' in Object(log))) throw wrongOption('log', 'what memoryLog(), redisLog() or engineLog() makes', log)
   checkChannelName(name)
-  if (position !== undefined && typeof position !== 'boolean' && position !== 'message')
-    throw invalidOption(`position must be true, false or 'message', got ${describe(position)}`)
+  checkedOneOf('position', position, [undefined, true, false, 'message'])
   if (maxTopics !== undefined) checkedInteger('maxTopics', maxTopics, 1)
   if (snapshotTimeout !== undefined) checkedDelay('snapshotTimeout', snapshotTimeout)
   const taken = ['', 'message', ...(position === 'message' ? [POSITION_EVENT] : [])]
   if (resetEvent !== undefined && taken.includes(checkedOption('resetEvent', () => checkedEvent(resetEvent))))
-    throw invalidOption(`resetEvent must be a name that no other event has, got ${describe(resetEvent)}`)
+    throw wrongOption('resetEvent', 'a name that no other event has', resetEvent)
+  checkedOneOf('strings', strings, [undefined, 'text', 'json'])
   checkFunctions({ serialize, parse, onError, onStatus })
 }

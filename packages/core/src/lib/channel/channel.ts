@@ -129,7 +129,7 @@ class LogChannel implements Channel {
     const hub = this.#hub
     const { log } = hub
     if (this.#ending || hub.isFinal) throw channelEnded()
-    const logMessage = toLogMessage(message, options, this.#options.serialize, this.#reserved, this.#maxTopics)
+    const logMessage = toLogMessage(message, options, this.#options, this.#reserved, this.#maxTopics)
     const published = options.keep === false ? log.tell?.(logMessage) : log.append(logMessage, options)
     if (!published) throw invalidOption("keep: false does not work with this channel's log; update the package that makes it, or use another log")
     published.then(

@@ -1,6 +1,5 @@
-import { describe } from '../describe.ts'
 import { ownText } from '../message/own-text.ts'
-import { invalidOption } from '../option-checks.ts'
+import { invalidOption, wrongOption } from '../option-checks.ts'
 
 // Characters. Names come from clients, and are kept longer than messages.
 const LONGEST_NAME = 1_024
@@ -11,7 +10,7 @@ const LONGEST_NAME = 1_024
  * @throws `ERR_SSE_INVALID_OPTION`
  */
 export function checkedName(option: string, value: unknown): string {
-  if (typeof value !== 'string') throw invalidOption(`${option} must be a string, got ${describe(value)}`)
+  if (typeof value !== 'string') throw wrongOption(option, 'a string', value)
   if (value.length > LONGEST_NAME) throw invalidOption(`${option} must have at most ${LONGEST_NAME} characters, got ${value.length}; shorten it, or hash it`)
   return ownText(value)
 }

@@ -1,8 +1,7 @@
-import { describe } from '../describe.ts'
 import { TidingsError } from '../errors.ts'
 import type { LogMessage } from '../log/message-log.ts'
-import { encodeBlock, isBytes, type Message, type Serialize, textOf } from '../message/message.ts'
-import { checkNames, invalidOption } from '../option-checks.ts'
+import { type EncodeOptions, encodeBlock, type Message, textOf } from '../message/message.ts'
+import { checkedOneOf, checkNames, invalidOption } from '../option-checks.ts'
 import { checkedName } from './checked-name.ts'
 import { topicsOf } from './topics.ts'
 
@@ -47,17 +46,20 @@ export type ReservedEvents = ReadonlySet<string>
 export function toLogMessage(
   message: Message,
   options: PublishOptions | PassingOptions,
-  serialize: Serialize = JSON.stringify,
+  { serialize = JSON.stringify, strings }: EncodeOptions,
   reserved: ReservedEvents,
   maxTopics = 1,
 ): LogMessage {
   checkNames('publish', options, PUBLISH_OPTIONS)
   const parts = typeof message === 'string' ? { data: message } : message
-  let serialized = ''
+  let serialized: string | undefined
   // Refuses a value that is not a message, so it comes before the checks of its fields.
-  const block = encodeBlock(parts, (data) => {
-    serialized = serialize(data)
-    return serialized
+  const block = encodeBlock(parts, {
+    serialize(data) {
+      serialized = serialize(data)
+      return serialized
+    },
+    strings,
   })
   if (parts.id !== undefined) throw new TidingsError('ERR_SSE_ID_OWNED', 'A channel gives its messages their ids; publish without one')
   if (!('data' in parts)) throw new TidingsError('ERR_SSE_INVALID_MESSAGE', "A channel's message needs data; for an empty one write { data: '' }")
@@ -68,15 +70,14 @@ export function toLogMessage(
   const key = nameOf('key', options.key)
   const { keep = true } = options
   const idempotencyKey = nameOf('idempotencyKey', options.idempotencyKey)
-  if (typeof keep !== 'boolean') throw invalidOption(`keep must be true or false, got ${describe(keep)}`)
+  checkedOneOf('keep', keep, [true, false])
   if (!keep && (key ?? idempotencyKey) !== undefined)
     throw invalidOption('a message that is not kept takes no key and no idempotencyKey: leave them out, or keep the message')
-  const isText = typeof parts.data === 'string' || isBytes(parts.data)
   return {
     block,
     event,
-    data: isText ? textOf(parts.data) : serialized,
-    isText,
+    data: serialized ?? textOf(parts.data),
+    isText: serialized === undefined,
     topic,
     key,
     ...(moreTopics.length > 0 && { moreTopics: moreTopics as string[] }),

@@ -4,9 +4,8 @@ import type { Lag, Reader } from '../delivery/reader.ts'
 import type { After } from '../delivery/reader-start.ts'
 import type { Snapshot } from '../delivery/snapshot.ts'
 import type { Filter } from '../delivery/view.ts'
-import { describe } from '../describe.ts'
 import type { AnyEvents, Message } from '../message/message.ts'
-import { checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
+import { checkedOneOf, checkFunctions, checkNames, invalidOption } from '../option-checks.ts'
 import type { EventStream } from '../stream/event-stream.ts'
 import type { Lane } from '../stream/feeder.ts'
 import { checkCount, topicsOf } from './topics.ts'
@@ -80,7 +79,6 @@ export interface Subscription {
 }
 
 const NAMES = ['topics', 'filter', 'after', 'snapshot', 'lag', 'name']
-const LAGS: readonly unknown[] = [undefined, 'reset', 'close', 'conflate']
 
 /**
  * Checks the options, except `topics` and `after`, which are checked where they are read.
@@ -88,8 +86,8 @@ const LAGS: readonly unknown[] = [undefined, 'reset', 'close', 'conflate']
  */
 export function checkSubscribeOptions(options: SubscribeOptions): void {
   checkNames('subscribe', options, NAMES)
-  const { filter, snapshot, lag, name } = options
-  if (!LAGS.includes(lag)) throw invalidOption(`lag must be 'reset', 'close' or 'conflate', got ${describe(lag)}`)
+  const { filter, snapshot, lag = 'reset', name } = options
+  checkedOneOf('lag', lag, ['reset', 'close', 'conflate'])
   checkFunctions({ filter, snapshot })
   checkChannelName(name)
 }

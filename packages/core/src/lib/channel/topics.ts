@@ -1,5 +1,4 @@
-import { describe } from '../describe.ts'
-import { invalidOption } from '../option-checks.ts'
+import { invalidOption, wrongOption } from '../option-checks.ts'
 import { checkedName } from './checked-name.ts'
 
 /**
@@ -9,7 +8,7 @@ import { checkedName } from './checked-name.ts'
 export function topicsOf(topics: Iterable<string> | undefined, most: number): ReadonlySet<string> | undefined {
   if (topics === undefined) return undefined
   const isList = typeof topics === 'object' && topics !== null && Symbol.iterator in topics
-  if (!isList) throw invalidOption(`topics must be a list of strings, got ${describe(topics)}`)
+  if (!isList) throw wrongOption('topics', 'a list of strings', topics)
   const set = new Set<string>()
   for (const topic of topics) checkCount(set.add(checkedName('a topic', topic)), most)
   return set

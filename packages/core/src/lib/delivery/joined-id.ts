@@ -1,5 +1,4 @@
-import { describe } from '../describe.ts'
-import { invalidOption } from '../option-checks.ts'
+import { wrongOption } from '../option-checks.ts'
 
 // The id of a stream that named channels feed is `name~id~name~id…`, one pair for each channel. With these bounds it
 // stays below the 1 KiB that a last event id may have.
@@ -12,7 +11,7 @@ const UNKNOWN = '-'
 /** Checks the name of a channel. @throws `ERR_SSE_INVALID_OPTION` */
 export function checkChannelName(name: unknown): void {
   if (name !== undefined && !(typeof name === 'string' && NAME.test(name)))
-    throw invalidOption(`name must be 1 to 32 characters of A-Z, a-z, 0-9, '.', '_' and '-', got ${describe(name)}`)
+    throw wrongOption('name', "1 to 32 characters of A-Z, a-z, 0-9, '.', '_' and '-'", name)
 }
 
 /**

@@ -1,6 +1,5 @@
-import { describe } from '../describe.ts'
 import type { TailedLog } from '../log/message-log.ts'
-import { invalidOption } from '../option-checks.ts'
+import { wrongOption } from '../option-checks.ts'
 import { now } from '../time-source.ts'
 import type { Recent } from './look-back.ts'
 
@@ -65,5 +64,5 @@ function recentOf(after: Exclude<After, string>): Recent {
     if (name === 'within') return { last: Number.POSITIVE_INFINITY, since: now() - value }
     if (name === 'last' && Number.isSafeInteger(value)) return { last: value, since: Number.NEGATIVE_INFINITY }
   }
-  throw invalidOption(`after must be an id, 'start', { last: messages } or { within: milliseconds } with a number above 0, got ${describe(value ?? after)}`)
+  throw wrongOption('after', "an id, 'start', { last: messages } or { within: milliseconds } with a number above 0", value ?? after)
 }

@@ -1,6 +1,5 @@
-import { describe } from '../describe.ts'
 import { checkBounds, checkedAge, type HistoryBounds } from '../log/history-bounds.ts'
-import { checkedDelay, checkedInteger, checkNames, invalidOption } from '../option-checks.ts'
+import { checkedDelay, checkedInteger, checkedOneOf, checkNames } from '../option-checks.ts'
 
 /** The options of a log on an engine. */
 export interface EngineLogOptions {
@@ -76,7 +75,7 @@ export function resolveEngineLogOptions(options: EngineLogOptions): ResolvedEngi
   const { history = {}, tail = {}, publishTimeout = 10_000, maxPendingBytes = 8_388_608, checkInterval = 10_000, severalTopics = false } = options
   checkNames('history', history, ['messages', 'age'])
   checkBounds('tail', tail, ['messages', 'bytes'])
-  if (typeof severalTopics !== 'boolean') throw invalidOption(`severalTopics must be true or false, got ${describe(severalTopics)}`)
+  checkedOneOf('severalTopics', severalTopics, [true, false])
   const messages = checkedInteger('history.messages', history.messages ?? 10_000, 1)
   const age = history.age === undefined ? undefined : checkedAge('history.age', history.age)
   return {

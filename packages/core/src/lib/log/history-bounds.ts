@@ -1,5 +1,4 @@
-import { describe } from '../describe.ts'
-import { checkedInteger, checkNames, invalidOption } from '../option-checks.ts'
+import { checkedInteger, checkNames, wrongOption } from '../option-checks.ts'
 
 /** The bounds of a log's history. The first bound that is reached drops the oldest message. */
 export interface HistoryBounds {
@@ -48,5 +47,5 @@ export function checkBounds(option: string, bounds: HistoryBounds, names: readon
 /** Checks a number of milliseconds of any size. @throws `ERR_SSE_INVALID_OPTION` */
 export function checkedAge(name: string, value: unknown): number {
   if (Number.isFinite(value) && (value as number) > 0) return value as number
-  throw invalidOption(`${name} must be a number of milliseconds above 0, got ${describe(value)}`)
+  throw wrongOption(name, 'a number of milliseconds above 0', value)
 }

@@ -22,9 +22,7 @@ export function invalidMessage(text: string): TidingsError {
 
 /** The error for a value that was sent in place of a message. */
 export function notAMessage(value: unknown): TidingsError {
-  return invalidMessage(
-    `A message is a string or { data, event, id, retry, comment }, got ${Array.isArray(value) ? 'an array' : describe(value)}; write { data: value }`,
-  )
+  return invalidMessage(`A message is a string or { data, event, id, retry, comment }, got ${describe(value)}; write { data: value }`)
 }
 
 /** The error for a second argument of `send`, which other libraries take as the event or the id. */

@@ -39,9 +39,9 @@ type TextShorthand<Events extends object> = 'message' extends keyof Events
   : never
 
 /**
- * One message. `data` is sent as it is where it is a string, and as UTF-8 text where it is bytes; `serialize` turns
- * any other value into text. A bare string is short for `{ data }`. A message of `id`, `retry` or `comment` alone
- * dispatches no event in the client, but its `id` and `retry` take effect.
+ * One message. `data` is sent as it is where it is a string (unless `strings` is `'json'`), and as UTF-8 text where it
+ * is bytes; `serialize` turns any other value into text. A bare string is short for `{ data }`. A message of `id`,
+ * `retry` or `comment` alone dispatches no event in the client, but its `id` and `retry` take effect.
  */
 export type Message<Events extends object = AnyEvents> =
   | TextShorthand<Events>
@@ -69,6 +69,11 @@ export interface EncodeOptions {
    * @default JSON.stringify
    */
   serialize?: Serialize | undefined
+  /**
+   * `'json'`: `serialize` turns strings into text too, so `'a'` is sent as `"a"`. Bytes are sent as text in any case.
+   * @default 'text'
+   */
+  strings?: 'text' | 'json' | undefined
 }
 
 // From this length on, joining the text costs more than all other work on a frame.
@@ -93,27 +98,28 @@ const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
  * // 'event: goal\ndata: {"minute":12}\nid: 7\n\n'
  */
 export function encodeMessage(message: Message, options?: EncodeOptions): string {
-  return encodeFrame(message, options?.serialize, undefined) as string
+  return encodeFrame(message, options, undefined) as string
 }
 
 /** Joins the parts of a frame whose data is one long line. Node's transport does it without copying the data twice. */
 export type JoinLong = (before: string, line: string, after: string) => Uint8Array
 
-/** Encodes as {@link encodeMessage} does, and joins a long line by `joinLong` where it is given. */
-export function encodeFrame(message: Message, serialize: Serialize | undefined, joinLong: JoinLong | undefined): string | Uint8Array {
-  return encode(message, serialize, joinLong, '\n')
-}
-
 /**
  * Encodes as {@link encodeMessage} does, without the blank line, so that further fields can follow. (A blank line cut
  * off later would stay in memory: the rest refers to the whole text.)
  */
-export function encodeBlock(message: Message, serialize: Serialize): string {
-  return encode(message, serialize, undefined, '') as string
+export function encodeBlock(message: Message, options: EncodeOptions): string {
+  return encodeFrame(message, options, undefined, '') as string
 }
 
-function encode(message: Message, serialize: Serialize | undefined, joinLong: JoinLong | undefined, blankLine: '\n' | ''): string | Uint8Array {
-  if (typeof message === 'string') return frameOf('', message, blankLine, joinLong)
+/** Encodes as {@link encodeMessage} does, and joins a long line by `joinLong` where it is given. */
+export function encodeFrame(
+  message: Message,
+  options: EncodeOptions | undefined,
+  joinLong: JoinLong | undefined,
+  blankLine: '\n' | '' = '\n',
+): string | Uint8Array {
+  if (typeof message === 'string') return frameOf('', textOf(message, options), blankLine, joinLong)
   if (typeof message !== 'object' || message === null || isBytes(message) || Array.isArray(message)) throw notAMessage(message)
 
   let head = ''
@@ -153,7 +159,7 @@ function encode(message: Message, serialize: Serialize | undefined, joinLong: Jo
     return frame + blankLine
   }
   if (event !== undefined && event !== '' && event !== 'message') head += `event: ${event}\n`
-  return frameOf(head + retry, textOf(data, serialize), tail + blankLine, joinLong)
+  return frameOf(head + retry, textOf(data, options), tail + blankLine, joinLong)
 }
 
 function frameOf(head: string, text: string, tail: string, joinLong: JoinLong | undefined): string | Uint8Array {
@@ -207,8 +213,8 @@ function commentLines(text: string): string {
 }
 
 /** The text of a message's data. Exported for channels. @throws `ERR_SSE_INVALID_MESSAGE` */
-export function textOf(data: unknown, serialize: Serialize = JSON.stringify): string {
-  if (typeof data === 'string') return data
+export function textOf(data: unknown, { serialize = JSON.stringify, strings }: EncodeOptions = {}): string {
+  if (typeof data === 'string' && strings !== 'json') return data
   if (isBytes(data)) return utf8.decode(data)
   if (typeof data === 'object' && data !== null && 'then' in data && typeof data.then === 'function') throw invalidMessage('data is a promise; await it first')
   let text: unknown

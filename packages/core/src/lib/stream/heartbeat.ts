@@ -1,7 +1,6 @@
-import { describe } from '../describe.ts'
 import { checkedEvent, encodeComment, encodeMessage } from '../message/message.ts'
 import { SharedText } from '../message/shared-text.ts'
-import { checkedDelay, checkedOption, invalidOption } from '../option-checks.ts'
+import { checkedDelay, checkedOption, wrongOption } from '../option-checks.ts'
 
 /** The heartbeat of a stream. `SinkStream` sends it, with the position that `Reader.heartbeat` gives. */
 export interface Heartbeat {
@@ -17,10 +16,9 @@ export function resolveHeartbeat(value: unknown): Heartbeat | undefined {
   if (typeof value !== 'object' || value === null)
     return { interval: checkedDelay('heartbeat', value, ', false, or { interval, event }'), frame: new SharedText(encodeComment(), 0) }
   const { interval, event, ...rest } = value as { interval?: unknown; event?: unknown }
-  const [extra] = Object.keys(rest)
-  if (extra !== undefined) throw invalidOption(`heartbeat takes { interval, event }, not ${describe(extra)}`)
+  if (Object.keys(rest).length > 0) throw wrongOption('heartbeat', '{ interval, event }', value)
   const name = checkedOption('heartbeat.event', () => checkedEvent(event))
-  if (name === '' || name === 'message') throw invalidOption("heartbeat.event must not be 'message' or empty: every listener for messages would get it")
+  if (name === '' || name === 'message') throw wrongOption('heartbeat.event', "a name other than 'message'", name)
   return { interval: checkedDelay('heartbeat.interval', interval), frame: new SharedText(encodeMessage({ event: name, data: '' }), 0) }
 }
 

@@ -1,7 +1,7 @@
 import { currentContext, runIn } from '../async-context.ts'
 import { describe } from '../describe.ts'
 import { TidingsError } from '../errors.ts'
-import { checkCallback, checkedDelay, invalidOption, LONGEST_DELAY } from '../option-checks.ts'
+import { checkCallback, checkedDelay, invalidOption, LONGEST_DELAY, wrongOption } from '../option-checks.ts'
 import { now } from '../time-source.ts'
 import { settledWithin, startTimer } from '../timer.ts'
 
@@ -38,11 +38,9 @@ const FIRST_BACK_OFF = 1_000
 export function resolveRevalidate(value: unknown): Required<Revalidate> | undefined {
   if (value === undefined) return undefined
   const { every, check, failClosed = Number.POSITIVE_INFINITY, ...others } = (value ?? {}) as Revalidate
-  if (typeof value !== 'object' || Object.keys(others).length > 0)
-    throw invalidOption(`revalidate must be { every, check, failClosed }, got ${describe(value)}`)
+  if (typeof value !== 'object' || Object.keys(others).length > 0) throw wrongOption('revalidate', '{ every, check, failClosed }', value)
   checkCallback('revalidate.check', check)
-  if (!(typeof failClosed === 'number' && failClosed >= 0))
-    throw invalidOption(`revalidate.failClosed must be a number of milliseconds of at least 0, got ${describe(failClosed)}`)
+  if (!(typeof failClosed === 'number' && failClosed >= 0)) throw wrongOption('revalidate.failClosed', 'a number of milliseconds of at least 0', failClosed)
   return { every: checkedDelay('revalidate.every', every), check, failClosed }
 }
 

@@ -79,7 +79,7 @@ export class SinkStream implements EventStream, SinkOwner, Watched, FedStream, M
     if (this.#ending) return GONE
     if (more !== undefined) throw secondArgument(more)
     if (this.#feed && typeof message === 'object' && message?.id !== undefined) throw idOwned('a message with an id cannot be sent on it')
-    return this.#write(encodeFrame(message, this.#options.serialize, this.#sink?.joinLong), 1)
+    return this.#write(encodeFrame(message, this.#options, this.#sink?.joinLong), 1)
   }
 
   sendAll<Item>(source: Sendable<Item>, map?: (item: Item) => Message): Promise<boolean> {

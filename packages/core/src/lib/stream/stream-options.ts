@@ -1,6 +1,16 @@
 import { describe } from '../describe.ts'
 import { checkedRetry, encodeMessage, type Serialize } from '../message/message.ts'
-import { checkCallback, checkedDelay, checkedInteger, checkedOption, checkedSignal, checkNames, invalidOption } from '../option-checks.ts'
+import {
+  checkCallback,
+  checkedDelay,
+  checkedInteger,
+  checkedOneOf,
+  checkedOption,
+  checkedSignal,
+  checkNames,
+  invalidOption,
+  wrongOption,
+} from '../option-checks.ts'
 import { type Heartbeat, resolveHeartbeat } from './heartbeat.ts'
 import { type Revalidate, resolveRevalidate } from './revalidation.ts'
 
@@ -79,6 +89,12 @@ export interface StreamOptions {
    */
   serialize?: Serialize | undefined
   /**
+   * `'json'`: `send` serialises strings too, so `'a'` is sent as `"a"`, for clients that parse all data as JSON. Bytes
+   * are sent as text in any case.
+   * @default 'text'
+   */
+  strings?: 'text' | 'json' | undefined
+  /**
    * Whether a request whose `Accept` excludes event streams is refused with 406.
    * @default true on GET and HEAD, false on other methods
    */
@@ -105,13 +121,14 @@ const OPTIONS = {
   maxDuration: (value?: unknown): number => (value === undefined ? UNLIMITED : checkedDelay('maxDuration', value)),
   revalidate: (value?: unknown): Required<Revalidate> | undefined => resolveRevalidate(value),
   maxStreams: (value: unknown = UNLIMITED): number => (value === UNLIMITED ? UNLIMITED : checkedInteger('maxStreams', value, 0)),
-  signal: (value?: unknown): AbortSignal | undefined => checkedSignal(value),
+  signal: checkedSignal,
   headers: (value: unknown = {}): readonly Header[] => resolveHeaders(value),
   status: (value: unknown = 200): number => resolveStatus(value),
   padding: (value: unknown = 0): number => checkedInteger('padding', value, 0, LONGEST_PADDING),
-  serialize: (value: unknown = JSON.stringify): Serialize => checkedFunction('serialize', value),
-  negotiate: (value?: unknown): boolean | undefined => resolveNegotiate(value),
-  onError: (value: unknown = printError): OnError => checkedFunction('onError', value),
+  serialize: (value: unknown = JSON.stringify): Serialize => checkCallback('serialize', value),
+  strings: (value: unknown = 'text'): 'text' | 'json' => checkedOneOf('strings', value, ['text', 'json']),
+  negotiate: (value?: unknown): boolean | undefined => checkedOneOf('negotiate', value, [undefined, true, false]),
+  onError: (value: unknown = printError): OnError => checkCallback('onError', value),
 } satisfies { [Name in keyof StreamOptions]-?: (value?: unknown) => unknown }
 
 /** Options as streams use them: checked, with defaults, and with their constant frames encoded. */
@@ -131,6 +148,7 @@ export interface ResolvedOptions {
   readonly headers: readonly Header[]
   readonly status: number
   readonly serialize: Serialize
+  readonly strings: 'text' | 'json'
   readonly negotiate: boolean | undefined
   readonly onError: OnError
 }
@@ -151,7 +169,7 @@ const HEADER_VALUE_BREAK = /[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]/
  */
 export function resolveOptions(options: StreamOptions | undefined, inherited?: ResolvedOptions): ResolvedOptions {
   if (options === undefined) return inherited ?? DEFAULTS
-  checkNames('', options, Object.keys(OPTIONS))
+  checkNames('a stream', options, Object.keys(OPTIONS))
   const given: StreamOptions = { ...inherited?.given, ...definedOnly(options) }
   const checked = Object.entries(OPTIONS).map(([name, check]) => [name, check(given[name as keyof StreamOptions])])
   const { padding, ...resolved } = Object.fromEntries(checked) as { [Name in keyof typeof OPTIONS]: ReturnType<(typeof OPTIONS)[Name]> }
@@ -164,11 +182,6 @@ const DEFAULTS: ResolvedOptions = resolveOptions({})
 
 function definedOnly(options: StreamOptions): StreamOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-}
-
-function checkedFunction<Callback>(name: string, value: unknown): Callback {
-  checkCallback(name, value)
-  return value as Callback
 }
 
 function printError(error: unknown): void {
@@ -184,7 +197,7 @@ function openingFrame(padding: number, retry: number | undefined): string {
 
 function resolveHeaders(headers: unknown): Header[] {
   if (typeof headers !== 'object' || headers === null || Symbol.iterator in headers)
-    throw invalidOption(`headers must be an object of names and values, got ${describe(headers)}; write Object.fromEntries(headers)`)
+    throw wrongOption('headers', 'an object of names and values (write Object.fromEntries(headers))', headers)
   return Object.entries(headers).map(([name, value]) => {
     if (!HEADER_NAME.test(name)) throw invalidOption(`headers has the name ${describe(name)}, which HTTP does not allow`)
     if (REFUSED_HEADERS.has(name.toLowerCase())) throw invalidOption(`headers must not name ${name}: it belongs to the event stream or to the connection`)
@@ -199,10 +212,5 @@ function resolveHeaders(headers: unknown): Header[] {
 
 function resolveStatus(status: unknown): number {
   if (Number.isInteger(status) && (status as number) >= 200 && (status as number) <= 299 && status !== 204 && status !== 205) return status as number
-  throw invalidOption(`status must be 200 to 299 and neither 204 nor 205, got ${describe(status)}: no other response can be an event stream`)
-}
-
-function resolveNegotiate(value: unknown): boolean | undefined {
-  if (value === undefined || typeof value === 'boolean') return value
-  throw invalidOption(`negotiate must be a boolean, got ${describe(value)}`)
+  throw wrongOption('status', '200 to 299 and neither 204 nor 205', status)
 }

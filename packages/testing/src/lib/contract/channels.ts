@@ -762,4 +762,42 @@ export const channels: readonly AdapterSentence[] = [
       },
     },
   ),
+  sentence(
+    'C20',
+    "With `strings: 'json'`, a channel MUST send strings as JSON to all of its streams, kept or not and in snapshots. The `strings` of a " +
+      'stream counts for its own messages alone. Filters and `messages()` MUST get a string as it was published with both settings.',
+    'Tidings',
+    {
+      // A channel and a stream have the setting each for their own messages.
+      'strings-as-json': async ({ start }) => {
+        const sent = { text: 'say "hi"', json: '"say \\"hi\\""' }
+        for (const [ofChannel, ofStream] of [['json', 'text'] as const, ['text', 'json'] as const]) {
+          const channel = createChannel({ strings: ofChannel })
+          const filtered: unknown[] = []
+          const app = await start({
+            options: { heartbeat: false, strings: ofStream },
+            run: (stream) => {
+              const snapshot = (): string => sent.text
+              channel.subscribe(stream, { snapshot, filter: ({ data }) => filtered.push(data) > 0 })
+              stream.send({ event: 'own', data: sent.text })
+            },
+          })
+          const client = await ask(app)
+          await client.until('id: ')
+          const messages = channel.messages()
+          const first = messages.next()
+          channel.publish(sent.text, { keep: false })
+          channel.publish({ event: 'goal', data: sent.text })
+          channel.publish({ event: 'goal', data: { text: sent.text } })
+          await client.until('{')
+          const dataOf = (own: boolean) => messagesIn(client.text).flatMap(({ event, data }) => ((event === 'own') === own ? [data] : []))
+          deepEqual(dataOf(true), [sent[ofStream]])
+          deepEqual(dataOf(false), [sent[ofChannel], sent[ofChannel], sent[ofChannel], JSON.stringify({ text: sent.text })])
+          const read = [await first, await messages.next(), await messages.next()].map(({ value }) => value.data)
+          deepEqual(read, [sent.text, sent.text, { text: sent.text }])
+          deepEqual(filtered, read)
+        }
+      },
+    },
+  ),
 ]

@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import supertest from 'supertest'
 import { ask } from '../client.ts'
 import { readEventStream } from '../read-event-stream.ts'
+import { within } from '../within.ts'
 import { codeOf } from './code-of.ts'
 import { sentence } from './sentence.ts'
 import type { AdapterSentence, Start } from './world.ts'
@@ -273,6 +274,35 @@ export const wire: readonly AdapterSentence[] = [
       // Writes the id as the last line of its block.
       'id-last': async ({ start }) =>
         equal(await framesOf(start, [{ id: '1', data: { a: 1 }, event: 'e', retry: 3, comment: 'c' }]), ': c\nevent: e\nretry: 3\ndata: {"a":1}\nid: 1\n\n'),
+    },
+  ),
+  sentence(
+    'W13',
+    "A string MUST be sent as it is. With `strings: 'json'` it MUST be sent as JSON, as other data is, by `send` and `sendAll`. Bytes are " +
+      'sent as text with both settings.',
+    'Tidings',
+    {
+      // Sends strings as JSON, and the rest as without the option.
+      'strings-as-json': async ({ start }) => {
+        const run = async (stream: EventStream): Promise<void> => {
+          await stream.sendAll(['a\nb', { event: 'e', data: '[DONE]', id: '1' }, { data: new TextEncoder().encode('c') }, { data: [1] }])
+          stream.comment('d')
+        }
+        equal(await bodyOf(start, run), `${OPENING}data: a\ndata: b\n\nevent: e\ndata: [DONE]\nid: 1\n\ndata: c\n\ndata: [1]\n\n: d\n\n`)
+        equal(await bodyOf(start, run, { strings: 'json' }), `${OPENING}data: "a\\nb"\n\nevent: e\ndata: "[DONE]"\nid: 1\n\ndata: c\n\ndata: [1]\n\n: d\n\n`)
+      },
+      // Takes the setting of the route before that of the app.
+      'strings-of-a-route': {
+        when: ({ adapter }) => adapter.mountable !== false,
+        proof: async ({ start }) => {
+          const run = (stream: EventStream): void => {
+            stream.send('a')
+            stream.close()
+          }
+          const app = await start({ options: { strings: 'json' }, route: { options: { strings: 'text' }, run } })
+          equal(await within((await ask(app)).ended, 'the end'), `${OPENING}data: a\n\n`)
+        },
+      },
     },
   ),
 ]
