@@ -4,7 +4,7 @@
  * @module @tidings/testing
  */
 export type { AdapterUnderTest, AppUnderTest, Listener, RouteUnderTest } from './lib/adapter-under-test.ts'
-export type { ClientRequest, ClientUnderTest, ReportedMessage } from './lib/client-under-test.ts'
+export type { ClientRequest, ClientUnderTest, ReportedMessage, ServedAnswer, ServedStream, ServerForClients, StoredMessages } from './lib/client-under-test.ts'
 export type { AdapterPart, AdapterSelection } from './lib/contract/adapter-contract.ts'
 export { describeAdapter } from './lib/describe-adapter.ts'
 export { describeClient } from './lib/describe-client.ts'

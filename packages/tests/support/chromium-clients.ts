@@ -9,9 +9,8 @@ export interface ChromiumClient {
   cannot?: Readonly<Record<string, string>>
 }
 
-/** The clients for pages. docs/client.md says of each case whether they pass it. */
+/** Clients of others for pages. docs/client.md says of each case whether they pass it. */
 export const chromiumClients: readonly ChromiumClient[] = [
-  { name: '@tidings/client', module: 'tidings-client.mjs' },
   {
     name: '@microsoft/fetch-event-source',
     module: 'fetch-event-source.mjs',
@@ -26,6 +25,9 @@ export const chromiumClients: readonly ChromiumClient[] = [
       'K2/a-page-at-first': 'No answer stops it.',
       'K2/retry-after': 'It returns at its own time.',
       'K4/a-silent-stream': 'It has no watchdog.',
+      'K5/a-slow-loop': 'It has no loop.',
+      'K6/left-at-each-store': 'It has no store.',
+      'K7/a-listener-throws': 'It has one listener.',
     },
   },
   {
@@ -41,6 +43,9 @@ export const chromiumClients: readonly ChromiumClient[] = [
       'K2/a-page-at-first': 'No answer stops it.',
       'K2/retry-after': 'It returns at its own time.',
       'K4/a-silent-stream': 'It has no watchdog.',
+      'K5/a-slow-loop': 'It has no loop.',
+      'K6/left-at-each-store': 'It has no store.',
+      'K7/a-listener-throws': 'A listener that throws stops the others.',
     },
   },
   {
@@ -55,6 +60,9 @@ export const chromiumClients: readonly ChromiumClient[] = [
       'K2/a-page-at-first': 'No answer stops it.',
       'K2/retry-after': 'It returns at its own time.',
       'K4/a-silent-stream': 'It has no watchdog.',
+      'K5/a-slow-loop': 'It has no loop.',
+      'K6/left-at-each-store': 'It has no store.',
+      'K7/a-listener-throws': 'A listener that throws stops the others.',
     },
   },
 ]

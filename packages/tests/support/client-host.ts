@@ -39,9 +39,10 @@ interface PageGlobals {
 }
 
 /** Opens a page of the site that loads the clients' modules from this package. Its clients report to this process. */
-export async function inChromium(browser: Browser, origin: string): Promise<ClientHost> {
+export async function inChromium(browser: Browser, origin: string, onUncaught: (text: string) => void = () => {}): Promise<ClientHost> {
   const opened: { request: Request; tell: Tell }[] = []
   const page = await browser.newPage()
+  page.on('pageerror', ({ message }) => onUncaught(message))
   const tell: PageGlobals['tell'] = (index, ...told) => opened[index]?.tell(...told)
   await page.exposeFunction('tell', tell)
   await page.exposeFunction('headersFor', (index: number) => opened[index]?.request.headers?.())

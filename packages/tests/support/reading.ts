@@ -17,6 +17,8 @@ export interface Request {
   headers?: () => Promise<Record<string, string>>
   /** Milliseconds without a byte after which a client with a watchdog replaces the stream. */
   silence?: number
+  /** Whether a listener that throws comes before the others. */
+  throws?: boolean
 }
 
 /** The export of every client's module: opens the client and returns a function that closes it. */

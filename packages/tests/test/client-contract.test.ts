@@ -21,10 +21,14 @@ describeWith('chromium')('In Chromium', () => {
 })
 
 /** Opens the client in a page of its own, of the origin that it reads from. */
-function openIn({ module, showsComments }: ChromiumClient, { url, headers, silence, onMessage, onStopped }: ClientRequest): () => Promise<void> {
-  const host = launched().then((browser) => inChromium(browser, new URL(url).origin))
+function openIn(
+  { module, showsComments }: ChromiumClient,
+  { url, headers, silence, by, throws, store, onMessage, onStopped, onUncaught }: ClientRequest,
+): () => Promise<void> {
+  if (by === 'loop' || store) throw new Error('None of these clients has one')
+  const host = launched().then((browser) => inChromium(browser, new URL(url).origin, onUncaught))
   const opened = host.then((host) =>
-    host.open(module, { url, names: ['message'], headers: async () => headers(), silence: silence * LATE }, (told, reason) => {
+    host.open(module, { url, names: ['message'], headers: async () => headers(), silence: silence * LATE, throws }, (told, reason) => {
       if (told === 'stopped') onStopped(reason)
       else if (!showsComments || told.data !== '') onMessage({ event: told.type, data: told.data, lastEventId: told.lastEventId })
     }),

@@ -1,4 +1,4 @@
-import type { ClientUnderTest } from '@tidings/testing'
+import type { ClientUnderTest, ReportedMessage } from '@tidings/testing'
 import { createEventSource } from 'eventsource-client'
 import { EventSource } from 'eventsource5'
 import { connect } from '../../src/index.ts'
@@ -7,9 +7,25 @@ import { connect } from '../../src/index.ts'
 export const clients: readonly ClientUnderTest[] = [
   {
     name: '@tidings/client',
-    open({ url, headers, silence, onMessage, onStopped }) {
-      const connection = connect<{ message: string }>(url, { headers, silence, parse: String })
-      connection.on('message', onMessage)
+    open({ url, headers, silence, by, throws, store, onMessage, onStopped }) {
+      const state = [...(store?.get()?.state ?? [])]
+      const connection = connect<{ message: string }>(url, {
+        headers,
+        silence,
+        parse: String,
+        state: () => [...state],
+        store: store && { get: store.get, set: ({ id, state }) => store.set({ id, state: state as string[] }) },
+      })
+      if (throws)
+        connection.on('message', () => {
+          throw new Error('thrown')
+        })
+      const take = async (message: ReportedMessage): Promise<void> => {
+        await onMessage(message)
+        state.push(message.data)
+      }
+      if (by === 'listener') connection.on('message', take)
+      else void takeAll(connection, async (message) => message.event === 'message' && take(message))
       connection.subscribe((status) => {
         if (status.state === 'closed') onStopped(status.reason === 'failed' ? status.error.message : status.reason)
       })
@@ -18,8 +34,13 @@ export const clients: readonly ClientUnderTest[] = [
   },
   {
     name: 'eventsource 5',
-    open({ url, headers, onMessage, onStopped }) {
+    open({ url, headers, by, store, throws, onMessage, onStopped }) {
+      if (by === 'loop' || store) throw new Error('It has neither')
       const source = new EventSource(url, { fetch: (input, init) => fetch(input, { ...init, headers: { ...init.headers, ...headers() } }) })
+      if (throws)
+        source.addEventListener('message', () => {
+          throw new Error('thrown')
+        })
       source.addEventListener('message', ({ type: event, data, lastEventId }) => onMessage({ event, data, lastEventId }))
       source.addEventListener('error', ({ message }) => {
         if (source.readyState === EventSource.CLOSED) onStopped(message)
@@ -34,20 +55,27 @@ export const clients: readonly ClientUnderTest[] = [
       'K2/a-page-at-first': 'It does not tell the type.',
       'K2/a-page-later': 'It stops at each answer that is no stream.',
       'K4/a-silent-stream': 'It has no watchdog.',
+      'K5/a-slow-loop': 'It has no loop.',
+      'K6/left-at-each-store': 'It has no store.',
     },
   },
   {
     name: 'eventsource-client',
-    open({ url, headers, onMessage, onStopped }) {
+    open({ url, headers, by, store, throws, onMessage, onStopped }) {
+      if (store) throw new Error('It has none')
       const source = createEventSource({
         url,
         fetch: (input, init) => fetch(input, { ...(init as RequestInit), headers: { ...init?.headers, ...headers() } }),
         onMessage({ event = 'message', data }) {
+          if (by === 'loop') return
+          if (throws) throw new Error('thrown')
           if (event === 'message') onMessage({ event, data, lastEventId: source.lastEventId ?? '' })
         },
         // It is called before readyState changes.
         onDisconnect: () => queueMicrotask(() => source.readyState === 'closed' && onStopped('it closed')),
       })
+      if (by === 'loop')
+        void takeAll(source, async ({ event, data }) => event === undefined && onMessage({ event: 'message', data, lastEventId: source.lastEventId ?? '' }))
       return () => source.close()
     },
     cannot: {
@@ -58,6 +86,13 @@ export const clients: readonly ClientUnderTest[] = [
       'K2/refused-later': 'It never stops but at 204.',
       'K2/a-page-at-first': 'It never stops but at 204.',
       'K4/a-silent-stream': 'It has no watchdog.',
+      'K5/a-slow-loop': 'Its loop reads ahead without a limit.',
+      'K6/left-at-each-store': 'It has no store.',
+      'K7/a-listener-throws': 'It has one listener.',
     },
   },
 ]
+
+async function takeAll<Message>(messages: AsyncIterable<Message>, take: (message: Message) => unknown): Promise<void> {
+  for await (const message of messages) await take(message)
+}

@@ -1,77 +1,23 @@
-import { deepEqual, equal, match, ok } from 'node:assert/strict'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import type { ClientUnderTest, ReportedMessage } from '../client-under-test.ts'
+import { deepEqual, equal, ok } from 'node:assert/strict'
+import type { ClientUnderTest, ReportedMessage, StoredMessages } from '../client-under-test.ts'
 import { eventually } from '../within.ts'
-import { type ContractSuite, type Proof, type Sentence, type Stage, sentence, testsOf } from './sentence.ts'
+import { type ClientAnswer, LONGEST_FLOOD, type SentMessage } from './client-answers.ts'
+import { type ClientScript, type ClientWorld, PATIENCE, SILENCE, stageFor } from './client-stage.ts'
+import { type Case, type ContractSuite, type Proof, type Sentence, sentence, testsOf } from './sentence.ts'
 
-/** What a server does with one request. */
-export interface ClientAnswer {
-  /** @default 200 */
-  status?: number
-  /** Headers beside `Content-Type: text/event-stream`. */
-  headers?: Record<string, string>
-  /** The body, or what a server makes of the client's last event ID. */
-  body?: string | ((lastEventId: string) => string)
-  /** The number of bytes of the body after which the answer stops. By default it is whole. */
-  at?: number
-  /** What comes after that: the end, a broken connection, silence, or a comment every 100 ms. */
-  after: 'end' | 'cut' | 'silence' | 'comments'
-}
-
-/** What a client must report. */
-export interface ClientReport {
-  messages?: readonly ReportedMessage[]
-  /** The last event IDs of its requests, `''` where there is none. */
-  lastEventIds?: readonly string[]
-  /** The `authorization` of its requests. */
-  tokens?: readonly string[]
-  /** The number of its requests, where a case is about neither. */
-  requests?: number
-  /** Whether it has stopped, and what its reason contains. By default it goes on. */
-  stopped?: RegExp
-}
-
-/** A case as data: the answers of the server in turn, the last of them for all further requests, and the report. */
-export interface ClientScript {
-  answers: readonly ClientAnswer[]
-  report: ClientReport
-}
-
-/** What a proof about a client works with. */
-export interface ClientWorld extends ClientUnderTest {
-  /** Plays a script. Resolves when the client has reported what it must, and stops it. */
-  play(script: ClientScript): Promise<PlayedRequest[]>
-}
-
-/** A request of a client. Times are those of `performance.now()`. */
-export interface PlayedRequest {
-  lastEventId: string
-  token: string
-  began: number
-  ended: number
-}
-
-// Milliseconds. The watchdog's limit in all cases.
-const SILENCE = 600
-// Milliseconds. A case that a client passes takes at most half of that, also in a browser.
-const PATIENCE = 8_000
 // A message that nobody listens to: the stream has lived, so the client does not back off.
-const LIVES = 'retry: 1\nevent: beat\ndata: 1\n\n'
-const MESSAGES = ['a', 'b', 'c'].map((data) => ({ event: 'message', data, lastEventId: data }))
-const textOf = ({ data }: ReportedMessage): string => `id: ${data}\r\ndata: ${data}\r\n\r\n`
+const LIVES: SentMessage = { retry: 1, event: 'beat', data: '1' }
+const LETTERS = ['a', 'b', 'c']
+const MESSAGES: ReportedMessage[] = LETTERS.map((data) => ({ event: 'message', data, lastEventId: data }))
 /** What a server with a history sends to a client that comes with this id. */
-const since = (lastEventId: string): string =>
-  LIVES +
-  MESSAGES.filter(({ data }) => data > lastEventId)
-    .map(textOf)
-    .join('')
+const since = (lastEventId: string): SentMessage[] => [LIVES, ...LETTERS.filter((each) => each > lastEventId).map((data) => ({ id: data, data }))]
+// The bytes of two messages and their end.
+const LONGEST_CUT = 'id: a\r\ndata: a\r\n\r\n'.length * 2 + 1
 /** The answers that are cut after each byte in turn, until the last message has been sent. */
-const cuts = (after: 'end' | 'cut'): ClientAnswer[] =>
-  Array.from({ length: textOf(MESSAGES[0] as ReportedMessage).length * 2 + 1 }, (_, at) => ({ body: since, at: LIVES.length + at, after }))
+const cuts = (after: 'end' | 'cut'): ClientAnswer[] => Array.from({ length: LONGEST_CUT }, (_, at) => ({ body: since, at, after }))
 const DONE: ClientAnswer = { status: 204, after: 'end' }
 const FIRST: ClientAnswer = { body: since, after: 'end' }
-const hold: ClientAnswer = { body: LIVES, after: 'comments' }
+const hold: ClientAnswer = { body: [LIVES], after: 'comments' }
 /** A server that cuts after each byte, then answers in full, and keeps the last stream open. */
 const cutAtAnyByte = (after: 'end' | 'cut'): ClientScript => {
   const answers = [...cuts(after), FIRST, hold]
@@ -81,6 +27,8 @@ const plays =
   (script: ClientScript): Proof<ClientWorld> =>
   ({ play }) =>
     play(script)
+/** A case whose answers are cut by the byte. */
+const cutting = (script: ClientScript): Case<ClientUnderTest, ClientWorld> => ({ proof: plays(script), when: ({ server }) => server?.isPlain ?? true })
 
 /** The sentences about clients, each with its cases. */
 export const clientContract: readonly Sentence<ClientUnderTest, ClientWorld>[] = [
@@ -89,9 +37,10 @@ export const clientContract: readonly Sentence<ClientUnderTest, ClientWorld>[] =
     'A stream that is cut at any byte MUST resume with the last id whose listeners have returned. Listeners MUST see each message once and in order.',
     'Tidings',
     {
-      'ended-at-any-byte': plays(cutAtAnyByte('end')),
-      'broken-at-any-byte': plays(cutAtAnyByte('cut')),
-      'an-id-alone': plays({ answers: [{ body: `${LIVES}id: 7\n\n`, after: 'end' }, hold], report: { lastEventIds: ['', '7'] } }),
+      // The streams of a framework end with a whole message.
+      'ended-at-any-byte': { proof: plays(cutAtAnyByte('end')), when: ({ server }) => !server },
+      'broken-at-any-byte': cutting(cutAtAnyByte('cut')),
+      'an-id-alone': plays({ answers: [{ body: [LIVES, { id: '7' }], after: 'end' }, hold], report: { lastEventIds: ['', '7'] } }),
     },
   ),
   sentence(
@@ -112,7 +61,8 @@ export const clientContract: readonly Sentence<ClientUnderTest, ClientWorld>[] =
         })
         ok((next?.began ?? 0) - (refused?.ended ?? 0) >= 2_990, 'came back before Retry-After')
       },
-      'no-network': plays({ answers: [FIRST, { body: '', at: -1, after: 'cut' }, hold], report: { lastEventIds: ['', 'c', 'c'] } }),
+      // A browser asks once more by itself where it had used the connection before.
+      'no-network': cutting({ answers: [FIRST, { after: 'nothing' }, { after: 'nothing' }, hold], report: { lastEventIds: ['', 'c', 'c', 'c'] } }),
       'refused-at-first': plays({ answers: [{ status: 400, after: 'end' }], report: { lastEventIds: [''], stopped: /400/ } }),
       'refused-later': plays({ answers: [FIRST, { status: 403, after: 'end' }], report: { lastEventIds: ['', 'c'], stopped: /403/ } }),
       'a-page-at-first': plays({
@@ -132,7 +82,10 @@ export const clientContract: readonly Sentence<ClientUnderTest, ClientWorld>[] =
     'Tidings',
     {
       retry: async ({ play }) => {
-        const [first, second] = await play({ answers: [{ body: 'retry: 1500\ndata: a\nid: a\n\n', after: 'end' }, hold], report: { lastEventIds: ['', 'a'] } })
+        const [first, second] = await play({
+          answers: [{ body: [{ retry: 1_500, data: 'a', id: 'a' }], after: 'end' }, hold],
+          report: { lastEventIds: ['', 'a'] },
+        })
         ok((second?.began ?? 0) - (first?.ended ?? 0) >= 1_490, 'came back before retry')
       },
     },
@@ -143,19 +96,84 @@ export const clientContract: readonly Sentence<ClientUnderTest, ClientWorld>[] =
       'sleep, a change of network, freezing and the back/forward cache MUST be survived.',
     'Tidings',
     {
-      'a-silent-stream': plays({ answers: [{ body: since, after: 'silence' }, hold], report: { messages: MESSAGES, lastEventIds: ['', 'c'] } }),
+      'a-silent-stream': plays({
+        isAboutSilence: true,
+        answers: [{ body: since, after: 'silence' }, hold],
+        report: { messages: MESSAGES, lastEventIds: ['', 'c'] },
+      }),
       comments: async ({ play }) => {
-        const [only] = await play({ answers: [{ body: since, after: 'comments' }], report: { lastEventIds: [''] } })
+        const [only] = await play({ isAboutSilence: true, answers: [{ body: since, after: 'comments' }], report: { lastEventIds: [''] } })
         ok(only)
       },
     },
   ),
   sentence('K5', 'A slow iterator MUST stop the reading at 1,000 messages. Nothing MUST be dropped, and nothing MUST queue where nobody iterates.', 'Tidings', {
-    provedIn: ['packages/client/test/iterator.test.ts', 'packages/client/test/servers.test.ts'],
+    'a-slow-loop': async ({ start, read }) => {
+      const { requests } = await start([{ body: [LIVES], after: 'flood' }])
+      const seen: number[] = []
+      let release = (): void => {}
+      const released = new Promise<void>((resolve) => {
+        release = resolve
+      })
+      await read({ by: 'loop', onMessage: ({ data }) => seen.push(Number.parseInt(data, 10)) === 1 && released })
+      const taken = (): number => requests[0]?.flooded ?? 0
+      await eventually(
+        () => taken() > 1_000 && seen.length > 0,
+        () => `1,000 messages; the connection took ${taken()}`,
+      )
+      // The server goes on until the buffers of the connection are full.
+      for (let before = -1; before !== taken(); ) {
+        before = taken()
+        await new Promise((resolve) => setTimeout(resolve, SILENCE))
+      }
+      ok(taken() < LONGEST_FLOOD, `the client read ${taken()} messages ahead`)
+      equal(seen.length, 1)
+      release()
+      await eventually(
+        () => seen.length >= 1_100,
+        () => `1,100 messages; the loop got ${seen.length}`,
+      )
+      deepEqual(
+        seen,
+        seen.map((_, index) => index),
+      )
+    },
   }),
-  sentence('K6', 'The stored id MUST NOT be newer than the stored state.', 'Tidings', { provedIn: 'packages/client/test/position.test.ts' }),
+  sentence('K6', 'The stored id MUST NOT be newer than the stored state.', 'Tidings', {
+    'left-at-each-store': async ({ start, read }) => {
+      const { requests } = await start([{ body: (lastEventId) => since(lastEventId).slice(0, 3), after: 'silence' }])
+      let stored: StoredMessages | undefined
+      const newer: StoredMessages[] = []
+      for (let visit = 0; stored?.id !== LETTERS.at(-1) && visit < LETTERS.length; visit++) {
+        const before = stored
+        const close = await read({
+          store: {
+            get: () => stored,
+            set(next) {
+              stored = next
+              if (!next.state.includes(next.id)) newer.push(next)
+            },
+          },
+          // The page has a message when its listener has.
+          onMessage: () => new Promise((resolve) => setTimeout(resolve, 5)),
+        })
+        await eventually(
+          () => stored !== before,
+          () => `a store after ${JSON.stringify(before)}`,
+        )
+        await close()
+      }
+      deepEqual(newer, [])
+      deepEqual(stored, { id: 'c', state: LETTERS })
+      ok(requests.length > 1)
+    },
+  }),
   sentence('K7', 'A listener that throws MUST NOT stop another, and MUST be reported as an uncaught error is.', 'Tidings', {
-    provedIn: 'packages/client/test/listeners.test.ts',
+    'a-listener-throws': plays({
+      answers: [FIRST, hold],
+      throws: true,
+      report: { messages: MESSAGES, lastEventIds: ['', 'c'], uncaught: ['thrown', 'thrown', 'thrown'] },
+    }),
   }),
   sentence('K8', "The types MUST check an event's data against the `Events` of the connection, in `on`, in the iterator and in the React hooks.", 'Tidings', {
     provedIn: ['packages/client/test/listeners.test.ts', 'packages/client/test/react.test.ts'],
@@ -166,95 +184,4 @@ export const clientContract: readonly Sentence<ClientUnderTest, ClientWorld>[] =
 export function clientSuite(subject: ClientUnderTest): ContractSuite {
   const { name, cannot = {} } = subject
   return { name: `${name} as a client`, tests: testsOf(clientContract, subject, stageFor(subject), (test) => cannot[test], PATIENCE) }
-}
-
-function stageFor(subject: ClientUnderTest): Stage<ClientWorld> {
-  return async (proof) => {
-    const endings: (() => unknown)[] = []
-    try {
-      await proof({ ...subject, play: (script) => playOn(subject, script, endings) })
-    } finally {
-      for (const end of endings) await end()
-    }
-  }
-}
-
-async function playOn({ open }: ClientUnderTest, { answers, report }: ClientScript, endings: (() => unknown)[]): Promise<PlayedRequest[]> {
-  const requests: PlayedRequest[] = []
-  const messages: ReportedMessage[] = []
-  let stopped: { reason: unknown } | undefined
-  let token = 0
-  const server = createServer((req, res) => {
-    const request = { lastEventId: lastEventIdOf(req), token: String(req.headers.authorization), began: performance.now(), ended: Number.NaN }
-    requests.push(request)
-    const answer = answers[Math.min(requests.length, answers.length) - 1]
-    if (answer) give(res, answer, request)
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  endings.push(() => {
-    server.closeAllConnections()
-    return new Promise((resolve) => server.close(resolve))
-  })
-  const close = open({
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
-    headers: () => ({ authorization: String(++token) }),
-    silence: SILENCE,
-    onMessage: (message) => messages.push(message),
-    onStopped: (reason) => {
-      stopped ??= { reason }
-    },
-  })
-  endings.unshift(close)
-  const seen = (): string => JSON.stringify({ messages, requests: requests.map(({ lastEventId }) => lastEventId), stopped: stopped !== undefined })
-  const expected = report.requests ?? report.lastEventIds?.length ?? report.tokens?.length ?? 0
-  /** What can no longer become the report. */
-  const isOver = (): boolean =>
-    (expected > 0 && requests.length > expected) ||
-    (report.messages !== undefined && messages.length > report.messages.length) ||
-    (stopped !== undefined && report.stopped === undefined)
-  const isThere = (): boolean =>
-    requests.length >= expected && messages.length >= (report.messages?.length ?? 0) && (report.stopped === undefined || stopped !== undefined)
-  await eventually(
-    () => isOver() || isThere(),
-    () => `the report; so far there is ${seen()}`,
-  )
-  // A message or request too many would come within this time.
-  if (!isOver()) await new Promise((resolve) => setTimeout(resolve, SILENCE * 2))
-  if (report.requests) equal(requests.length, report.requests)
-  if (report.messages) deepEqual(messages, report.messages)
-  if (report.lastEventIds)
-    deepEqual(
-      requests.map(({ lastEventId }) => lastEventId),
-      report.lastEventIds,
-    )
-  if (report.tokens)
-    deepEqual(
-      requests.map(({ token }) => token),
-      report.tokens,
-    )
-  if (report.stopped) match(String(stopped?.reason), report.stopped)
-  else equal(stopped, undefined)
-  return requests
-}
-
-/** The client's last event ID, from the header or the query. */
-function lastEventIdOf({ headers, url }: IncomingMessage): string {
-  return String(headers['last-event-id'] ?? new URL(url ?? '', 'http://localhost').searchParams.get('lastEventId') ?? '')
-}
-
-function give(res: ServerResponse, { status = 200, headers, body = '', at, after }: ClientAnswer, request: PlayedRequest): void {
-  if (at === -1) return void res.socket?.destroy()
-  res.once('close', () => {
-    request.ended = performance.now()
-  })
-  const bytes = Buffer.from(typeof body === 'string' ? body : body(request.lastEventId)).subarray(0, at)
-  res.writeHead(status, { ...(status === 200 && { 'content-type': 'text/event-stream' }), ...headers })
-  if (after === 'end') return void res.end(bytes)
-  res.write(bytes, () => {
-    // A reset may overtake the bytes, so it waits until the client can have read them.
-    if (after === 'cut') setTimeout(() => res.socket?.destroy(), 20)
-  })
-  if (after !== 'comments') return
-  const timer = setInterval(() => res.write(':\n\n'), SILENCE / 6)
-  res.once('close', () => clearInterval(timer))
 }
