@@ -1,5 +1,9 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { BINARIES } from '../../../scripts/requirements.ts'
+import { Child } from './child.ts'
 
 /** An event that the page's `EventSource` dispatched. */
 export interface Dispatched {
@@ -23,6 +27,44 @@ export function launchChromium(enabled: string[] = []): Promise<Browser> {
       '--disable-sync',
     ],
   })
+}
+
+/** A browser whose pages are hidden behind other tabs, and whose timers are then throttled, as those of users are. */
+export async function launchPlainChromium(): Promise<{ browser: Browser; close(): Promise<void> }> {
+  const profile = await mkdtemp(join(tmpdir(), 'tidings-chromium-'))
+  const flags = ['--headless=new', '--no-sandbox', '--disable-gpu', '--no-first-run', '--remote-debugging-port=0', `--user-data-dir=${profile}`]
+  const child = new Child(BINARIES.chromium, [...flags, 'about:blank'])
+  const close = async (): Promise<void> => {
+    await child.end()
+    await rm(profile, { recursive: true, force: true, maxRetries: 5 })
+  }
+  try {
+    const [, endpoint = ''] = await child.says('stderr', /DevTools listening on (ws:\S+)/)
+    // With its defaults, Playwright makes each page believe that it is in front.
+    const browser = await chromium.connectOverCDP(endpoint, { noDefaults: true })
+    return {
+      browser,
+      async close() {
+        await browser.close()
+        await close()
+      },
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** Stops the processes of all pages, as a computer that sleeps does. Returns what lets them go on. */
+export async function freezePages(browser: Browser): Promise<() => void> {
+  const session = await browser.newBrowserCDPSession()
+  const { processInfo } = await session.send('SystemInfo.getProcessInfo')
+  await session.detach()
+  const pages = processInfo.filter(({ type }) => type === 'renderer')
+  for (const { id } of pages) process.kill(id, 'SIGSTOP')
+  return () => {
+    for (const { id } of pages) process.kill(id, 'SIGCONT')
+  }
 }
 
 /** The event at which {@link eventsOf} stops collecting. */

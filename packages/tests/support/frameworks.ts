@@ -17,13 +17,22 @@ export interface Visit {
   method: string
   path: string
   lastEventId: string
+  /** The header, or '' where there is none. */
+  authorization: string
   httpVersion: string
   /** The whole body. Call it before the stream is opened. */
   body(): Promise<string>
 }
 
-/** The answer of a route: a page, a bare status, or a handler for an event stream. */
-export type Answer = string | number | ((stream: EventStream) => unknown)
+/** An answer with headers of its own. */
+export interface WholeAnswer {
+  status: number
+  headers: Record<string, string>
+  body: string
+}
+
+/** The answer of a route: a page, a bare status, a whole answer, or a handler for an event stream. */
+export type Answer = string | number | WholeAnswer | ((stream: EventStream) => unknown)
 
 /** A route that works in every framework. */
 export type Route = (visit: Visit) => Answer
@@ -63,11 +72,13 @@ function expressListener(express: typeof express5, { route, options, onError }: 
       method: req.method,
       path: req.path,
       lastEventId: expressLastEventIdOf(req),
+      authorization: req.headers.authorization ?? '',
       httpVersion: req.httpVersion,
       body: () => text(req),
     })
     if (typeof answer === 'function') answer(res.sse())
     else if (typeof answer === 'string') res.type('html').send(answer)
+    else if (typeof answer === 'object') res.status(answer.status).set(answer.headers).send(answer.body)
     else res.status(answer).end()
   })
   app.use((error: { status?: number }, _req: Request, _res: Response, next: NextFunction) => {
@@ -88,6 +99,7 @@ function koaListener(Koa: typeof Koa3, { route, options, onError }: App): Listen
       method: ctx.method,
       path: ctx.path,
       lastEventId: koaLastEventIdOf(ctx),
+      authorization: ctx.headers.authorization ?? '',
       httpVersion: ctx.req.httpVersion,
       body: () => text(ctx.req),
     })
@@ -96,6 +108,10 @@ function koaListener(Koa: typeof Koa3, { route, options, onError }: App): Listen
     } else if (typeof answer === 'string') {
       ctx.type = 'html'
       ctx.body = answer
+    } else if (typeof answer === 'object') {
+      ctx.status = answer.status
+      ctx.set(answer.headers)
+      if (answer.body) ctx.body = answer.body
     } else {
       ctx.status = answer
     }
@@ -111,10 +127,14 @@ function honoListener({ route, options, onError }: App): Listener {
       method: c.req.method,
       path: c.req.path,
       lastEventId: honoLastEventIdOf(c),
+      authorization: c.req.header('authorization') ?? '',
       httpVersion: c.env.incoming.httpVersion,
       body: () => c.req.text(),
     })
     if (typeof answer === 'function') return c.var.sse(answer)
+    // 204 must have no body, not an empty one.
+    if (typeof answer === 'object')
+      return answer.body ? c.body(answer.body, answer.status as 200, answer.headers) : c.body(null, answer.status as 204, answer.headers)
     return typeof answer === 'string' ? c.html(answer) : c.body(null, answer as 204)
   })
   app.onError((error) => {

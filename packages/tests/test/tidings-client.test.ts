@@ -1,68 +1,16 @@
-import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { type Channel, createChannel } from '@tidings/core'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { rolldown } from 'rolldown'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { describeWith } from '../../../scripts/requirements.ts'
-import { launchChromium } from '../support/browser.ts'
+import { freezePages, launchChromium } from '../support/browser.ts'
 import { Child } from '../support/child.ts'
-import { type Framework, frameworks } from '../support/frameworks.ts'
-import { Site } from '../support/site.ts'
+import { frameworks } from '../support/frameworks.ts'
+import { blockPage, connectPage, LONGER_THAN_SILENCE, Scores, type ScoresPage, SILENCE } from '../support/scores.ts'
+import { clientScript } from '../support/tidings-client.ts'
 
 const NEWEST = ['Express 5', 'Koa 3', 'Hono']
 const newest = frameworks.filter(({ name }) => NEWEST.includes(name)).map((each) => [each.name, each] as const)
-// Milliseconds. A heartbeat comes within 1.25 times its interval.
-const HEARTBEAT = 100
-const SILENCE = 1_500
-
-/** What the page of a test has. */
-interface PageGlobals {
-  tidings: typeof import('@tidings/client')
-  seen: unknown[]
-  states: string[]
-  persisted: boolean
-}
-declare const self: PageGlobals
-
-/** A site with a channel at `/scores`. */
-class Scores {
-  readonly channel: Channel<{ count: number }> = createChannel()
-  readonly site: Site
-  opened = 0
-  open = 0
-  #next = 0
-
-  private constructor(site: Site) {
-    this.site = site
-    site.routes.set('/away', () => '<!doctype html><link rel="icon" href="data:,">')
-    site.routes.set('/scores', () => (stream) => {
-      this.opened++
-      this.open++
-      stream.onClose(() => this.open--)
-      this.channel.subscribe(stream)
-    })
-  }
-
-  static async serve(framework: Framework): Promise<Scores> {
-    return new Scores(await Site.open(framework, { retry: 10, heartbeat: HEARTBEAT }))
-  }
-
-  get origin(): string {
-    return `http://127.0.0.1:${this.site.port}`
-  }
-
-  /** Publishes the next numbers, and returns all so far. */
-  publish(count: number): number[] {
-    for (let index = 0; index < count; index++) this.channel.publish({ event: 'count', data: this.#next++ })
-    return Array.from({ length: this.#next }, (_, index) => index)
-  }
-
-  async close(): Promise<void> {
-    this.channel.close()
-    await this.site.close()
-  }
-}
+declare const self: ScoresPage
 
 describeWith('chromium')('@tidings/client in Chromium', () => {
   let browser: Browser
@@ -72,31 +20,11 @@ describeWith('chromium')('@tidings/client in Chromium', () => {
   let scores: Scores
 
   beforeAll(async () => {
-    const bundle = await rolldown({ input: createRequire(import.meta.url).resolve('@tidings/client'), logLevel: 'warn' })
-    const { output } = await bundle.generate({ format: 'iife', name: 'tidings' })
-    script = output[0].code
+    script = await clientScript()
     browser = await launchChromium(['--disable-back-forward-cache'])
   })
   afterAll(() => browser?.close())
 
-  /** Opens the page and its connection. */
-  async function connect(): Promise<void> {
-    await page.goto(scores.origin)
-    await page.addScriptTag({ content: script })
-    await page.evaluate((silence) => {
-      self.seen = []
-      self.states = []
-      self.persisted = false
-      window.addEventListener('pageshow', (event) => {
-        self.persisted = event.persisted
-      })
-      const connection = self.tidings.connect<{ count: number }>('/scores', { silence })
-      connection.subscribe(({ state }) => self.states.push(state))
-      connection.on('count', ({ data }) => self.seen.push(data))
-      connection.on('reset', ({ data }) => self.seen.push(data))
-    }, SILENCE)
-    await expect.poll(() => page.evaluate(() => self.states.at(-1))).toBe('open')
-  }
   const seen = (): Promise<unknown[]> => page.evaluate(() => self.seen)
 
   describe.each(newest)('from %s', (_, framework) => {
@@ -104,7 +32,6 @@ describeWith('chromium')('@tidings/client in Chromium', () => {
       scores = await Scores.serve(framework)
       context = await browser.newContext()
       page = await context.newPage()
-      await connect()
     })
     afterEach(async () => {
       await context.close()
@@ -113,6 +40,7 @@ describeWith('chromium')('@tidings/client in Chromium', () => {
     })
 
     it('K1 resumes at each cut: each message once and in order', async () => {
+      await connectPage(page, scores, script)
       for (let cut = 0; cut < 10; cut++) {
         scores.publish(7)
         if (cut % 2 === 0) await expect.poll(async () => (await seen()).length).toBeGreaterThan(cut * 7)
@@ -124,6 +52,7 @@ describeWith('chromium')('@tidings/client in Chromium', () => {
     })
 
     it('K4 the back/forward cache: nothing is open while the page is away, and nothing is missed when it is back', async () => {
+      await connectPage(page, scores, script)
       const before = scores.publish(3)
       await expect.poll(seen).toEqual(before)
       await page.goto(`${scores.origin}/away`)
@@ -138,6 +67,7 @@ describeWith('chromium')('@tidings/client in Chromium', () => {
     })
 
     it('K2 a seventh connection to a host says why it waits, and opens when there is room', async () => {
+      await connectPage(page, scores, script)
       const others = await page.evaluateHandle(() => Array.from({ length: 5 }, () => new EventSource('/scores')))
       await expect.poll(() => scores.open).toBe(6)
       await page.evaluate((others) => {
@@ -151,38 +81,52 @@ describeWith('chromium')('@tidings/client in Chromium', () => {
       expect(await seen()).toEqual(['connecting', expect.stringMatching(/^ERR_SSE_CONNECT_TIMEOUT .*six connections/), 'connecting', 'open'])
     })
 
-    it('K4 a thread that is blocked for longer than `silence` replaces nothing', async () => {
-      for (let time = 0; time < 2; time++) {
-        await page.evaluate((duration) => {
-          const end = Date.now() + duration
-          while (Date.now() < end);
-        }, SILENCE + 1_500)
-        const all = scores.publish(1)
-        await expect.poll(seen).toEqual(all)
-      }
-      expect(scores.opened).toBe(1)
-    })
+    it.each(['a page whose thread was blocked', 'a page whose process was frozen'])(
+      'K4 %s three times for longer than `silence` replaces nothing',
+      async (name) => {
+        await connectPage(page, scores, script)
+        for (let time = 0; time < 3; time++) {
+          await blockPage(page, scores, name.includes('frozen') ? () => freezePages(browser) : undefined)
+          const all = scores.publish(1)
+          await expect.poll(seen).toEqual(all)
+        }
+        expect(await page.evaluate(() => self.states)).toEqual(['connecting', 'open'])
+        expect(scores.opened).toBe(1)
+      },
+    )
   })
 })
 
 describe.each(newest)('@tidings/client in Node, from %s', (_, framework) => {
-  it('K4 a process that was frozen three times for longer than `silence` replaces nothing', async () => {
+  const HALTS: Record<string, (child: Child) => Promise<void>> = {
+    async 'a process that was frozen'(child) {
+      child.signal('SIGSTOP')
+      await new Promise((resolve) => setTimeout(resolve, LONGER_THAN_SILENCE))
+      child.signal('SIGCONT')
+    },
+    async 'a thread that was blocked'(child) {
+      const before = child.stdout.length
+      child.signal('SIGUSR2')
+      await expect.poll(() => child.stdout.slice(before)).toContain('unblocked')
+    },
+  }
+
+  it.each(Object.entries(HALTS))('K4 %s three times for longer than `silence` replaces nothing', async (_, halt) => {
     const scores = await Scores.serve(framework)
     const child = new Child(process.execPath, [
       fileURLToPath(new URL('../fixtures/client-process.mjs', import.meta.url)),
       `${scores.origin}/scores`,
       String(SILENCE),
+      String(LONGER_THAN_SILENCE),
     ])
     try {
       await child.says('stdout', /open/)
       for (let time = 0; time < 3; time++) {
-        child.signal('SIGSTOP')
-        await new Promise((resolve) => setTimeout(resolve, SILENCE + 1_500))
-        child.signal('SIGCONT')
+        await halt(child)
         const last = scores.publish(1).at(-1)
         await child.says('stdout', new RegExp(`count ${last}`))
       }
-      expect(child.stdout).toBe('connecting\nopen\ncount 0\ncount 1\ncount 2\n')
+      expect(child.stdout.replaceAll('unblocked\n', '')).toBe('connecting\nopen\ncount 0\ncount 1\ncount 2\n')
       expect(scores.opened).toBe(1)
     } finally {
       await child.end()
