@@ -25,6 +25,20 @@ export function clientError(code: ClientErrorCode, message: string, details?: { 
   return Object.assign(new Error(message), { name: 'TidingsError', code }, details)
 }
 
+/**
+ * Calls a function of the app. If it throws, or returns a promise that rejects, the error is reported. Returns the
+ * promise, which then does not reject.
+ */
+export function callReported(work: () => unknown): PromiseLike<unknown> | undefined {
+  try {
+    const result = work() as PromiseLike<unknown> | undefined
+    return typeof result?.then === 'function' ? result.then(undefined, reportUncaught) : undefined
+  } catch (error) {
+    reportUncaught(error)
+    return undefined
+  }
+}
+
 /** Reports an error that no caller can catch, as the platform reports an uncaught error. */
 export function reportUncaught(error: unknown): void {
   // Node has no reportError.

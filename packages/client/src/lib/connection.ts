@@ -10,7 +10,7 @@ import { type Block, createReader } from './read-stream.ts'
 import { sendRequest } from './request.ts'
 import { createSilence } from './silence.ts'
 import type { StatusStore } from './status.ts'
-import { judge } from './verdict.ts'
+import { judge, type Outcome } from './verdict.ts'
 
 // Milliseconds. A stream that was open for longer, or gave a message, ends the back-off.
 const LIVED = 5_000
@@ -28,18 +28,6 @@ export interface Loop {
   /** Connects, at the first call. */
   start(): void
   close(): void
-}
-
-/** How an attempt ended. */
-interface Outcome {
-  /** Without it, the server ended the stream. */
-  error?: ClientError
-  /** The connection is over. */
-  final?: boolean
-  /** Ask again at once. */
-  again?: boolean
-  lived?: boolean
-  least?: number
 }
 
 /** Makes one attempt after the other, until one is final or `close()` is called. */
@@ -65,7 +53,7 @@ export function createLoop(url: string, options: ConnectOptions, { status, liste
     attempt?.giveUp()
     wake?.()
     inbox.end(error, reason === 'local' && !error)
-    status.change(error ? { state: 'closed', reason: 'failed', error } : { state: 'closed', reason })
+    status.change({ state: 'closed', ...because(error, reason) })
   }
   const onAbort = (): void => close()
 
@@ -100,7 +88,7 @@ export function createLoop(url: string, options: ConnectOptions, { status, liste
       if (again) continue
       if (final || !reconnects) return close('ended', error ?? (aborted ? clientError('ERR_SSE_NETWORK', 'The page was left or frozen') : undefined))
       const until = backOff.next(lived, least)
-      status.change({ state: 'waiting', until: Date.now() + until, ...(error ? { reason: 'failed', error } : { reason: 'ended' }) })
+      status.change({ state: 'waiting', until: Date.now() + until, ...because(error, 'ended') })
       await sleep(until)
     }
   }
@@ -118,58 +106,48 @@ export function createLoop(url: string, options: ConnectOptions, { status, liste
     let response: Response
     try {
       response = await attempt.wait(request(), connectTimeout, () =>
-        clientError(
-          'ERR_SSE_CONNECT_TIMEOUT',
-          `No response within ${connectTimeout} ms; over HTTP/1.1 a browser opens six connections to a host, for all tabs`,
-        ),
+        clientError('ERR_SSE_CONNECT_TIMEOUT', `No response within ${connectTimeout} ms; over HTTP/1.1 all tabs share six connections to a host`),
       )
     } catch (error) {
-      if (!sent) return failed(error, 'ERR_SSE_NOT_SENT', 'The request was not sent: headers() or the store failed')
-      return failed(error, 'ERR_SSE_NETWORK', 'No response: no network, a redirect loop, or a refusal by CORS, which browsers do not tell apart')
+      if (!sent) return failed(error, 'ERR_SSE_NOT_SENT', 'headers() or the store failed')
+      return failed(error, 'ERR_SSE_NETWORK', 'No response: no network, a redirect loop, or refused by CORS')
     }
     if (signal.aborted) return {}
-    const verdict = judge(response, hasOpened)
-    if (verdict.is === 'end') return { final: true }
-    if (verdict.is === 'retry') return verdict
-    if (verdict.is !== 'stream') {
-      const again = verdict.is === 'unauthorized' && typeof headers === 'function' && !unauthorized
-      unauthorized = again
-      return { error: verdict.error, final: true, again }
+    const outcome = judge(response, hasOpened)
+    if (outcome) {
+      const again = response.status === 401 && typeof headers === 'function' && !unauthorized
+      unauthorized ||= again
+      return { ...outcome, again }
     }
     hasOpened = true
     unauthorized = false
     status.change({ state: 'open' })
-    return readStream(verdict.body.getReader(), attempt)
+    return readStream((response.body as ReadableStream<Uint8Array>).getReader(), attempt)
   }
 
   async function readStream(reader: ReadableStreamDefaultReader<Uint8Array>, attempt: Attempt): Promise<Outcome> {
     const opened = Date.now()
     let gotBlock = false
-    const lived = (): boolean => gotBlock || Date.now() - opened > LIVED
+    let outcome: Outcome = {}
     const read = createReader(position.id, (retry) => {
       backOff.retry = retry
     })
-    const silent = (): ClientError => {
-      const { limit } = silence
-      silence.over()
-      return clientError('ERR_SSE_SILENT', `No byte for ${limit} ms; let the server send heartbeats, or raise silence`)
-    }
+    const silent = (): ClientError => clientError('ERR_SSE_SILENT', `No byte for ${silence.over()} ms; let the server send heartbeats, or raise silence`)
     try {
       while (!attempt.signal.aborted) {
         const { done, value } = await attempt.wait(reader.read(), silence.limit, silent)
-        if (done) return { lived: lived() }
+        if (done) break
         silence.heard(Date.now() - opened)
         const blocks = read(value)
         gotBlock ||= blocks.length > 0
         await deliver(blocks, attempt)
       }
-      return {}
     } catch (error) {
-      return { lived: lived(), ...failed(error, 'ERR_SSE_NETWORK', 'The connection broke') }
-    } finally {
-      // For a fetch that does not heed its signal.
-      reader.cancel().catch(() => {})
+      outcome = failed(error, 'ERR_SSE_NETWORK', 'The connection broke')
     }
+    // For a fetch that does not heed its signal.
+    reader.cancel().catch(() => {})
+    return { lived: gotBlock || Date.now() - opened > LIVED, ...outcome }
   }
 
   /** Gives each block to the listeners and the iterator. The position moves after the listeners have returned. */
@@ -196,7 +174,7 @@ export function createLoop(url: string, options: ConnectOptions, { status, liste
     try {
       return { event, data: parse(text, event), lastEventId }
     } catch (cause) {
-      reportUncaught(clientError('ERR_SSE_INVALID_DATA', `The data of an event ${event} was not parsed and is skipped; pass parse if it is no JSON`, { cause }))
+      reportUncaught(clientError('ERR_SSE_INVALID_DATA', `parse failed, so an event ${event} is skipped; pass parse for data that is no JSON`, { cause }))
       return undefined
     }
   }
@@ -230,6 +208,11 @@ export function createLoop(url: string, options: ConnectOptions, { status, liste
     },
     close: onAbort,
   }
+}
+
+/** The reason of a status. */
+function because<Reason extends string>(error: ClientError | undefined, reason: Reason): { reason: 'failed'; error: ClientError } | { reason: Reason } {
+  return error ? { reason: 'failed', error } : { reason }
 }
 
 /** An attempt that failed. An error of the client itself stays as it is; undefined means that it was given up. */

@@ -73,7 +73,7 @@ export function createInbox(onHad: (id: string) => void, onLeft: () => void): In
       wakeReader?.()
     },
     iterate() {
-      if (isRead) throw clientError('ERR_SSE_INVALID_OPTION', 'A connection has one iterator, and it is taken; connect() again, or use on()')
+      if (isRead) throw clientError('ERR_SSE_INVALID_OPTION', 'A connection has one iterator; connect() again, or use on()')
       isRead = true
       const messages = read()
       return {

@@ -1,4 +1,4 @@
-import { reportUncaught } from './client-error.ts'
+import { callReported } from './client-error.ts'
 
 /** A message with the types of no app. */
 export interface AnyMessage {
@@ -30,15 +30,7 @@ export function createListeners(): Listeners {
     },
     want: (event) => of(event).length > 0,
     call(message) {
-      const pending: PromiseLike<unknown>[] = []
-      for (const { listener } of of(message.event)) {
-        try {
-          const result = listener(message) as PromiseLike<unknown> | undefined
-          if (typeof result?.then === 'function') pending.push(result.then(undefined, reportUncaught))
-        } catch (error) {
-          reportUncaught(error)
-        }
-      }
+      const pending = of(message.event).flatMap(({ listener }) => callReported(() => listener(message)) ?? [])
       return pending.length > 0 ? Promise.all(pending) : undefined
     },
   }

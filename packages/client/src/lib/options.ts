@@ -63,6 +63,6 @@ export function checkOptions(options: ConnectOptions): void {
   for (const name of ['silence', 'connectTimeout', 'pauseWhenHidden'] as const) {
     const value = options[name]
     if (value === undefined || (value > 0 && value <= LONGEST_DELAY)) continue
-    throw clientError('ERR_SSE_INVALID_OPTION', `${name} must be a number of milliseconds above 0 and at most ${LONGEST_DELAY}, got ${value}`)
+    throw clientError('ERR_SSE_INVALID_OPTION', `${name} must be above 0 and at most ${LONGEST_DELAY} milliseconds, got ${value}`)
   }
 }

@@ -1,4 +1,4 @@
-import { reportUncaught } from './client-error.ts'
+import { callReported } from './client-error.ts'
 
 /** A position with the state that belongs to it. */
 export interface Stored {
@@ -37,11 +37,7 @@ export function createPosition(id: string, store?: Store, state?: () => unknown)
     for (; waiting; ) {
       const stored = waiting
       waiting = undefined
-      try {
-        await store?.set(stored)
-      } catch (error) {
-        reportUncaught(error)
-      }
+      await callReported(() => store?.set(stored))
     }
     writing = false
   }
@@ -57,13 +53,11 @@ export function createPosition(id: string, store?: Store, state?: () => unknown)
     keep(id) {
       if (!store || id === kept) return
       kept = id
-      try {
+      callReported(() => {
         // Read now: a later state may have more than the id tells, and messages would then count twice.
         waiting = { id, state: state?.() }
         if (!writing) void write()
-      } catch (error) {
-        reportUncaught(error)
-      }
+      })
     },
   }
 }

@@ -22,5 +22,5 @@ export async function sendRequest(url: string, id: string, options: ConnectOptio
   }
   sent()
   // Without `no-store`, Chromium holds back a second request for the same URL until the first has ended.
-  return fetch(target, { method, headers, signal, cache: 'no-store', ...(body && { body }), ...(credentials && { credentials }) })
+  return fetch(target, { method, headers, signal, cache: 'no-store', body, credentials } as RequestInit)
 }

@@ -7,8 +7,8 @@ export interface Silence {
   limit: number
   /** A byte came when the stream had been open for so long. */
   heard(age: number): void
-  /** The stream is replaced, since it was silent. */
-  over(): void
+  /** The stream is replaced, since it was silent. Returns the limit that was over. */
+  over(): number
 }
 
 /**
@@ -23,8 +23,10 @@ export function createSilence(limit: number): Silence {
       if (age > this.limit) again = false
     },
     over() {
-      if (again) this.limit = Math.max(this.limit, Math.min(this.limit * 2, LONGEST))
+      const { limit } = this
+      if (again) this.limit = Math.max(limit, Math.min(limit * 2, LONGEST))
       again = true
+      return limit
     },
   }
 }

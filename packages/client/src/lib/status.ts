@@ -1,4 +1,4 @@
-import { type ClientError, reportUncaught } from './client-error.ts'
+import { type ClientError, callReported } from './client-error.ts'
 
 /** What a connection is doing. Each change makes a new object. */
 export type Status =
@@ -32,30 +32,23 @@ export interface StatusStore {
 }
 
 export function createStatusStore(): StatusStore {
-  // Wrapped, so that a callback that subscribes twice is called twice.
-  const callbacks = new Set<{ tell(status: Status): void }>()
+  const callbacks = new Set<() => void>()
   let present: Status = { state: 'paused', reason: 'idle' }
-  const tell = (callback: { tell(status: Status): void }): void => {
-    try {
-      callback.tell(present)
-    } catch (error) {
-      reportUncaught(error)
-    }
-  }
   return {
     get present() {
       return present
     },
     change(next) {
       present = next
-      for (const each of [...callbacks]) tell(each)
+      for (const tell of [...callbacks]) tell()
     },
     subscribe(callback) {
-      const entry = { tell: callback }
-      callbacks.add(entry)
-      tell(entry)
+      // A new function for each call, so that a callback that subscribes twice is called twice.
+      const tell = () => void callReported(() => callback(present))
+      callbacks.add(tell)
+      tell()
       return () => {
-        callbacks.delete(entry)
+        callbacks.delete(tell)
       }
     },
   }
