@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest'
 import { connect } from '../src/index.ts'
 import { createBackOff } from '../src/lib/back-off.ts'
 import { driveTime, pass } from './support/clock.ts'
-import { type Asked, fakeServer, never, opens, unreachable, whole } from './support/fake-server.ts'
+import { type Asked, fakeServer, never, opens, status, unreachable, whole } from './support/fake-server.ts'
 
 driveTime()
 
@@ -26,6 +26,22 @@ test("K3 the server's retry is the least wait", async () => {
   connect('https://example.com', server).onAny(() => {})
   await pass(50_000)
   expect(gaps(server.asked)).toEqual([40_000, 10, 10])
+})
+
+test("K3 the server's wait holds where it is longer than 30 s, for each failure, and does not double", async () => {
+  const busy = status(503, { 'retry-after': '90' })
+  const server = fakeServer(whole('retry: 40000\ndata: 1\n\n'), ...Array(4).fill(unreachable), busy, busy, unreachable, opens)
+  connect('https://example.com', server).onAny(() => {})
+  await pass(500_000)
+  expect(gaps(server.asked)).toEqual([40_000, 40_000, 40_000, 40_000, 40_000, 90_000, 90_000, 40_000])
+})
+
+test("K3 the jitter adds to the server's wait too", () => {
+  const backOff = createBackOff()
+  vi.mocked(Math.random).mockReturnValue(1)
+  expect(backOff.next(false, 90_000)).toBe(135_000)
+  backOff.retry = 40_000
+  expect([true, false].map((lived) => backOff.next(lived, 0))).toEqual([60_000, 60_000])
 })
 
 test('K3 a stream that ends at once and again backs off, also with `retry: 0`', async () => {

@@ -96,13 +96,18 @@ export function createLoop(url: string, options: ConnectOptions, { status, liste
   async function connectOnce(attempt: Attempt): Promise<Outcome> {
     const { signal } = attempt
     let sent = false
+    // `wait` has ended already when one of these throws.
+    const goOn = (): void => {
+      if (signal.aborted) throw signal
+    }
     async function request(): Promise<Response> {
       await position.load()
+      goOn()
       return sendRequest(url, position.id, options, signal, () => {
+        goOn()
         sent = true
       })
     }
-    if (signal.aborted) return {}
     let response: Response
     try {
       response = await attempt.wait(request(), connectTimeout, () =>
@@ -134,7 +139,8 @@ export function createLoop(url: string, options: ConnectOptions, { status, liste
     })
     const silent = (): ClientError => clientError('ERR_SSE_SILENT', `No byte for ${silence.over()} ms; let the server send heartbeats, or raise silence`)
     try {
-      while (!attempt.signal.aborted) {
+      // `wait` ends it when the attempt was given up.
+      for (;;) {
         const { done, value } = await attempt.wait(reader.read(), silence.limit, silent)
         if (done) break
         silence.heard(Date.now() - opened)

@@ -77,8 +77,8 @@ export const clientContract: readonly Sentence<ClientUnderTest, ClientWorld>[] =
   ),
   sentence(
     'K3',
-    "Attempts MUST be jittered, back off to at most 30 s, start over after a stream that lived, respect the server's `retry` as the least wait, " +
-      'and none MUST run while one is pending.',
+    "Attempts MUST be jittered, back off to at most 30 s, and start over after a stream that lived. The server's `retry` and `Retry-After` MUST " +
+      'be the least wait, also where they are longer than 30 s. No attempt MUST run while one is pending.',
     'Tidings',
     {
       retry: async ({ play }) => {
