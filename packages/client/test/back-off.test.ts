@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest'
 import { connect } from '../src/index.ts'
 import { createBackOff } from '../src/lib/back-off.ts'
 import { driveTime, pass } from './support/clock.ts'
-import { type Asked, fakeServer, never, opens, status, unreachable, whole } from './support/fake-server.ts'
+import { type Asked, fakeServer, holdStream, never, opens, status, unreachable, whole } from './support/fake-server.ts'
 
 driveTime()
 
@@ -50,6 +50,21 @@ test('K3 a stream that ends at once and again backs off, also with `retry: 0`', 
   connection.onAny(() => {})
   await pass(60_000)
   expect(gaps(server.asked).slice(0, 5)).toEqual([1_000, 2_000, 4_000, 8_000, 16_000])
+  connection.close()
+})
+
+test.each([
+  [4_000, 6_000],
+  [6_000, 3_000],
+])('K3 a stream without a message that was open for %i ms is followed by a wait of %i ms', async (age, wait) => {
+  const stream = holdStream()
+  const server = fakeServer(unreachable, () => stream, opens)
+  const connection = connect('https://example.com', server)
+  connection.onAny(() => {})
+  await pass(3_000 + age)
+  stream.cut()
+  await pass(10_000)
+  expect(gaps(server.asked)).toEqual([3_000, age + wait])
   connection.close()
 })
 

@@ -16,24 +16,29 @@ type Fault =
   | { kind: After; at: number }
   | { kind: 'status'; code: 204 | 401 | 403 | 404 | 418 | 429 | 503 }
   | { kind: 'unreachable' }
+  | { kind: 'redirects' }
   | { kind: 'portal' }
+  | { kind: 'wrong type'; type: string }
   | { kind: 'hang' }
-  | { kind: 'garbage'; bytes: Uint8Array }
+  | { kind: 'rubbish'; at: number; bytes: Uint8Array }
 
 const share = fc.double({ min: 0, max: 1, noNaN: true })
 const fault: fc.Arbitrary<Fault> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ kind: fc.constantFrom<After[]>('cut', 'end', 'stall'), at: share }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('status'), code: fc.constantFrom(401, 429, 503, 418) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('status'), code: fc.constantFrom(204, 403, 404) }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('unreachable', 'portal', 'hang') }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('garbage'), bytes: fc.uint8Array({ maxLength: 60 }) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('unreachable', 'redirects', 'portal', 'hang') }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('wrong type'), type: fc.constantFrom('application/json', 'text/event-streams', 'text/plain') }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('rubbish'), at: share, bytes: fc.uint8Array({ maxLength: 60 }) }) },
 )
 /** A line that is no field: it must change nothing, at any place between two blocks. */
 const noise = fc.oneof(
   fc.constantFrom('', ':\n\n', ': a comment\n', 'retry: soon\n', 'unknown: 1\n', 'date\n', '\n\n\n', 'event: unsent\n\n'),
   fc.uint8Array({ maxLength: 20 }).map((bytes) => `x${String.fromCharCode(...bytes).replace(/[\r\n]/g, '')}\n`),
 )
-const message = fc.record({ data: fc.jsonValue(), before: noise, lineEnd: fc.constantFrom('\n', '\r\n', '\r') })
+/** With characters of several bytes, which the pieces of a body part. */
+const data = fc.oneof(fc.jsonValue(), fc.string({ unit: 'binary', maxLength: 8 }))
+const message = fc.record({ data, before: noise, lineEnd: fc.constantFrom('\n', '\r\n', '\r') })
 
 interface Sent {
   block: Uint8Array
@@ -95,15 +100,15 @@ test(`K1 K2 K3 K4 any faults at any byte: each message once and in order, and th
           if (!next) return from === log.length ? new Response(null, { status: 204 }) : stream(bytes, 'end')
           if (next.kind === 'status') return new Response(null, { status: next.code })
           if (next.kind === 'unreachable') throw new TypeError('fetch failed')
+          // This is how the fetch of Node and that of browsers tell it.
+          if (next.kind === 'redirects') throw new TypeError('fetch failed', { cause: new Error('redirect count exceeded') })
+          if (next.kind === 'wrong type') return new Response(bodyOf(bytes, pieces, 'end'), { headers: { 'content-type': next.type } })
           if (next.kind === 'portal') return new Response('<html>', { headers: { 'content-type': 'text/html' } })
           if (next.kind === 'hang') return new Promise(() => {})
-          // Rubbish that can be no field, since it has no end of a block.
-          if (next.kind === 'garbage')
-            return stream(
-              Buffer.from(next.bytes).filter((byte) => byte !== 10 && byte !== 13),
-              'cut',
-            )
-          return stream(bytes.subarray(0, Math.round(next.at * bytes.length)), next.kind)
+          const sent = bytes.subarray(0, Math.round(next.at * bytes.length))
+          if (next.kind !== 'rubbish') return stream(sent, next.kind)
+          // Rubbish with an end of a line could make a message that no client can tell from a good one.
+          return stream(Buffer.concat([sent, Buffer.from(next.bytes).filter((byte) => byte !== 10 && byte !== 13)]), 'cut')
         })
         const expected = expectedEnd(faults)
         const isWhole = expected.reason === 'ended' && !faults.some((each) => each.kind === 'status' && each.code === 204)
@@ -142,9 +147,9 @@ function expectedEnd(faults: readonly Fault[]): { state: 'closed'; reason: strin
       return { state: 'closed', reason: 'ended' }
     } else if (fault.kind === 'status' && (fault.code === 403 || fault.code === 404)) {
       return { state: 'closed', reason: 'failed', error: { status: fault.code } }
-    } else if (fault.kind === 'portal') {
+    } else if (fault.kind === 'portal' || fault.kind === 'wrong type') {
       if (!hasOpened) return { state: 'closed', reason: 'failed', error: { code: 'ERR_SSE_WRONG_TYPE' } }
-    } else if (fault.kind === 'cut' || fault.kind === 'end' || fault.kind === 'stall' || fault.kind === 'garbage') {
+    } else if (fault.kind === 'cut' || fault.kind === 'end' || fault.kind === 'stall' || fault.kind === 'rubbish') {
       hasOpened = true
       unauthorized = false
     }

@@ -42,6 +42,43 @@ test.each([
   connection.close()
 })
 
+test('K4 a page that is left and then frozen says so once', async () => {
+  const { page, connection } = open()
+  const states: string[] = []
+  connection.subscribe(({ state }) => states.push(state))
+  await settle()
+  page.window.dispatchEvent(new Event('pagehide'))
+  page.document.dispatchEvent(new Event('freeze'))
+  page.document.dispatchEvent(new Event('resume'))
+  page.window.dispatchEvent(new Event('pageshow'))
+  await settle()
+  expect(states).toEqual(['connecting', 'open', 'paused', 'connecting', 'open'])
+  connection.close()
+})
+
+test('K4 a page that is frozen while a listener works resumes at once, also where the loop has enough', async () => {
+  const { page, connection, asked, streams } = open()
+  let finish!: () => void
+  connection.on(
+    'slow',
+    () =>
+      new Promise<void>((resolve) => {
+        finish = resolve
+      }),
+  )
+  connection[Symbol.asyncIterator]()
+  await settle()
+  streams[0]?.send(`${'data: 1\n\n'.repeat(999)}event: slow\ndata: 2\n\ndata: 3\n\n`)
+  await settle()
+  page.document.dispatchEvent(new Event('freeze'))
+  finish()
+  await settle()
+  page.document.dispatchEvent(new Event('resume'))
+  await settle()
+  expect(asked).toHaveLength(2)
+  connection.close()
+})
+
 test('K4 a page that leaves while it connects, or waits, starts nothing', async () => {
   const { page, connection, asked, streams } = open()
   await settle()

@@ -52,6 +52,23 @@ test('gives each listener the events of its name, and those without a name as me
   ])
 })
 
+test('K1 a character whose bytes come apart is one', async () => {
+  const stream = holdStream()
+  const connection = connect(
+    'https://example.com',
+    fakeServer(() => stream),
+  )
+  const seen: unknown[] = []
+  connection.onAny(({ data }) => seen.push(data))
+  await settle()
+  for (const byte of new TextEncoder().encode('data: "naïve — 📰"\n\n')) {
+    stream.send(Uint8Array.of(byte))
+    await settle()
+  }
+  expect(seen).toEqual(['naïve — 📰'])
+  connection.close()
+})
+
 test('one function that is added twice is called twice, until each is removed', async () => {
   const stream = holdStream()
   const connection = connect(

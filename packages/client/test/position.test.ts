@@ -120,6 +120,38 @@ test('K6 with the iterator, asking for the next message stores the last', async 
   connection.close()
 })
 
+test('K6 with the iterator, the next chunk stores nothing that the loop has not had', async () => {
+  const store = memoryStore()
+  const stream = holdStream()
+  const connection = connect('https://example.com', { ...fakeServer(() => stream), store })
+  const messages = connection[Symbol.asyncIterator]()
+  const first = messages.next()
+  await settle()
+  for (const id of [1, 2, 3]) {
+    stream.send(`id: ${id}\ndata: 1\n\n`)
+    await settle()
+  }
+  await first
+  expect(store.calls).toEqual([])
+  await messages.next()
+  expect(store.calls).toEqual([{ id: '1' }])
+  connection.close()
+})
+
+test('K6 a position is stored once, and one from the store not again', async () => {
+  const store = memoryStore({ id: '1' })
+  const stream = holdStream()
+  const connection = connect('https://example.com', { ...fakeServer(() => stream), store })
+  connection.onAny(() => {})
+  await settle()
+  for (const text of [':\n\n', 'data: 1\n\n', 'id: 2\ndata: 2\n\n', ':\n\n', 'data: 3\n\n']) {
+    stream.send(text)
+    await settle()
+  }
+  expect(store.calls).toEqual([{ id: '2' }])
+  connection.close()
+})
+
 test('K6 a store that is slow gets one position at a time, and the newest', async () => {
   const stream = holdStream()
   const calls: Stored[] = []
@@ -139,6 +171,34 @@ test('K6 a store that is slow gets one position at a time, and the newest', asyn
   finish()
   await settle()
   expect(calls).toMatchObject([{ id: '1' }, { id: '3' }])
+  connection.close()
+})
+
+test('K6 a position that waits for a slow store has the state of its own time', async () => {
+  const stream = holdStream()
+  const calls: Stored[] = []
+  const finish: (() => void)[] = []
+  const set = (stored: Stored) => {
+    calls.push(structuredClone(stored))
+    return new Promise<void>((resolve) => finish.push(resolve))
+  }
+  const had: unknown[] = []
+  const connection = connect('https://example.com', { ...fakeServer(() => stream), store: { get: () => undefined, set }, state: () => [...had] })
+  connection.onAny(({ data }) => {
+    had.push(data)
+    return data === 3 ? new Promise(() => {}) : undefined
+  })
+  await settle()
+  for (const id of [1, 2, 3]) {
+    stream.send(`id: ${id}\ndata: ${id}\n\n`)
+    await settle()
+  }
+  finish[0]?.()
+  await settle()
+  expect(calls).toEqual([
+    { id: '1', state: [1] },
+    { id: '2', state: [1, 2] },
+  ])
   connection.close()
 })
 

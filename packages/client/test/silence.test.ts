@@ -60,6 +60,25 @@ test('K4 a replacement that is silent too doubles the limit, up to 5 min', async
   connection.close()
 })
 
+test('K4 a replacement that gives bytes at first alone is silent too', async () => {
+  const { asked, streams, connection } = open()
+  for (let stream = 0; stream < 4; stream++) {
+    streams[stream]?.send('data: 1\n\n')
+    await pass(48_000 * (stream < 2 ? 1 : 2 ** (stream - 1)))
+  }
+  const gaps = asked.slice(1).map(({ at }, index) => at - (asked[index] as Asked).at - 3_000)
+  expect(gaps.slice(0, 3)).toEqual([45_000, 45_000, 90_000])
+  connection.close()
+})
+
+test('K4 a `silence` above 5 min stays as it is', async () => {
+  const { asked, connection } = open({ silence: 600_000 })
+  await pass(2_500_000)
+  const gaps = asked.slice(1).map(({ at }, index) => at - (asked[index] as Asked).at - 3_000)
+  expect(gaps).toEqual([600_000, 600_000, 600_000, 600_000])
+  connection.close()
+})
+
 test('K4 the limit stays where the stream between gave bytes for longer than it', async () => {
   const { asked, streams, connection } = open()
   await pass(48_000)
