@@ -23,6 +23,8 @@ const cutAtAnyByte = (after: 'end' | 'cut'): ClientScript => {
   const answers = [...cuts(after), FIRST, hold]
   return { answers, report: { messages: MESSAGES, requests: answers.length } }
 }
+/** A fetch gives up at the 21st redirect (Fetch 4.4). */
+const loop: ClientAnswer[] = Array.from({ length: 21 }, () => ({ status: 302, headers: { location: '/' }, after: 'end' }))
 const plays =
   (script: ClientScript): Proof<ClientWorld> =>
   ({ play }) =>
@@ -63,6 +65,7 @@ export const clientContract: readonly Sentence<ClientUnderTest, ClientWorld>[] =
       },
       // A browser asks once more by itself where it had used the connection before.
       'no-network': cutting({ answers: [FIRST, { after: 'nothing' }, { after: 'nothing' }, hold], report: { lastEventIds: ['', 'c', 'c', 'c'] } }),
+      'redirect-loop': plays({ answers: [FIRST, ...loop, hold], report: { messages: MESSAGES, requests: loop.length + 2 } }),
       'refused-at-first': plays({ answers: [{ status: 400, after: 'end' }], report: { lastEventIds: [''], stopped: /400/ } }),
       'refused-later': plays({ answers: [FIRST, { status: 403, after: 'end' }], report: { lastEventIds: ['', 'c'], stopped: /403/ } }),
       'a-page-at-first': plays({
