@@ -29,7 +29,12 @@ export interface ClientRequest {
    * Where the client keeps its position over a reload. The state is the data of all messages, as a list that begins
    * with the stored one. Where it is absent, the client keeps nothing.
    */
-  store?: { get(): StoredMessages | undefined; set(stored: StoredMessages): unknown }
+  store?: {
+    /** Returns what was stored last. */
+    get(): StoredMessages | undefined
+    /** Stores a position with its messages in one step. */
+    set(stored: StoredMessages): unknown
+  }
   /** Called with each event named `message`. The listener or the loop awaits the promise that it may return. */
   onMessage: (message: ReportedMessage) => unknown
   /** Called once the client no longer reconnects, with the reason as far as the client tells it. */
@@ -47,7 +52,12 @@ export type ServedStream = Pick<EventStream, 'send' | 'comment' | 'close' | 'onC
 /** A server for the cases, such as the app of a framework. */
 export interface ServerForClients {
   /** Starts it on the loopback address. It asks for the answer to each request for its URL. */
-  start(answer: (asked: { lastEventId: string; authorization: string }) => ServedAnswer): Promise<{ url: string; close(): unknown }>
+  start(answer: (asked: { lastEventId: string; authorization: string }) => ServedAnswer): Promise<{
+    /** Where a client asks. */
+    url: string
+    /** Stops the server. */
+    close(): unknown
+  }>
   /** Whether it speaks HTTP/1.1 without TLS, so that a proxy can cut its answers at any byte. */
   isPlain: boolean
 }
