@@ -147,7 +147,8 @@ export const clientContract: readonly Sentence<ClientUnderTest, ClientWorld>[] =
       const { requests } = await start([{ body: (lastEventId) => since(lastEventId).slice(0, 3), after: 'silence' }])
       let stored: StoredMessages | undefined
       const newer: StoredMessages[] = []
-      for (let visit = 0; stored?.id !== LETTERS.at(-1) && visit < LETTERS.length; visit++) {
+      // A client that was closed may store what its listener still worked on. So a visit may bring nothing new.
+      for (let visit = 0; stored?.id !== LETTERS.at(-1) && visit < 20; visit++) {
         const before = stored
         const close = await read({
           store: {
