@@ -4,6 +4,7 @@ import { adapterPackages } from '../packages.mjs'
 // from outside.
 const SUITES = [
   { suite: 'core web', folder: 'packages/core', file: 'test/web.test.ts' },
+  { suite: 'client', folder: 'packages/client', file: 'test/contract.test.ts' },
   ...adapterPackages().map(({ folder }) => ({ suite: folder, folder: `packages/${folder}`, file: 'test/contract' })),
 ]
 // Only Node lets core write to the socket without the response, and the versions of Node differ in it.
