@@ -64,6 +64,15 @@ export const frameworks: readonly Framework[] = [
   { name: 'Hono', http2: true, listener: honoListener },
 ]
 
+/** The newest major of each framework. */
+export const newestFrameworks: readonly Framework[] = frameworks.filter(({ name }) => ['Express 5', 'Koa 3', 'Hono'].includes(name))
+
+export function frameworkNamed(name: string): Framework {
+  const framework = frameworks.find((each) => each.name === name)
+  if (!framework) throw new Error(`No framework is named ${name}`)
+  return framework
+}
+
 function expressListener(express: typeof express5, { route, options, onError }: App): Listener {
   const app = express()
   app.use(expressSse(options))

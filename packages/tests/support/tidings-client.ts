@@ -38,7 +38,9 @@ export function serverOf(framework: Framework, protocol: 'HTTP/1.1' | 'HTTP/2'):
   return {
     isPlain: protocol === 'HTTP/1.1',
     async start(answer) {
-      const site = await Site.open(framework, { heartbeat: false }, protocol === 'HTTP/2' ? await makeCertificate() : undefined)
+      // Without `no-store`, Chromium reads 64 MB ahead of a page that has stopped.
+      const options = { heartbeat: false, headers: { 'Cache-Control': 'no-store' } } as const
+      const site = await Site.open(framework, options, protocol === 'HTTP/2' ? await makeCertificate() : undefined)
       site.routes.set('/', answer)
       return {
         url: `http${protocol === 'HTTP/2' ? 's' : ''}://127.0.0.1:${site.port}/`,
@@ -75,7 +77,8 @@ interface Asked {
 function read(tidings: { connect: typeof connect }, told: Told, url: string, { silence, by, throws, stores }: Asked, stored?: StoredMessages): () => void {
   const state = [...(stored?.state ?? [])]
   const take = async (message: ReportedMessage): Promise<void> => {
-    await told.message(message)
+    // The padding of a flood stays in the page: a call out of it with 5 kB takes long.
+    await told.message({ ...message, data: message.data.slice(0, 100) })
     state.push(message.data)
   }
   const connection = tidings.connect<{ message: string }>(url, {

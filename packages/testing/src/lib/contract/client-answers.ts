@@ -47,14 +47,19 @@ export function servedAnswer(answer: ClientAnswer, request: PlayedRequest, beat:
     return { status, headers, body: typeof body === 'string' ? body : '' }
   }
   return async (stream) => {
-    stream.onClose(() => {
-      request.ended = performance.now()
-    })
+    const ends = (): void => {
+      request.ended ||= performance.now()
+    }
+    stream.onClose(ends)
     for (const message of typeof body === 'function' ? body(request.lastEventId) : body) void stream.send(message)
     if (after === 'flood') await flood(stream, request)
     else if (after === 'comments') beats(stream, beat)
     // The bytes of one that is cut are those of a whole one.
-    else if (after === 'end' || at !== undefined) stream.close()
+    else if (after === 'end' || at !== undefined) {
+      // The client may see the end before this process is told of it.
+      ends()
+      stream.close()
+    }
   }
 }
 

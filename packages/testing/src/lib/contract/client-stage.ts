@@ -40,8 +40,13 @@ export interface ClientWorld extends ClientUnderTest {
   read(request: Partial<ClientRequest>): Promise<() => unknown>
 }
 
-/** Milliseconds. The watchdog's limit in all cases. */
-export const SILENCE = 600
+/** Milliseconds. The watchdog's limit in the cases that are about it. */
+const SILENCE = 1_200
+/** The same in all others. A process on a busy machine may not run for longer than `SILENCE`. */
+const NEVER_SILENT = 60_000
+const BETWEEN_COMMENTS = 150
+/** Milliseconds. A message or a request too many comes within this time. */
+export const REST = 300
 /** Milliseconds. A case that a client passes takes at most half of that, also in a browser. */
 export const PATIENCE = 8_000
 
@@ -69,7 +74,7 @@ function worldOf(subject: ClientUnderTest, endings: (() => unknown)[]): ClientWo
       const running = await server.start(({ lastEventId, authorization }) => {
         const request = { lastEventId, token: authorization, began: performance.now(), ended: Number.NaN, flooded: 0 }
         requests.push(request)
-        return servedAnswer(present(), request, SILENCE / 6)
+        return servedAnswer(present(), request, BETWEEN_COMMENTS)
       })
       endings.push(running.close)
       url = running.url
@@ -79,7 +84,7 @@ function worldOf(subject: ClientUnderTest, endings: (() => unknown)[]): ClientWo
       const close = await subject.open({
         url,
         headers: () => ({ authorization: String(++token) }),
-        silence: SILENCE,
+        silence: NEVER_SILENT,
         by: 'listener',
         throws: false,
         onMessage: () => {},
@@ -108,6 +113,7 @@ async function playOn(
   if (throws) endings.push(collectUncaught(({ message }) => uncaught.push(message)))
   await read({
     throws,
+    ...(isAboutSilence && { silence: SILENCE }),
     onMessage: (message) => void messages.push(message),
     onUncaught: (text) => uncaught.push(text),
     onStopped: (reason) => {
@@ -127,8 +133,7 @@ async function playOn(
     () => isOver() || isThere(),
     () => `the report; so far there is ${seen()}`,
   )
-  // A message or request too many would come within this time.
-  if (!isOver()) await new Promise((resolve) => setTimeout(resolve, isAboutSilence ? SILENCE * 2 : SILENCE / 2))
+  if (!isOver()) await new Promise((resolve) => setTimeout(resolve, isAboutSilence ? SILENCE * 2 : REST))
   if (report.requests) equal(requests.length, report.requests)
   if (report.messages) deepEqual(messages, report.messages)
   if (report.lastEventIds)

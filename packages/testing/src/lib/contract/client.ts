@@ -2,7 +2,7 @@ import { deepEqual, equal, ok } from 'node:assert/strict'
 import type { ClientUnderTest, ReportedMessage, StoredMessages } from '../client-under-test.ts'
 import { eventually } from '../within.ts'
 import { type ClientAnswer, LONGEST_FLOOD, type SentMessage } from './client-answers.ts'
-import { type ClientScript, type ClientWorld, PATIENCE, SILENCE, stageFor } from './client-stage.ts'
+import { type ClientScript, type ClientWorld, PATIENCE, REST, stageFor } from './client-stage.ts'
 import { type Case, type ContractSuite, type Proof, type Sentence, sentence, testsOf } from './sentence.ts'
 
 // A message that nobody listens to: the stream has lived, so the client does not back off.
@@ -127,7 +127,7 @@ export const clientContract: readonly Sentence<ClientUnderTest, ClientWorld>[] =
       // The server goes on until the buffers of the connection are full.
       for (let before = -1; before !== taken(); ) {
         before = taken()
-        await new Promise((resolve) => setTimeout(resolve, SILENCE))
+        await new Promise((resolve) => setTimeout(resolve, REST * 2))
       }
       ok(taken() < LONGEST_FLOOD, `the client read ${taken()} messages ahead`)
       equal(seen.length, 1)

@@ -2,9 +2,9 @@ import { type ClientRequest, describeClient } from '@tidings/testing'
 import type { Browser } from 'playwright-core'
 import { afterAll } from 'vitest'
 import { describeWith } from '../../../scripts/requirements.ts'
-import { launchChromium } from '../support/browser.ts'
-import { type ChromiumClient, chromiumClients } from '../support/chromium-clients.ts'
-import { inChromium } from '../support/client-host.ts'
+import { launchChromium } from './browser.ts'
+import { type ChromiumClient, chromiumClients } from './chromium-clients.ts'
+import { inChromium } from './client-host.ts'
 
 // The page and its server are two processes. On a busy machine the comments of the server may be late.
 const LATE = 2.5
@@ -13,12 +13,15 @@ let browser: Promise<Browser> | undefined
 const launched = (): Promise<Browser> => (browser ??= launchChromium())
 afterAll(async () => (await browser)?.close())
 
-describeWith('chromium')('In Chromium', () => {
-  for (const client of chromiumClients) {
-    const { name, cannot } = client
+/** The contract of clients for a client of others, in Chromium. */
+export function describeOtherClient(name: ChromiumClient['name']): void {
+  const client = chromiumClients.find((each) => each.name === name)
+  if (!client) throw new Error(`No client is named ${name}`)
+  const { cannot } = client
+  describeWith('chromium')('In Chromium', () => {
     describeClient({ name, open: (request) => openIn(client, request), ...(cannot && { cannot }) })
-  }
-})
+  })
+}
 
 /** Opens the client in a page of its own, of the origin that it reads from. */
 function openIn(

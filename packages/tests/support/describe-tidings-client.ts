@@ -2,32 +2,31 @@ import { fileURLToPath } from 'node:url'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { describeWith } from '../../../scripts/requirements.ts'
-import { freezePages, launchChromium } from '../support/browser.ts'
-import { Child } from '../support/child.ts'
-import { frameworks } from '../support/frameworks.ts'
-import { blockPage, connectPage, LONGER_THAN_SILENCE, Scores, type ScoresPage, SILENCE } from '../support/scores.ts'
-import { clientScript } from '../support/tidings-client.ts'
+import { freezePages, launchChromium } from './browser.ts'
+import { Child } from './child.ts'
+import type { Framework } from './frameworks.ts'
+import { blockPage, connectPage, LONGER_THAN_SILENCE, Scores, type ScoresPage, SILENCE } from './scores.ts'
+import { clientScript } from './tidings-client.ts'
 
-const NEWEST = ['Express 5', 'Koa 3', 'Hono']
-const newest = frameworks.filter(({ name }) => NEWEST.includes(name)).map((each) => [each.name, each] as const)
 declare const self: ScoresPage
 
-describeWith('chromium')('@tidings/client in Chromium', () => {
-  let browser: Browser
-  let script: string
-  let context: BrowserContext
-  let page: Page
-  let scores: Scores
+/** What the client does in Chromium and in Node with the streams of one framework, beside its contract. */
+export function describeTidingsClient(framework: Framework): void {
+  describeWith('chromium')(`@tidings/client in Chromium, from ${framework.name}`, () => {
+    let browser: Browser
+    let script: string
+    let context: BrowserContext
+    let page: Page
+    let scores: Scores
 
-  beforeAll(async () => {
-    script = await clientScript()
-    browser = await launchChromium(['--disable-back-forward-cache'])
-  })
-  afterAll(() => browser?.close())
+    beforeAll(async () => {
+      script = await clientScript()
+      browser = await launchChromium(['--disable-back-forward-cache'])
+    })
+    afterAll(() => browser?.close())
 
-  const seen = (): Promise<unknown[]> => page.evaluate(() => self.seen)
+    const seen = (): Promise<unknown[]> => page.evaluate(() => self.seen)
 
-  describe.each(newest)('from %s', (_, framework) => {
     beforeEach(async () => {
       scores = await Scores.serve(framework)
       context = await browser.newContext()
@@ -95,42 +94,42 @@ describeWith('chromium')('@tidings/client in Chromium', () => {
       },
     )
   })
-})
 
-describe.each(newest)('@tidings/client in Node, from %s', (_, framework) => {
-  const HALTS: Record<string, (child: Child) => Promise<void>> = {
-    async 'a process that was frozen'(child) {
-      child.signal('SIGSTOP')
-      await new Promise((resolve) => setTimeout(resolve, LONGER_THAN_SILENCE))
-      child.signal('SIGCONT')
-    },
-    async 'a thread that was blocked'(child) {
-      const before = child.stdout.length
-      child.signal('SIGUSR2')
-      await expect.poll(() => child.stdout.slice(before)).toContain('unblocked')
-    },
-  }
-
-  it.each(Object.entries(HALTS))('K4 %s three times for longer than `silence` replaces nothing', async (_, halt) => {
-    const scores = await Scores.serve(framework)
-    const child = new Child(process.execPath, [
-      fileURLToPath(new URL('../fixtures/client-process.mjs', import.meta.url)),
-      `${scores.origin}/scores`,
-      String(SILENCE),
-      String(LONGER_THAN_SILENCE),
-    ])
-    try {
-      await child.says('stdout', /open/)
-      for (let time = 0; time < 3; time++) {
-        await halt(child)
-        const last = scores.publish(1).at(-1)
-        await child.says('stdout', new RegExp(`count ${last}`))
-      }
-      expect(child.stdout.replaceAll('unblocked\n', '')).toBe('connecting\nopen\ncount 0\ncount 1\ncount 2\n')
-      expect(scores.opened).toBe(1)
-    } finally {
-      await child.end()
-      await scores.close()
+  describe(`@tidings/client in Node, from ${framework.name}`, () => {
+    const HALTS: Record<string, (child: Child) => Promise<void>> = {
+      async 'a process that was frozen'(child) {
+        child.signal('SIGSTOP')
+        await new Promise((resolve) => setTimeout(resolve, LONGER_THAN_SILENCE))
+        child.signal('SIGCONT')
+      },
+      async 'a thread that was blocked'(child) {
+        const before = child.stdout.length
+        child.signal('SIGUSR2')
+        await expect.poll(() => child.stdout.slice(before)).toContain('unblocked')
+      },
     }
+
+    it.each(Object.entries(HALTS))('K4 %s three times for longer than `silence` replaces nothing', async (_, halt) => {
+      const scores = await Scores.serve(framework)
+      const child = new Child(process.execPath, [
+        fileURLToPath(new URL('../fixtures/client-process.mjs', import.meta.url)),
+        `${scores.origin}/scores`,
+        String(SILENCE),
+        String(LONGER_THAN_SILENCE),
+      ])
+      try {
+        await child.says('stdout', /open/)
+        for (let time = 0; time < 3; time++) {
+          await halt(child)
+          const last = scores.publish(1).at(-1)
+          await child.says('stdout', new RegExp(`count ${last}`))
+        }
+        expect(child.stdout.replaceAll('unblocked\n', '')).toBe('connecting\nopen\ncount 0\ncount 1\ncount 2\n')
+        expect(scores.opened).toBe(1)
+      } finally {
+        await child.end()
+        await scores.close()
+      }
+    })
   })
-})
+}

@@ -4,10 +4,10 @@ import { createChannel } from '@tidings/core'
 import type { Browser } from 'playwright-core'
 import { rolldown } from 'rolldown'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { describeWith } from '../../../scripts/requirements.ts'
-import { launchChromium } from '../support/browser.ts'
-import { type Framework, frameworks } from '../support/frameworks.ts'
-import { Site } from '../support/site.ts'
+import { describeWith } from '../../../../scripts/requirements.ts'
+import { launchChromium } from '../../support/browser.ts'
+import { type Framework, frameworks } from '../../support/frameworks.ts'
+import { Site } from '../../support/site.ts'
 
 // Messages a second, as many as the server publishes by its clock, in bursts.
 const RATE = 5_000
@@ -25,13 +25,13 @@ declare const page: {
 }
 
 /** Where each major of React is installed. */
-const REACTS = { 19: import.meta.url, 18: new URL('../../client/test/react-18/package.json', import.meta.url) }
+const REACTS = { 19: import.meta.url, 18: new URL('../../../client/test/react-18/package.json', import.meta.url) }
 
 async function bundled(major: keyof typeof REACTS): Promise<string> {
   const { resolve } = createRequire(REACTS[major])
   const alias = Object.fromEntries(['react-dom/client', 'react'].map((name) => [name, resolve(name)]))
   const bundle = await rolldown({
-    input: fileURLToPath(new URL('../fixtures/react-page.mjs', import.meta.url)),
+    input: fileURLToPath(new URL('../../fixtures/react-page.mjs', import.meta.url)),
     platform: 'browser',
     resolve: { alias },
     transform: { define: { 'process.env.NODE_ENV': '"development"' } },

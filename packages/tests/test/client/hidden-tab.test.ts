@@ -1,13 +1,12 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { describeWith } from '../../../scripts/requirements.ts'
-import { launchPlainChromium } from '../support/browser.ts'
-import { frameworks } from '../support/frameworks.ts'
-import { connectPage, Scores, type ScoresPage, SILENCE } from '../support/scores.ts'
-import { clientScript } from '../support/tidings-client.ts'
+import { describeWith } from '../../../../scripts/requirements.ts'
+import { launchPlainChromium } from '../../support/browser.ts'
+import { newestFrameworks } from '../../support/frameworks.ts'
+import { connectPage, Scores, type ScoresPage, SILENCE } from '../../support/scores.ts'
+import { clientScript } from '../../support/tidings-client.ts'
 
-const NEWEST = ['Express 5', 'Koa 3', 'Hono']
-const newest = frameworks.filter(({ name }) => NEWEST.includes(name)).map((each) => [each.name, each] as const)
+const newest = newestFrameworks.map((each) => [each.name, each] as const)
 
 declare const self: ScoresPage & { gaps: number[] }
 

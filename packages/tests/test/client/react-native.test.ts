@@ -1,12 +1,11 @@
 import { type ClientRequest as HttpRequest, type IncomingMessage, request } from 'node:http'
 import { createContext, runInContext } from 'node:vm'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { frameworks } from '../support/frameworks.ts'
-import { Scores, SILENCE } from '../support/scores.ts'
-import { clientScript } from '../support/tidings-client.ts'
+import { newestFrameworks } from '../../support/frameworks.ts'
+import { Scores, SILENCE } from '../../support/scores.ts'
+import { clientScript } from '../../support/tidings-client.ts'
 
-const NEWEST = ['Express 5', 'Koa 3', 'Hono']
-const newest = frameworks.filter(({ name }) => NEWEST.includes(name)).map((each) => [each.name, each] as const)
+const newest = newestFrameworks.map((each) => [each.name, each] as const)
 
 /** The signal of React Native: without `any`, `timeout`, `reason` and `throwIfAborted`. */
 class Signal {

@@ -7,9 +7,9 @@ import { sse } from '@tidings/express'
 import express, { type Express } from 'express'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
-import { blocksOf, blocksUnder } from '../../../docs/test/blocks.ts'
-import { describeWith } from '../../../scripts/requirements.ts'
-import { launchChromium } from '../support/browser.ts'
+import { blocksOf, blocksUnder } from '../../../../docs/test/blocks.ts'
+import { describeWith } from '../../../../scripts/requirements.ts'
+import { launchChromium } from '../../support/browser.ts'
 
 const [first] = blocksOf('docs/client.md').filter(({ language }) => language === 'js')
 const IMPORTS = {
@@ -18,9 +18,9 @@ const IMPORTS = {
   'eventsource-parser': '/parser/index.js',
 }
 const FOLDERS = {
-  client: '../node_modules/@tidings/client/dist',
-  'fetch-event-source': '../node_modules/@microsoft/fetch-event-source/lib/esm',
-  parser: '../node_modules/@tidings/client/node_modules/eventsource-parser/dist',
+  client: '../../node_modules/@tidings/client/dist',
+  'fetch-event-source': '../../node_modules/@microsoft/fetch-event-source/lib/esm',
+  parser: '../../node_modules/@tidings/client/node_modules/eventsource-parser/dist',
 }
 // The functions that the page has of its own. It keeps all states that it had.
 const OWN = `

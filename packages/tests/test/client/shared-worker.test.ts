@@ -2,18 +2,17 @@ import { readFileSync } from 'node:fs'
 import { type Channel, createChannel } from '@tidings/core'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { describeWith } from '../../../scripts/requirements.ts'
-import { launchChromium } from '../support/browser.ts'
-import { frameworks } from '../support/frameworks.ts'
-import { Site } from '../support/site.ts'
-import { bundled } from '../support/tidings-client.ts'
+import { describeWith } from '../../../../scripts/requirements.ts'
+import { launchChromium } from '../../support/browser.ts'
+import { newestFrameworks } from '../../support/frameworks.ts'
+import { Site } from '../../support/site.ts'
+import { bundled } from '../../support/tidings-client.ts'
 
-const NEWEST = ['Express 5', 'Koa 3', 'Hono']
-const newest = frameworks.filter(({ name }) => NEWEST.includes(name)).map((each) => [each.name, each] as const)
+const newest = newestFrameworks.map((each) => [each.name, each] as const)
 
 /** The worker and the page of docs/client.md. */
 const [worker = '', script = ''] = [
-  ...readFileSync(new URL('../../../docs/client.md', import.meta.url), 'utf8')
+  ...readFileSync(new URL('../../../../docs/client.md', import.meta.url), 'utf8')
     .split('\n## ')
     .filter((section) => section.startsWith('One connection for all tabs'))
     .join()

@@ -1,0 +1,4 @@
+import { describeClientContract } from '../../support/describe-client-contract.ts'
+import { frameworkNamed } from '../../support/frameworks.ts'
+
+describeClientContract(frameworkNamed('Express 5'))

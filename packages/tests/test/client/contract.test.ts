@@ -1,0 +1,3 @@
+import { describeClientContractAlone } from '../../support/describe-client-contract.ts'
+
+describeClientContractAlone()

@@ -1,0 +1,4 @@
+import { describeTidingsClient } from '../../support/describe-tidings-client.ts'
+import { frameworkNamed } from '../../support/frameworks.ts'
+
+describeTidingsClient(frameworkNamed('Hono'))
