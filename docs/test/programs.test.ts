@@ -139,6 +139,42 @@ test('docs/channels.md: beyond the limit a room without readers is closed', asyn
   expect(second?.event).toBe('joined')
 })
 
+test('docs/migration.md: a client of a chat learns who is there, who comes and who leaves, and gets nothing of its own', async () => {
+  const block = only('docs/migration.md', 'sessions.set(')
+  await using program = await start(block)
+  const enter = (user: string): Promise<Response> => fetch(`${program.origin}/chat?user=${user}`)
+  const ada = await enter('ada')
+  const grace = await enter('grace')
+  await readEventStream(enter('alan'), { until: 1 }) // Leaves then.
+  const told = async (response: Response, until: number): Promise<unknown[]> => {
+    const { events } = await readEventStream(response, { until })
+    return events.map(({ event, data }) => [event, JSON.parse(data)])
+  }
+  expect(await told(grace, 3)).toEqual([
+    ['present', ['ada']],
+    ['joined', 'alan'],
+    ['left', 'alan'],
+  ])
+  expect(await told(ada, 5)).toEqual([
+    ['present', []],
+    ['joined', 'grace'],
+    ['joined', 'alan'],
+    ['left', 'alan'],
+    ['left', 'grace'],
+  ])
+  expect(await (await fetch(`${program.origin}/joined`)).json()).toBe(3)
+  // The filter also holds for what a client missed.
+  const first = await readEventStream(enter('ada'), { until: ({ text }) => /^id: /m.test(text) })
+  const id = /^id: (.*)$/m.exec(first.text)?.[1] ?? ''
+  await readEventStream(enter('grace'), { until: 1 })
+  const back = await readEventStream(fetch(`${program.origin}/chat?user=ada`, { headers: { 'last-event-id': id } }), { until: 3 })
+  expect(back.events.slice(1).map(({ event, data }) => [event, data])).toEqual([
+    ['joined', '"grace"'],
+    ['left', '"grace"'],
+  ])
+  expect(program.errors()).toBe('')
+})
+
 test.each(['SIGTERM', 'SIGINT'] as const)('docs/shutdown.md: %s tells clients when to reconnect, and ends the stream and the process', async (signal) => {
   const block = only('docs/shutdown.md', "'SIGINT'")
   await using program = await start(block)

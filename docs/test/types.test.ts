@@ -25,7 +25,7 @@ test('every block that is not checked says why, and only a few are not checked',
 
 test('code of other libraries is on one page, each block with the code that replaces it', () => {
   const befores = blocks.filter(({ before }) => before !== undefined)
-  expect(befores.map(({ page }) => page)).toEqual(Array(5).fill('docs/migration.md'))
+  expect(befores.map(({ page }) => page)).toEqual(Array(6).fill('docs/migration.md'))
   const shown = code.filter(({ page }) => page === 'docs/migration.md')
   expect(shown).toHaveLength(befores.length)
   for (const [index, { line }] of befores.entries()) expect(shown[index]?.line).toBeGreaterThan(line)
