@@ -25,4 +25,21 @@ const shared: ViteUserConfig = defineConfig({
     execArgv: ['--expose-gc'],
   },
 })
+/** The same, where some files run with a tenth of the counts also in CI. `npm run test:full` runs them whole. */
+export function withTenth(files: string): ViteUserConfig {
+  const env: Record<string, string> = process.env['TIDINGS_FULL'] === '1' ? {} : { CI: '' }
+  return {
+    ...shared,
+    test: {
+      ...shared.test,
+      // Each project has its own, which would join this one.
+      include: [],
+      projects: [
+        { extends: true, test: { name: 'whole', include: shared.test?.include ?? [], exclude: [files] } },
+        { extends: true, test: { name: 'tenth', include: [files], env } },
+      ],
+    },
+  }
+}
+
 export default shared

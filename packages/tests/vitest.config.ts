@@ -1,6 +1,7 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
 import { patience } from '../../scripts/vitest.shared.ts'
 
+const isFull = process.env['TIDINGS_FULL'] === '1'
 const shared = { ...patience, pool: 'forks' } as const
 
 /** Has no `source` condition, unlike the other packages: these tests run the built packages. */
@@ -23,6 +24,8 @@ const config: ViteUserConfig = defineConfig({
           ...shared,
           name: 'side by side',
           include: ['test/client/*.test.ts'],
+          // These find the same in the same browser, and take minutes.
+          exclude: isFull ? [] : ['test/client/*-{koa,hono,fetch-event-source,sse-js,reconnecting-eventsource}.test.ts'],
           // These wait for reconnects and watchdogs most of the time.
           maxWorkers: 4,
           sequence: { groupOrder: 1 },

@@ -257,6 +257,8 @@ describe('L11 maxStreams', () => {
   test(
     'refused clients return at no more than 100 in a second, and after five minutes at most',
     onDrivenClock(async (clock) => {
+      // What other tests were told is long over.
+      clock.advance(3_600_000)
       const returns: number[] = []
       for (let count = 0; count < 40_000; count++) {
         if (count % 1_000 === 0) clock.advance(5)
