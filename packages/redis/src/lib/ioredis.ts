@@ -136,11 +136,11 @@ class Moves {
   }
 
   /**
-   * Whether an error is version 5's response to a node that has unsubscribed a channel. If a call to subscribe another
-   * channel is pending, the library takes that for its answer, and the error comes with the real answer.
+   * Whether an error is version 5's response to a node that has unsubscribed a channel. If a PING, or a call to
+   * subscribe another channel, is pending, the library takes that for its answer, and errs at the real answer.
    */
   isToldBy(error: unknown): boolean {
-    const isMove = /^Command queue state error.* Last reply: s(?:un)?subscribe,/.test(String((error as Error | undefined)?.message))
+    const isMove = /^Command queue state error.* Last reply: (?:s(?:un)?subscribe,|PONG$)/.test(String((error as Error | undefined)?.message))
     if (isMove) this.tell()
     return isMove
   }
