@@ -92,9 +92,14 @@ export class TidingsError extends Error {
     super(message, 'cause' in details ? { cause: details.cause } : undefined)
     this.name = code === 'ERR_SSE_CLOSED' ? 'AbortError' : 'TidingsError'
     this.code = code
-    for (const name of ['status', 'headers', 'reason'] as const) if (details[name] !== undefined) Object.assign(this, { [name]: details[name] })
+    if (details.status !== undefined) this.status = details.status
+    if (details.headers !== undefined) this.headers = details.headers
+    if (details.reason !== undefined) this.reason = details.reason
   }
 }
+
+/** The error for a request that gets no event stream, with the status to answer with. */
+export type Refusal = TidingsError & { readonly status: number }
 
 const CLOSE_MESSAGES: Record<CloseReason, string> = {
   peer: 'The event stream ended: the peer left',

@@ -1,4 +1,4 @@
-import { TidingsError } from '../errors.ts'
+import { type Refusal, TidingsError } from '../errors.ts'
 import { counts, openStreams } from '../metrics.ts'
 import { now } from '../time-source.ts'
 
@@ -22,9 +22,10 @@ export function retryOfRefused(usual: number): number {
 }
 
 /** Counts a request that is refused before its head, and makes the error for it. */
-export function tooManyStreams(usual: number): TidingsError {
+export function tooManyStreams(usual: number): Refusal {
   counts.opened++
   counts.closed.refused++
   const headers = { 'Retry-After': `${Math.ceil(retryOfRefused(usual) / 1_000)}` }
-  return new TidingsError('ERR_SSE_TOO_MANY_STREAMS', 'maxStreams event streams are open in this process; try again later', { status: 503, headers })
+  const text = 'maxStreams event streams are open in this process; try again later'
+  return new TidingsError('ERR_SSE_TOO_MANY_STREAMS', text, { status: 503, headers }) as Refusal
 }

@@ -47,7 +47,6 @@ export function resolveRevalidate(value: unknown): Required<Revalidate> | undefi
 /** Asks again and again whether a stream may stay open, until it ends. One check runs at a time. */
 export function revalidate(stream: Revocable, { every, check, failClosed }: Required<Revalidate>): void {
   const context = currentContext()
-  const longest = Math.min(every, LONGEST_ANSWER)
   let timer: ReturnType<typeof setTimeout> | undefined
   let asking: AbortController | undefined
   let isOver = false
@@ -63,8 +62,7 @@ export function revalidate(stream: Revocable, { every, check, failClosed }: Requ
     // A timer of another source cannot be cleared.
     if (isOver) return
     if (left() <= 0) return stream.revoke(true)
-    asking = new AbortController()
-    const answer = await answerWithin(Math.min(longest, left()), asking).catch((error) => {
+    const answer = await answerInTime().catch((error) => {
       if (!isOver) stream.checkFailed(error)
     })
     asking = undefined
@@ -78,16 +76,16 @@ export function revalidate(stream: Revocable, { every, check, failClosed }: Requ
     failures++
     askIn(Math.min(every, FIRST_BACK_OFF * 2 ** (failures - 1)))
   }
-  const answerWithin = (milliseconds: number, { signal }: AbortController): Promise<boolean> => {
+  const answerInTime = (): Promise<boolean> => {
+    const controller = new AbortController()
+    asking = controller
+    const limit = Math.min(every, LONGEST_ANSWER, left())
     const late = (): never => {
-      asking?.abort()
-      throw new TidingsError('ERR_SSE_CHECK_TIMEOUT', `revalidate.check gave no answer within ${Math.ceil(milliseconds)} ms; it is tried again`)
+      controller.abort()
+      throw new TidingsError('ERR_SSE_CHECK_TIMEOUT', `revalidate.check gave no answer within ${Math.ceil(limit)} ms; it is tried again`)
     }
-    return settledWithin(
-      answerOf(() => runIn(context, check, signal)),
-      milliseconds,
-      late,
-    )
+    const answer = answerOf(() => runIn(context, check, controller.signal))
+    return settledWithin(answer, limit, late)
   }
 
   askIn(every)

@@ -1,12 +1,9 @@
 import Negotiator from 'negotiator'
-import { type CloseReason, TidingsError } from '../errors.ts'
+import { type CloseReason, type Refusal, TidingsError } from '../errors.ts'
 import { isFull, tooManyStreams } from '../stream/refused.ts'
 import type { ResolvedOptions } from '../stream/stream-options.ts'
 
 const OFFERED = ['text/event-stream', 'text/event-stream;charset=utf-8']
-
-/** The error for a request that gets no event stream. */
-export type Refusal = TidingsError & { readonly status: number }
 
 /**
  * Returns the error for a request that gets no event stream, or `undefined`. That is one whose `Accept` excludes event
@@ -14,7 +11,7 @@ export type Refusal = TidingsError & { readonly status: number }
  */
 export function refusalOf(method: string | undefined, accept: string | undefined, options: ResolvedOptions): Refusal | undefined {
   const isRead = method === 'GET' || method === 'HEAD'
-  return notAcceptable(accept, options.negotiate ?? isRead) ?? (!isRead && isFull(options.maxStreams) ? (tooManyStreams(options.retry) as Refusal) : undefined)
+  return notAcceptable(accept, options.negotiate ?? isRead) ?? (!isRead && isFull(options.maxStreams) ? tooManyStreams(options.retry) : undefined)
 }
 
 /** Why a stream is closed that was refused by this error. */
