@@ -9,6 +9,19 @@ export interface ChromiumClient {
   cannot?: Readonly<Record<string, string>>
 }
 
+/** What none of the clients of others can, since no answer stops them, and they have no watchdog, loop or store. */
+const NEVER_STOPS: Readonly<Record<string, string>> = {
+  'K2/204': 'No answer stops it.',
+  'K2/401-twice': 'No answer stops it.',
+  'K2/refused-at-first': 'No answer stops it.',
+  'K2/refused-later': 'No answer stops it.',
+  'K2/a-page-at-first': 'No answer stops it.',
+  'K2/retry-after': 'It returns at its own time.',
+  'K4/a-silent-stream': 'It has no watchdog.',
+  'K5/a-slow-loop': 'It has no loop.',
+  'K6/left-at-each-store': 'It has no store.',
+}
+
 /** Clients of others for pages. docs/client.md says of each case whether they pass it. */
 export const chromiumClients: readonly ChromiumClient[] = [
   {
@@ -16,17 +29,9 @@ export const chromiumClients: readonly ChromiumClient[] = [
     module: 'fetch-event-source.mjs',
     showsComments: true,
     cannot: {
+      ...NEVER_STOPS,
       'K1/ended-at-any-byte': 'It resumes after a message that was cut, since it takes the id before the rest of it.',
       'K1/broken-at-any-byte': 'It resumes after a message that was cut, since it takes the id before the rest of it.',
-      'K2/204': 'No answer stops it.',
-      'K2/401-twice': 'No answer stops it.',
-      'K2/refused-at-first': 'No answer stops it.',
-      'K2/refused-later': 'No answer stops it.',
-      'K2/a-page-at-first': 'No answer stops it.',
-      'K2/retry-after': 'It returns at its own time.',
-      'K4/a-silent-stream': 'It has no watchdog.',
-      'K5/a-slow-loop': 'It has no loop.',
-      'K6/left-at-each-store': 'It has no store.',
       'K7/a-listener-throws': 'It has one listener.',
     },
   },
@@ -34,17 +39,9 @@ export const chromiumClients: readonly ChromiumClient[] = [
     name: 'sse.js',
     module: 'sse.mjs',
     cannot: {
+      ...NEVER_STOPS,
       'K1/ended-at-any-byte': 'It takes the unfinished message at the end of a stream for a whole one.',
-      'K2/204': 'No answer stops it.',
       'K2/401-asks-again': 'Its headers are those of the call.',
-      'K2/401-twice': 'No answer stops it.',
-      'K2/refused-at-first': 'No answer stops it.',
-      'K2/refused-later': 'No answer stops it.',
-      'K2/a-page-at-first': 'No answer stops it.',
-      'K2/retry-after': 'It returns at its own time.',
-      'K4/a-silent-stream': 'It has no watchdog.',
-      'K5/a-slow-loop': 'It has no loop.',
-      'K6/left-at-each-store': 'It has no store.',
       'K7/a-listener-throws': 'A listener that throws stops the others.',
     },
   },
@@ -52,16 +49,8 @@ export const chromiumClients: readonly ChromiumClient[] = [
     name: 'reconnecting-eventsource',
     module: 'reconnecting-eventsource.mjs',
     cannot: {
-      'K2/204': 'No answer stops it.',
+      ...NEVER_STOPS,
       'K2/401-asks-again': 'It sends no headers.',
-      'K2/401-twice': 'No answer stops it.',
-      'K2/refused-at-first': 'No answer stops it.',
-      'K2/refused-later': 'No answer stops it.',
-      'K2/a-page-at-first': 'No answer stops it.',
-      'K2/retry-after': 'It returns at its own time.',
-      'K4/a-silent-stream': 'It has no watchdog.',
-      'K5/a-slow-loop': 'It has no loop.',
-      'K6/left-at-each-store': 'It has no store.',
       'K7/a-listener-throws': 'A listener that throws stops the others.',
     },
   },

@@ -3,6 +3,12 @@ import { fileURLToPath } from 'node:url'
 import type { Browser, Page } from 'playwright-core'
 import type { Open, Request, Tell } from './reading.ts'
 
+/**
+ * The factor for the watchdog of a client in a page. The page and its server are two processes. On a busy machine the
+ * comments of the server may be late.
+ */
+export const LATE = 2.5
+
 /** The place where a client runs: this process or a page of a browser. */
 export interface ClientHost {
   /** Opens the client of a module in fixtures/clients. Returns the function that closes it. */

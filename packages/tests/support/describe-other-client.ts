@@ -4,10 +4,7 @@ import { afterAll } from 'vitest'
 import { describeWith } from '../../../scripts/requirements.ts'
 import { launchChromium } from './browser.ts'
 import { type ChromiumClient, chromiumClients } from './chromium-clients.ts'
-import { inChromium } from './client-host.ts'
-
-// The page and its server are two processes. On a busy machine the comments of the server may be late.
-const LATE = 2.5
+import { inChromium, LATE } from './client-host.ts'
 
 let browser: Promise<Browser> | undefined
 const launched = (): Promise<Browser> => (browser ??= launchChromium())

@@ -1,8 +1,10 @@
 import { createRequire } from 'node:module'
 import { connect } from '@tidings/client'
-import type { ClientRequest, ClientUnderTest, ReportedMessage, ServerForClients, StoredMessages } from '@tidings/testing'
+import type { ClientRequest, ClientUnderTest, ServerForClients } from '@tidings/testing'
 import type { Browser, Page } from 'playwright-core'
 import { rolldown } from 'rolldown'
+import { askedBy, opensWith, read, TOLD, toldTo } from '../../client/test/support/contract-client.ts'
+import { LATE } from './client-host.ts'
 import type { Framework } from './frameworks.ts'
 import { makeCertificate, Site } from './site.ts'
 
@@ -53,66 +55,8 @@ export function serverOf(framework: Framework, protocol: 'HTTP/1.1' | 'HTTP/2'):
   }
 }
 
-/** What a page calls in this process. */
-interface Told {
-  message(message: ReportedMessage): unknown
-  stopped(reason: string): void
-  header(): Record<string, string>
-  store(stored: StoredMessages): unknown
-}
-
-// The page and its server are two processes. On a busy machine the comments of the server may be late.
-const LATE = 2.5
-const TOLD = ['message', 'stopped', 'header', 'store'] as const
-
-/** What a client is asked for, without what is called. */
-interface Asked {
-  silence: number
-  by: ClientRequest['by']
-  throws: boolean
-  stores: boolean
-}
-
-/** Connects, and tells all that happens. Runs in this process and in pages, so it uses nothing around it. */
-function read(tidings: { connect: typeof connect }, told: Told, url: string, { silence, by, throws, stores }: Asked, stored?: StoredMessages): () => void {
-  const state = [...(stored?.state ?? [])]
-  const take = async (message: ReportedMessage): Promise<void> => {
-    // The padding of a flood stays in the page: a call out of it with 5 kB takes long.
-    await told.message({ ...message, data: message.data.slice(0, 100) })
-    state.push(message.data)
-  }
-  const connection = tidings.connect<{ message: string }>(url, {
-    headers: () => told.header(),
-    silence,
-    parse: String,
-    state: () => [...state],
-    ...(stores && { store: { get: () => stored, set: ({ id, state }) => told.store({ id, state: state as string[] }) } }),
-  })
-  if (throws)
-    connection.on('message', () => {
-      throw new Error('thrown')
-    })
-  if (by === 'listener') connection.on('message', take)
-  else
-    void (async () => {
-      for await (const message of connection) if (message.event === 'message') await take(message)
-    })()
-  connection.subscribe((status) => {
-    if (status.state === 'closed') told.stopped(status.reason === 'failed' ? status.error.message : status.reason)
-  })
-  return connection.close
-}
-
-function toldTo({ onMessage, onStopped, headers, store }: ClientRequest): Told {
-  return { message: onMessage, stopped: onStopped, header: headers, store: (stored) => store?.set(stored) }
-}
-
-function askedBy({ silence, by, throws, store }: ClientRequest): Asked {
-  return { silence, by, throws, stores: store !== undefined }
-}
-
 /** The client in this process. */
-export const inThisProcess: ClientUnderTest['open'] = (request) => read({ connect }, toldTo(request), request.url, askedBy(request), request.store?.get())
+export const inThisProcess: ClientUnderTest['open'] = opensWith(connect)
 
 /** What the page has. */
 declare const self: { tidings: { connect: typeof connect } } & { [name: string]: (told?: unknown) => unknown }

@@ -1,36 +1,14 @@
-import type { ClientUnderTest, ReportedMessage } from '@tidings/testing'
+import type { ClientUnderTest } from '@tidings/testing'
 import { createEventSource } from 'eventsource-client'
 import { EventSource } from 'eventsource5'
 import { connect } from '../../src/index.ts'
+import { opensWith } from './contract-client.ts'
 
 /** The clients that the contract is run with. docs/client.md has a row for each case that one of them cannot pass. */
 export const clients: readonly ClientUnderTest[] = [
   {
     name: '@tidings/client',
-    open({ url, headers, silence, by, throws, store, onMessage, onStopped }) {
-      const state = [...(store?.get()?.state ?? [])]
-      const connection = connect<{ message: string }>(url, {
-        headers,
-        silence,
-        parse: String,
-        state: () => [...state],
-        store: store && { get: store.get, set: ({ id, state }) => store.set({ id, state: state as string[] }) },
-      })
-      if (throws)
-        connection.on('message', () => {
-          throw new Error('thrown')
-        })
-      const take = async (message: ReportedMessage): Promise<void> => {
-        await onMessage(message)
-        state.push(message.data)
-      }
-      if (by === 'listener') connection.on('message', take)
-      else void takeAll(connection, async (message) => message.event === 'message' && take(message))
-      connection.subscribe((status) => {
-        if (status.state === 'closed') onStopped(status.reason === 'failed' ? status.error.message : status.reason)
-      })
-      return connection.close
-    },
+    open: opensWith(connect),
   },
   {
     name: 'eventsource 5',
