@@ -25,6 +25,7 @@ const shared: ViteUserConfig = defineConfig({
     execArgv: ['--expose-gc'],
   },
 })
+
 /** The same, where some files run with a tenth of the counts also in CI. `npm run test:full` runs them whole. */
 export function withTenth(files: string): ViteUserConfig {
   const env: Record<string, string> = process.env['TIDINGS_FULL'] === '1' ? {} : { CI: '' }

@@ -40,7 +40,7 @@ export function serverOf(framework: Framework, protocol: 'HTTP/1.1' | 'HTTP/2'):
   return {
     isPlain: protocol === 'HTTP/1.1',
     async start(answer) {
-      // Without `no-store`, Chromium reads 64 MB ahead of a page that has stopped.
+      // Without `no-store`, Chromium reads far ahead of a page that has stopped.
       const options = { heartbeat: false, headers: { 'Cache-Control': 'no-store' } } as const
       const site = await Site.open(framework, options, protocol === 'HTTP/2' ? await makeCertificate() : undefined)
       site.routes.set('/', answer)

@@ -70,8 +70,11 @@ export class SinkStream implements EventStream, SinkOwner, Watched, FedStream, M
     if (this.#ending) return
     this.#clock = clock
     clock.watch(this, this.#nextLook(this.#wroteAt))
-    if (isRefused) this.#endCleanly('refused')
-    else if (signal) endOnAbort(signal, this)
+    if (isRefused) {
+      this.#endCleanly('refused')
+      return
+    }
+    if (signal) endOnAbort(signal, this)
     if (checks) revalidate(this, checks)
   }
 

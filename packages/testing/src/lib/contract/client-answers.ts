@@ -19,7 +19,7 @@ export interface ClientAnswer {
   /** The number of bytes behind the first message after which the answer stops. By default it is whole. */
   at?: number
   /**
-   * What comes after that: the end, a broken connection, silence, a comment every 100 ms, or messages of 5 kB as fast
+   * What comes after that: the end, a broken connection, silence, a comment every 150 ms, or messages of 5 kB as fast
    * as the client reads. `'nothing'` breaks the connection before the head.
    */
   after: 'end' | 'cut' | 'silence' | 'comments' | 'flood' | 'nothing'

@@ -22,7 +22,7 @@ export function bareServer(present: () => ClientAnswer): ServerForClients {
         const { at, after } = present()
         if (after === 'nothing') return void res.socket?.destroy()
         if (typeof served !== 'function') return void res.writeHead(served.status, served.headers).end(served.body)
-        // Without `no-store`, Chromium reads 64 MB ahead of a page that has stopped.
+        // Without `no-store`, Chromium reads far ahead of a page that has stopped.
         res.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
         served(at === undefined ? streamOn(res) : stoppedAt(at, after, res))
       })
